@@ -1,0 +1,3 @@
+//! The `seltzer` command.
+
+fn main() {}

@@ -1,0 +1,236 @@
+//! The calls of a generated client.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http::Uri;
+use tonic::body::Body;
+use tonic::{Request, Response};
+
+use crate::client::request::{CallRequest, CallTarget, once};
+use crate::client::response::CallResponse;
+use crate::codec::{Codec, Compression, CompressionEncoding, MessageLimits, Streaming};
+use crate::metadata;
+use crate::service::MethodDescriptor;
+use crate::status::Status;
+
+/// Anything that carries calls: a [`Channel`](crate::Channel), or a tower service around one.
+///
+/// Implemented for every cloneable tower service of HTTP requests and responses.
+pub trait GrpcService: Clone + Send + 'static {
+    /// Sends a request, resolves with the head of its response.
+    fn send(
+        &self,
+        request: http::Request<Body>,
+    ) -> impl Future<Output = Result<http::Response<Body>, Status>> + Send + 'static;
+}
+
+impl<S, B> GrpcService for S
+where
+    S: tower_service::Service<http::Request<Body>, Response = http::Response<B>> + Clone + Send + 'static,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn send(
+        &self,
+        request: http::Request<Body>,
+    ) -> impl Future<Output = Result<http::Response<Body>, Status>> + Send + 'static {
+        let mut service = self.clone();
+        async move {
+            poll_fn(|cx| service.poll_ready(cx)).await.map_err(|error| Status::from_error(error.into()))?;
+            let response = service.call(request).await.map_err(|error| Status::from_error(error.into()))?;
+            Ok(response.map(Body::new))
+        }
+    }
+}
+
+/// What generated clients are made of: makes calls of the four kinds over a channel.
+#[derive(Clone)]
+pub struct Client<C> {
+    service: C,
+    origin: Option<Uri>,
+    compression: Compression,
+    limits: MessageLimits,
+}
+
+impl<C: GrpcService> Client<C> {
+    /// A client over a channel.
+    pub fn new(service: C) -> Self {
+        Client { service, origin: None, compression: Compression::default(), limits: MessageLimits::default() }
+    }
+
+    /// A client whose requests name this scheme and authority.
+    pub fn with_origin(service: C, origin: Uri) -> Self {
+        Client { origin: Some(origin), ..Client::new(service) }
+    }
+
+    /// Compresses what it sends.
+    pub fn send_compressed(&mut self, encoding: CompressionEncoding) {
+        self.compression.send = Some(encoding);
+    }
+
+    /// Accepts one more encoding from servers; all that are compiled in are accepted already.
+    pub fn accept_compressed(&mut self, encoding: CompressionEncoding) {
+        self.compression.add_accepted(encoding);
+    }
+
+    /// The largest response message, in bytes. 4 MiB unless set.
+    pub fn max_decoding_message_size(&mut self, limit: usize) {
+        self.limits.decoding_bytes_max = limit;
+    }
+
+    /// The largest request message, in bytes. Unlimited unless set.
+    pub fn max_encoding_message_size(&mut self, limit: usize) {
+        self.limits.encoding_bytes_max = limit;
+    }
+
+    /// One request, one response. The response's metadata holds the trailers too.
+    ///
+    /// # Errors
+    /// The status that the server sent or that the failure means.
+    pub async fn unary<D>(
+        &self,
+        method: &'static MethodDescriptor,
+        codec: D,
+        request: Request<D::Encode>,
+    ) -> Result<Response<D::Decode>, Status>
+    where
+        D: Codec + Clone,
+        D::Encode: Sync,
+    {
+        self.single(CallTarget::of(method), codec, request.map(once)).await
+    }
+
+    /// One request, a stream of responses.
+    ///
+    /// # Errors
+    /// As [`unary`](Self::unary), for failures before the first response; later ones come from the stream.
+    pub async fn server_streaming<D>(
+        &self,
+        method: &'static MethodDescriptor,
+        codec: D,
+        request: Request<D::Encode>,
+    ) -> Result<Response<Streaming<D::Decode>>, Status>
+    where
+        D: Codec + Clone,
+        D::Encode: Sync,
+    {
+        self.streaming(CallTarget::of(method), codec, request.map(once)).await
+    }
+
+    /// A stream of requests, one response.
+    ///
+    /// # Errors
+    /// As [`unary`](Self::unary).
+    pub async fn client_streaming<D, S>(
+        &self,
+        method: &'static MethodDescriptor,
+        codec: D,
+        request: Request<S>,
+    ) -> Result<Response<D::Decode>, Status>
+    where
+        D: Codec + Clone,
+        S: Stream<Item = D::Encode> + Send + 'static,
+    {
+        self.single(CallTarget::of(method), codec, request).await
+    }
+
+    /// Streams both ways. Resolves with the head of the response, which servers may hold back until they have
+    /// something to say.
+    ///
+    /// # Errors
+    /// As [`server_streaming`](Self::server_streaming).
+    pub async fn bidi_streaming<D, S>(
+        &self,
+        method: &'static MethodDescriptor,
+        codec: D,
+        request: Request<S>,
+    ) -> Result<Response<Streaming<D::Decode>>, Status>
+    where
+        D: Codec + Clone,
+        S: Stream<Item = D::Encode> + Send + 'static,
+    {
+        self.streaming(CallTarget::of(method), codec, request).await
+    }
+
+    async fn single<D, S>(
+        &self,
+        target: CallTarget,
+        codec: D,
+        request: Request<S>,
+    ) -> Result<Response<D::Decode>, Status>
+    where
+        D: Codec + Clone,
+        S: Stream<Item = D::Encode> + Send + 'static,
+    {
+        let path = target.path().to_owned();
+        let response = self.start(target, codec.clone(), request).await?;
+        let CallResponse { mut metadata, extensions, mut reader } =
+            CallResponse::read(response, codec, &self.compression, self.limits)?;
+        let cardinality =
+            |came: &str| Status::unimplemented(format!("{path} answers with exactly one message, and {came}"));
+        let message = match reader.next_message().await {
+            Some(message) => message?,
+            None => return Err(cardinality("none came")),
+        };
+        match reader.next_message().await {
+            None => {}
+            Some(Ok(_)) => return Err(cardinality("more than one came")),
+            Some(Err(status)) => return Err(status),
+        }
+        if let Some(trailers) = reader.take_trailers() {
+            metadata::merge(&mut metadata, trailers);
+        }
+        Ok(Response::from_parts(metadata, message, extensions))
+    }
+
+    pub(crate) async fn streaming<D, S>(
+        &self,
+        target: CallTarget,
+        codec: D,
+        request: Request<S>,
+    ) -> Result<Response<Streaming<D::Decode>>, Status>
+    where
+        D: Codec + Clone,
+        S: Stream<Item = D::Encode> + Send + 'static,
+    {
+        let response = self.start(target, codec.clone(), request).await?;
+        let response = CallResponse::read(response, codec, &self.compression, self.limits)?;
+        Ok(Response::from_parts(response.metadata, Streaming::new(response.reader), response.extensions))
+    }
+
+    fn start<D, S>(
+        &self,
+        target: CallTarget,
+        codec: D,
+        request: Request<S>,
+    ) -> impl Future<Output = Result<http::Response<Body>, Status>> + Send + 'static
+    where
+        D: Codec,
+        S: Stream<Item = D::Encode> + Send + 'static,
+    {
+        let call =
+            CallRequest { target, origin: self.origin.as_ref(), compression: &self.compression, limits: self.limits };
+        let service = self.service.clone();
+        let request = call.build(codec, request);
+        async move {
+            let (request, refused) = request;
+            tokio::select! {
+                biased;
+                // A message that cannot be sent ends the call with its own status, not with the reset it causes.
+                status = refused => Err(status),
+                response = service.send(request) => response,
+            }
+        }
+    }
+}
+
+impl<C: fmt::Debug> fmt::Debug for Client<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("service", &self.service).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,238 @@
+//! A connection to a server that opens and reopens itself.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::{HeaderValue, USER_AGENT};
+use http::uri::{PathAndQuery, Scheme};
+use tokio::sync::Mutex;
+use tonic::body::Body;
+
+use crate::client::Endpoint;
+use crate::client::guard::CallGuard;
+use crate::status::Status;
+use crate::transport::connect::connect;
+use crate::transport::error::{Error, Step};
+use crate::transport::hyper::client::Connection;
+use crate::transport::in_process::InProcess;
+use crate::transport::io::Io;
+use crate::transport::target::Target;
+
+/// How often a request that surely never left is sent again, on a fresh connection each time: once covers a
+/// connection that closed between two calls, more would hide a server that keeps closing.
+const RESENDS_MAX: usize = 1;
+
+/// A connection to a server, shared by any number of clients and tasks; clones are cheap.
+///
+/// It opens with the first call and again after it broke. Calls run side by side over one HTTP/2 connection.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), seltzer::transport::Error> {
+/// let channel = seltzer::Channel::connect("http://127.0.0.1:50051").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Channel {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    endpoint: Endpoint,
+    in_process: Option<InProcess>,
+    /// Held while connecting, so that calls which come together wait for one connection.
+    connection: Mutex<Option<Connection>>,
+}
+
+impl Channel {
+    /// Connects to a target: `http://host:port`, `https://host:port`, `dns:///host:port` or `unix:PATH`.
+    ///
+    /// # Errors
+    /// The target cannot be read or reached; the error says at which step and what to try.
+    pub async fn connect<D>(target: D) -> Result<Self, Error>
+    where
+        D: TryInto<Endpoint>,
+        D::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        Self::endpoint(target)?.connect().await
+    }
+
+    /// The settings of a channel to a target, to change before connecting.
+    ///
+    /// # Errors
+    /// The target cannot be read.
+    pub fn builder<D>(target: D) -> Result<Endpoint, Error>
+    where
+        D: TryInto<Endpoint>,
+        D::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        Self::endpoint(target)
+    }
+
+    /// A channel to a server in this process, without a socket.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), seltzer::transport::Error> {
+    /// use seltzer::{Channel, Server};
+    ///
+    /// let server = Server::builder().serve_in_process()?;
+    /// let channel = Channel::in_process(&server);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn in_process(server: &InProcess) -> Self {
+        Channel::new(Endpoint::from_target(Target::in_process()), Some(server.clone()))
+    }
+
+    pub(crate) fn new(endpoint: Endpoint, in_process: Option<InProcess>) -> Self {
+        Channel { inner: Arc::new(Inner { endpoint, in_process, connection: Mutex::new(None) }) }
+    }
+
+    /// Waits until the channel is connected.
+    pub(crate) async fn ready(&self) -> Result<(), Error> {
+        self.inner.connection().await.map(drop)
+    }
+
+    fn endpoint<D>(target: D) -> Result<Endpoint, Error>
+    where
+        D: TryInto<Endpoint>,
+        D::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        target.try_into().map_err(|error| {
+            let error: Box<dyn std::error::Error + Send + Sync> = error.into();
+            match error.downcast::<Error>() {
+                Ok(error) => *error,
+                Err(other) => Error::new(Step::Target, other.to_string()),
+            }
+        })
+    }
+}
+
+impl Inner {
+    /// The open connection; opens one if there is none.
+    async fn connection(&self) -> Result<Connection, Error> {
+        let mut connection = self.connection.lock().await;
+        match &*connection {
+            Some(open) if !open.is_closed() => Ok(open.clone()),
+            _ => Ok(connection.insert(self.open().await?).clone()),
+        }
+    }
+
+    async fn open(&self) -> Result<Connection, Error> {
+        let endpoint = &self.endpoint;
+        let target = &endpoint.target;
+        let io = match &self.in_process {
+            Some(server) => server
+                .connect()
+                .await
+                .map_err(|error| Error::new(Step::Connect, error.to_string()).with_target(target.to_string()))?,
+            None => {
+                let io = connect(target, endpoint.tcp, endpoint.connect_timeout).await?;
+                self.secure(io).await?
+            }
+        };
+        Connection::handshake(io, &endpoint.connection, &target.written).await
+    }
+
+    #[cfg(feature = "_tls")]
+    async fn secure(&self, io: Io) -> Result<Io, Error> {
+        let target = &self.endpoint.target;
+        if !target.encrypted {
+            return Ok(io);
+        }
+        let default;
+        let config = match &self.endpoint.tls {
+            Some(config) => config,
+            None => {
+                default = crate::transport::tls::ClientTlsConfig::new().with_enabled_roots();
+                &default
+            }
+        };
+        let connector = config.connector(target.host())?;
+        connector.connect(io).await.map(Io::new).map_err(|error| error.or_target(&target.written))
+    }
+
+    #[cfg(not(feature = "_tls"))]
+    async fn secure(&self, io: Io) -> Result<Io, Error> {
+        Ok(io)
+    }
+
+    async fn send(&self, mut request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
+        self.prepare(&mut request);
+        let mut resends = 0;
+        loop {
+            let mut connection = self.connection().await?;
+            match connection.send(request).await {
+                Ok(response) => return Ok(response),
+                Err((_, Some(unsent))) if resends < RESENDS_MAX => {
+                    resends += 1;
+                    self.forget_closed().await;
+                    request = unsent;
+                }
+                Err((status, _)) => return Err(status),
+            }
+        }
+    }
+
+    /// Makes the next call open a new connection, if this one is closed.
+    async fn forget_closed(&self) {
+        let mut connection = self.connection.lock().await;
+        if connection.as_ref().is_some_and(Connection::is_closed) {
+            *connection = None;
+        }
+    }
+
+    /// Adds what the channel knows and the call does not: whom it goes to and who asks.
+    fn prepare(&self, request: &mut http::Request<Body>) {
+        let endpoint = &self.endpoint;
+        let uri = std::mem::take(request.uri_mut());
+        let mut parts = uri.into_parts();
+        // A client made `with_origin` names an authority of its own.
+        if parts.authority.is_none() {
+            parts.authority = Some(endpoint.target.authority.clone());
+            parts.scheme = Some(endpoint.target.scheme());
+        }
+        parts.scheme.get_or_insert(Scheme::HTTP);
+        parts.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/"));
+        if let Ok(uri) = http::Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+        let headers = request.headers_mut();
+        let user_agent = match headers.get(USER_AGENT) {
+            None => endpoint.user_agent.clone(),
+            Some(own) => {
+                let text = [own.as_bytes(), b" ", endpoint.user_agent.as_bytes()].concat();
+                HeaderValue::from_bytes(&text).unwrap_or_else(|_| endpoint.user_agent.clone())
+            }
+        };
+        headers.insert(USER_AGENT, user_agent);
+    }
+}
+
+/// For clients that tonic generated, and for tower's layers.
+impl tower_service::Service<http::Request<Body>> for Channel {
+    type Response = http::Response<Body>;
+    type Error = Status;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Status>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let inner = Arc::clone(&self.inner);
+        let guard = CallGuard::begin(&mut request, inner.endpoint.timeout);
+        Box::pin(async move { guard.run(inner.send(request)).await })
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Channel").field(&self.inner.endpoint.target.written).finish()
+    }
+}

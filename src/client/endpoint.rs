@@ -1,0 +1,270 @@
+//! What a channel is told before it connects.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use crate::client::Channel;
+use crate::transport::error::{Error, Step};
+use crate::transport::hyper::client::ConnectionSettings;
+use crate::transport::listen::TcpSettings;
+use crate::transport::target::Target;
+
+/// The receive window of a stream: large enough that one download is not slowed down by round trips of a few
+/// milliseconds at a gigabit a second.
+const STREAM_WINDOW_BYTES_DEFAULT: u32 = 2 * 1024 * 1024;
+
+/// The receive window of a connection: four streams at full speed.
+const CONNECTION_WINDOW_BYTES_DEFAULT: u32 = 8 * 1024 * 1024;
+
+/// The headers or trailers of one answer, as HTTP/2 counts them.
+const HEADER_LIST_BYTES_MAX_DEFAULT: u32 = 16 * 1024;
+
+/// How long a connection may take to open, TLS included: gRPC's minimum connect timeout.
+const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(20);
+
+/// How long a peer may take to answer a keepalive ping.
+const KEEPALIVE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(20);
+
+const USER_AGENT: &str = concat!("grpc-rust-seltzer/", env!("CARGO_PKG_VERSION"));
+
+/// A server's address and how to connect to it.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), seltzer::transport::Error> {
+/// use std::time::Duration;
+/// use seltzer::Channel;
+///
+/// let channel = Channel::builder("http://127.0.0.1:50051")?
+///     .connect_timeout(Duration::from_secs(2))
+///     .timeout(Duration::from_secs(5))
+///     .connect()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Endpoint {
+    pub(crate) target: Target,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) user_agent: HeaderValue,
+    pub(crate) connection: ConnectionSettings,
+    pub(crate) tcp: TcpSettings,
+    #[cfg(feature = "_tls")]
+    pub(crate) tls: Option<crate::transport::tls::ClientTlsConfig>,
+}
+
+impl Endpoint {
+    /// Reads a target: `http://host:port`, `https://host:port`, `dns:///host:port`, `host:port` or `unix:PATH`.
+    ///
+    /// # Errors
+    /// It is none of these; or `https://` while no TLS feature is compiled in.
+    pub fn new<D>(target: D) -> Result<Self, Error>
+    where
+        D: TryInto<Self>,
+        D::Error: Into<Error>,
+    {
+        target.try_into().map_err(Into::into)
+    }
+
+    /// The same from text.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn from_shared(target: impl AsRef<str>) -> Result<Self, Error> {
+        let target = Target::parse(target.as_ref())?;
+        if cfg!(not(feature = "_tls")) && target.encrypted {
+            return Err(Error::new(Step::Tls, "this program was built without TLS")
+                .with_target(target.to_string())
+                .with_hint("turn on seltzer's feature `tls`: cargo add seltzer --features tls"));
+        }
+        Ok(Self::from_target(target))
+    }
+
+    /// The same from a fixed text.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new) fails.
+    #[must_use]
+    pub fn from_static(target: &'static str) -> Self {
+        match Self::from_shared(target) {
+            Ok(endpoint) => endpoint,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub(crate) fn from_target(target: Target) -> Self {
+        Endpoint {
+            target,
+            connect_timeout: CONNECT_TIMEOUT_DEFAULT,
+            timeout: None,
+            user_agent: HeaderValue::from_static(USER_AGENT),
+            connection: ConnectionSettings {
+                stream_window_bytes: STREAM_WINDOW_BYTES_DEFAULT,
+                connection_window_bytes: CONNECTION_WINDOW_BYTES_DEFAULT,
+                header_list_bytes_max: HEADER_LIST_BYTES_MAX_DEFAULT,
+                keepalive_interval: None,
+                keepalive_timeout: KEEPALIVE_TIMEOUT_DEFAULT,
+                keepalive_while_idle: false,
+            },
+            tcp: TcpSettings { nodelay: true, keepalive: None },
+            #[cfg(feature = "_tls")]
+            tls: None,
+        }
+    }
+
+    /// The deadline of every call that has none of its own.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// How long a connection may take to open, TLS included. 20 seconds unless set.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Encrypts the connection, and says whom to trust.
+    ///
+    /// # Errors
+    /// Nothing today; certificates are read when the channel connects. The result is there because tonic has it.
+    #[cfg(feature = "_tls")]
+    pub fn tls_config(mut self, config: crate::transport::tls::ClientTlsConfig) -> Result<Self, Error> {
+        self.tls = Some(config);
+        self.target.encrypted = true;
+        Ok(self)
+    }
+
+    /// Puts a name in front of ours in the `user-agent` of every call.
+    ///
+    /// # Errors
+    /// The text cannot stand in a header.
+    pub fn user_agent(mut self, name: impl AsRef<str>) -> Result<Self, Error> {
+        let text = format!("{} {USER_AGENT}", name.as_ref());
+        self.user_agent = HeaderValue::try_from(text).map_err(|_| {
+            Error::new(Step::Target, format!("the user agent {:?} is not printable ASCII", name.as_ref()))
+        })?;
+        Ok(self)
+    }
+
+    /// Names this authority in requests, instead of the host that is connected to.
+    ///
+    /// # Errors
+    /// The text is no authority.
+    pub fn origin(mut self, authority: impl AsRef<str>) -> Result<Self, Error> {
+        let text = authority.as_ref();
+        let text = text.split_once("://").map_or(text, |(_, rest)| rest).trim_end_matches('/');
+        self.target.authority =
+            text.parse().map_err(|error| Error::new(Step::Target, format!("{text:?} is not an authority: {error}")))?;
+        Ok(self)
+    }
+
+    /// The receive window of a stream, in bytes. 2 MiB unless set, or set to `None`.
+    #[must_use]
+    pub fn initial_stream_window_size(mut self, bytes: impl Into<Option<u32>>) -> Self {
+        self.connection.stream_window_bytes = bytes.into().unwrap_or(STREAM_WINDOW_BYTES_DEFAULT);
+        self
+    }
+
+    /// The receive window of the connection, in bytes. 8 MiB unless set, or set to `None`.
+    #[must_use]
+    pub fn initial_connection_window_size(mut self, bytes: impl Into<Option<u32>>) -> Self {
+        self.connection.connection_window_bytes = bytes.into().unwrap_or(CONNECTION_WINDOW_BYTES_DEFAULT);
+        self
+    }
+
+    /// Pings the server at this interval while calls run, and gives the connection up when no answer comes. Off
+    /// unless set.
+    #[must_use]
+    pub fn http2_keep_alive_interval(mut self, interval: Duration) -> Self {
+        self.connection.keepalive_interval = Some(interval);
+        self
+    }
+
+    /// How long the server may take to answer such a ping. 20 seconds unless set.
+    #[must_use]
+    pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
+        self.connection.keepalive_timeout = timeout;
+        self
+    }
+
+    /// Pings even while no call runs. Off unless set: many servers take it for abuse.
+    #[must_use]
+    pub fn keep_alive_while_idle(mut self, enabled: bool) -> Self {
+        self.connection.keepalive_while_idle = enabled;
+        self
+    }
+
+    /// Whether small writes go out at once (TCP_NODELAY). On unless set.
+    #[must_use]
+    pub fn tcp_nodelay(mut self, enabled: bool) -> Self {
+        self.tcp.nodelay = enabled;
+        self
+    }
+
+    /// After how much idle time the system probes the connection (SO_KEEPALIVE). Off unless set.
+    #[must_use]
+    pub fn tcp_keepalive(mut self, idle: Option<Duration>) -> Self {
+        self.tcp.keepalive = idle;
+        self
+    }
+
+    /// Opens the connection now.
+    ///
+    /// # Errors
+    /// The step that failed and what to try: resolving, connecting, TLS or HTTP/2.
+    pub async fn connect(self) -> Result<Channel, Error> {
+        let channel = self.connect_lazy();
+        channel.ready().await?;
+        Ok(channel)
+    }
+
+    /// A channel that opens its connection with the first call.
+    #[must_use]
+    pub fn connect_lazy(self) -> Channel {
+        Channel::new(self, None)
+    }
+}
+
+impl TryFrom<&str> for Endpoint {
+    type Error = Error;
+
+    fn try_from(target: &str) -> Result<Self, Error> {
+        Endpoint::from_shared(target)
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = Error;
+
+    fn try_from(target: String) -> Result<Self, Error> {
+        Endpoint::from_shared(target)
+    }
+}
+
+impl TryFrom<http::Uri> for Endpoint {
+    type Error = Error;
+
+    fn try_from(target: http::Uri) -> Result<Self, Error> {
+        Endpoint::from_shared(target.to_string())
+    }
+}
+
+impl std::str::FromStr for Endpoint {
+    type Err = Error;
+
+    fn from_str(target: &str) -> Result<Self, Error> {
+        Endpoint::from_shared(target)
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("target", &self.target.written).finish_non_exhaustive()
+    }
+}

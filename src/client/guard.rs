@@ -1,0 +1,102 @@
+//! What holds for every call that a channel makes: the earliest of the deadlines that apply, and the end of the call
+//! that it is made for.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Frame;
+use tokio::time::Sleep;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+use tonic::body::Body;
+
+use crate::context;
+use crate::deadline::{Deadline, format_timeout, parse_timeout};
+use crate::metadata::GRPC_TIMEOUT;
+use crate::status::Status;
+
+/// The limits of one call in time.
+pub(crate) struct CallGuard {
+    timer: Option<Pin<Box<Sleep>>>,
+    cancelled: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+impl CallGuard {
+    /// Reads the request's own timeout, the channel's and the deadline of the call that is handled right now, and
+    /// writes the earliest into the request.
+    pub(crate) fn begin(request: &mut http::Request<Body>, channel_timeout: Option<Duration>) -> Self {
+        let current = context::current();
+        let own = request.headers().get(GRPC_TIMEOUT).and_then(parse_timeout);
+        let own = own.or(channel_timeout).map(Deadline::after);
+        let deadline = Deadline::earlier(own, current.deadline());
+        if let Some(deadline) = deadline {
+            request.headers_mut().insert(GRPC_TIMEOUT, format_timeout(deadline.remaining()));
+        }
+        CallGuard {
+            timer: deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline.tokio_instant()))),
+            cancelled: current.cancelled_owned().map(Box::pin),
+        }
+    }
+
+    /// Runs the call up to its response's head, and guards the body after it.
+    pub(crate) async fn run<F>(mut self, call: F) -> Result<http::Response<Body>, Status>
+    where
+        F: Future<Output = Result<http::Response<Body>, Status>>,
+    {
+        let response = tokio::select! {
+            biased;
+            status = std::future::poll_fn(|cx| self.poll_over(cx)) => return Err(status),
+            response = call => response?,
+        };
+        if self.timer.is_none() && self.cancelled.is_none() {
+            return Ok(response);
+        }
+        Ok(response.map(|body| Body::new(GuardedBody { body, guard: self, is_over: false })))
+    }
+
+    /// Ready when the call must not go on.
+    fn poll_over(&mut self, cx: &mut TaskContext<'_>) -> Poll<Status> {
+        if let Some(timer) = &mut self.timer
+            && timer.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Status::deadline_exceeded("the deadline passed before the call was over"));
+        }
+        if let Some(cancelled) = &mut self.cancelled
+            && cancelled.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Status::cancelled("the call that this one was made for is over"));
+        }
+        Poll::Pending
+    }
+}
+
+/// A response's body that ends when its call must.
+struct GuardedBody {
+    body: Body,
+    guard: CallGuard,
+    is_over: bool,
+}
+
+impl http_body::Body for GuardedBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(status) = self.guard.poll_over(cx) {
+            self.is_over = true;
+            // Dropping the body resets the stream: the server need not go on.
+            self.body = Body::empty();
+            return Poll::Ready(Some(Err(status)));
+        }
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over || self.body.is_end_stream()
+    }
+}

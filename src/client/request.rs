@@ -1,0 +1,203 @@
+//! A call as an HTTP request.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, TE};
+use http::{Method, Uri, Version};
+use http_body::Frame;
+use tokio::sync::oneshot;
+use tonic::body::Body;
+
+use crate::codec::{
+    ByteSource, Codec, Compression, CompressionEncoding, CompressionSwitch, EncodedStream, MessageEncoder,
+    MessageLimits, Part,
+};
+use crate::metadata;
+use crate::service::MethodDescriptor;
+use crate::status::Status;
+
+/// Which method a call goes to.
+#[derive(Clone)]
+pub(crate) struct CallTarget {
+    path: Uri,
+    /// What tonic's interceptors look for; methods that are known by name only have none.
+    named: Option<tonic::GrpcMethod<'static>>,
+}
+
+impl CallTarget {
+    /// A method of generated code.
+    pub(crate) fn of(method: &'static MethodDescriptor) -> Self {
+        let names = method.path.trim_start_matches('/').split_once('/');
+        CallTarget {
+            path: Uri::from_static(method.path),
+            named: names.map(|(service, method)| tonic::GrpcMethod::new(service, method)),
+        }
+    }
+
+    /// A method by its path, `/package.Service/Method`.
+    #[cfg(feature = "dynamic")]
+    pub(crate) fn by_path(path: &str) -> Result<Self, Status> {
+        let path = path
+            .parse()
+            .map_err(|error| Status::invalid_argument(format!("{path:?} is not a method's path: {error}")))?;
+        Ok(CallTarget { path, named: None })
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.path.path()
+    }
+}
+
+/// What a client knows about the call that it is about to make.
+pub(crate) struct CallRequest<'a> {
+    pub(crate) target: CallTarget,
+    pub(crate) origin: Option<&'a Uri>,
+    pub(crate) compression: &'a Compression,
+    pub(crate) limits: MessageLimits,
+}
+
+impl CallRequest<'_> {
+    /// The request, and a future of the status with which encoding its messages failed (never ready if it did not).
+    pub(crate) fn build<D, S>(
+        &self,
+        codec: D,
+        request: tonic::Request<S>,
+    ) -> (http::Request<Body>, impl Future<Output = Status> + Send + use<D, S>)
+    where
+        D: Codec,
+        S: Stream<Item = D::Encode> + Send + 'static,
+    {
+        let (metadata, mut extensions, messages) = request.into_parts();
+        // A `CompressionEncoding` in the request's extensions is for this call alone.
+        let encoding = extensions.remove::<CompressionEncoding>().or(self.compression.send);
+        let headers = self.headers(metadata, encoding, codec.content_subtype());
+        let switch = extensions.get::<CompressionSwitch>().cloned();
+        let encoder = MessageEncoder::new(codec, self.compression, encoding, self.limits.encoding_bytes_max);
+        let source = EncodedStream::new(Succeeding { messages }, encoder.with_switch(switch));
+        let (failed, failure) = oneshot::channel();
+        let body = RequestBody { source: Box::pin(source), failed: Some(failed) };
+
+        if let Some(named) = &self.target.named {
+            extensions.insert(named.clone());
+        }
+        let mut request = http::Request::new(Body::new(body));
+        *request.method_mut() = Method::POST;
+        *request.version_mut() = Version::HTTP_2;
+        *request.uri_mut() = self.uri();
+        *request.headers_mut() = headers;
+        *request.extensions_mut() = extensions;
+        let failure = async move {
+            match failure.await {
+                Ok(status) => status,
+                Err(_sent_in_full) => std::future::pending().await,
+            }
+        };
+        (request, failure)
+    }
+
+    fn headers(
+        &self,
+        metadata: crate::metadata::MetadataMap,
+        encoding: Option<CompressionEncoding>,
+        content_subtype: Option<&str>,
+    ) -> HeaderMap {
+        // `Request::set_timeout` leaves the timeout among the metadata.
+        let timeout = metadata.as_ref().get(metadata::GRPC_TIMEOUT).cloned();
+        let mut headers = HeaderMap::with_capacity(8 + metadata.len());
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        let content_type = content_subtype
+            .and_then(|subtype| HeaderValue::try_from(format!("application/grpc+{subtype}")).ok())
+            .unwrap_or(HeaderValue::from_static("application/grpc"));
+        headers.insert(CONTENT_TYPE, content_type);
+        headers.insert(metadata::GRPC_ACCEPT_ENCODING, self.compression.accept_header());
+        if let Some(encoding) = encoding
+            && let Ok(name) = HeaderValue::from_str(encoding.name())
+        {
+            headers.insert(metadata::GRPC_ENCODING, name);
+        }
+        if let Some(timeout) = timeout {
+            headers.insert(metadata::GRPC_TIMEOUT, timeout);
+        }
+        metadata::append_user_metadata(&mut headers, metadata);
+        headers
+    }
+
+    fn uri(&self) -> Uri {
+        let path = self.target.path.clone();
+        let Some(origin) = self.origin else { return path };
+        let mut parts = path.into_parts();
+        parts.scheme = origin.scheme().cloned().or(Some(http::uri::Scheme::HTTP));
+        parts.authority = origin.authority().cloned();
+        Uri::from_parts(parts).unwrap_or_else(|_| self.target.path.clone())
+    }
+}
+
+/// A stream of exactly one message.
+pub(crate) fn once<T>(message: T) -> Once<T> {
+    Once(Some(message))
+}
+
+/// See [`once`].
+pub(crate) struct Once<T>(Option<T>);
+
+impl<T> Unpin for Once<T> {}
+
+impl<T> Stream for Once<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<T>> {
+        Poll::Ready(self.0.take())
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A caller's messages, none of which is an error.
+    struct Succeeding<S> {
+        #[pin]
+        messages: S,
+    }
+}
+
+impl<S: Stream> Stream for Succeeding<S> {
+    type Item = Result<S::Item, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.project().messages.poll_next(cx).map(|message| message.map(Ok))
+    }
+}
+
+/// A request's messages as bytes. A message that cannot be encoded resets the stream, and its status goes to the
+/// caller by another way.
+pub(crate) struct RequestBody {
+    source: Pin<Box<dyn ByteSource>>,
+    failed: Option<oneshot::Sender<Status>>,
+}
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.failed.is_none() {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(match ready!(self.source.as_mut().poll_part(cx)) {
+            Part::Data(bytes) => Some(Ok(Frame::data(bytes))),
+            Part::End(Ok(_)) => {
+                self.failed = None;
+                None
+            }
+            Part::End(Err(status)) => {
+                if let Some(failed) = self.failed.take() {
+                    // The caller may be gone already.
+                    let _ = failed.send(status.clone());
+                }
+                Some(Err(status))
+            }
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! Messages into prefixed bytes, compressed where asked.
+
+use bytes::{BufMut, BytesMut};
+
+use crate::codec::frame::PREFIX_BYTES;
+use crate::codec::{Codec, Compression, CompressionEncoding, CompressionSwitch};
+use crate::status::Status;
+
+/// Small messages of a stream are packed until a chunk of bytes has this size: about two HTTP/2 frames, so that a
+/// stream of tiny messages costs one frame in hundreds of messages.
+pub(crate) const PACKED_BYTES_MAX: usize = 32 * 1024;
+
+/// Encodes the messages of one direction of one call.
+#[derive(Debug)]
+pub(crate) struct MessageEncoder<C> {
+    codec: C,
+    encoding: Option<CompressionEncoding>,
+    level: u32,
+    minimum_bytes: usize,
+    bytes_max: usize,
+    switch: Option<CompressionSwitch>,
+}
+
+impl<C: Codec> MessageEncoder<C> {
+    pub(crate) fn new(
+        codec: C,
+        compression: &Compression,
+        encoding: Option<CompressionEncoding>,
+        bytes_max: usize,
+    ) -> Self {
+        MessageEncoder {
+            codec,
+            encoding,
+            level: compression.level,
+            minimum_bytes: compression.minimum_bytes,
+            bytes_max,
+            switch: None,
+        }
+    }
+
+    pub(crate) fn with_switch(mut self, switch: Option<CompressionSwitch>) -> Self {
+        self.switch = switch;
+        self
+    }
+
+    /// Appends a message with its prefix. On an error the buffer is as it was.
+    pub(crate) fn encode(&mut self, message: &C::Encode, buffer: &mut BytesMut) -> Result<(), Status> {
+        let start = buffer.len();
+        let written = self.encode_after(start, message, buffer);
+        if written.is_err() {
+            buffer.truncate(start);
+        }
+        written
+    }
+
+    fn encode_after(&mut self, start: usize, message: &C::Encode, buffer: &mut BytesMut) -> Result<(), Status> {
+        buffer.put_bytes(0, PREFIX_BYTES);
+        self.codec.encode(message, buffer)?;
+        let payload = start + PREFIX_BYTES;
+        let length = buffer.len() - payload;
+        if length > self.bytes_max {
+            return Err(Status::resource_exhausted(format!(
+                "a message of {length} bytes is larger than {} bytes, the limit for sending",
+                self.bytes_max
+            )));
+        }
+        let compressed = match self.encoding {
+            Some(encoding) if self.compresses(length) => {
+                let mut output = Vec::new();
+                encoding
+                    .compressor()
+                    .compress(&buffer[payload..], self.level, &mut output)
+                    .map_err(|error| Status::internal(format!("{} failed on a message: {error}", encoding.name())))?;
+                buffer.truncate(payload);
+                buffer.extend_from_slice(&output);
+                true
+            }
+            _ => false,
+        };
+        let length = buffer.len() - payload;
+        let length = u32::try_from(length).map_err(|_| {
+            Status::resource_exhausted(format!("a message of {length} bytes does not fit gRPC's four-byte length"))
+        })?;
+        buffer[start] = u8::from(compressed);
+        buffer[start + 1..payload].copy_from_slice(&length.to_be_bytes());
+        Ok(())
+    }
+
+    fn compresses(&self, length: usize) -> bool {
+        length >= self.minimum_bytes && self.switch.as_ref().is_none_or(CompressionSwitch::is_on)
+    }
+}
+
+#[cfg(all(test, feature = "gzip"))]
+mod tests {
+    use super::*;
+    use crate::codec::ProstCodec;
+
+    fn encoder(compression: &Compression, bytes_max: usize) -> MessageEncoder<ProstCodec<String, String>> {
+        MessageEncoder::new(ProstCodec::default(), compression, compression.send, bytes_max)
+    }
+
+    #[test]
+    fn a_message_gets_its_prefix() {
+        let mut buffer = BytesMut::from(&b"before"[..]);
+        encoder(&Compression::default(), 100).encode(&"hi".to_owned(), &mut buffer).expect("small");
+        assert_eq!(&buffer[..], b"before\0\0\0\0\x04\x0a\x02hi");
+    }
+
+    #[test]
+    fn a_refused_message_leaves_no_trace() {
+        let mut buffer = BytesMut::from(&b"before"[..]);
+        let error = encoder(&Compression::default(), 3).encode(&"hi".to_owned(), &mut buffer).expect_err("4 bytes");
+        assert_eq!(error.code(), crate::Code::ResourceExhausted);
+        assert_eq!(&buffer[..], b"before");
+    }
+
+    #[test]
+    fn short_messages_and_a_switch_keep_messages_plain() {
+        let compression =
+            Compression { send: Some(CompressionEncoding::Gzip), minimum_bytes: 20, ..Compression::default() };
+        let switch = CompressionSwitch::default();
+        let mut encoder = encoder(&compression, usize::MAX).with_switch(Some(switch.clone()));
+        let mut flag = |message: &str| {
+            let mut buffer = BytesMut::new();
+            encoder.encode(&message.to_owned(), &mut buffer).expect("small");
+            buffer[0]
+        };
+        assert_eq!(flag("short"), 0);
+        assert_eq!(flag(&"long".repeat(20)), 1);
+        switch.off();
+        assert_eq!(flag(&"long".repeat(20)), 0);
+        switch.on();
+        assert_eq!(flag(&"long".repeat(20)), 1);
+    }
+}

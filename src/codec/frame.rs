@@ -1,0 +1,175 @@
+//! The five bytes before each message: one that says whether it is compressed, four for its length
+//! (gRPC over HTTP/2, "Length-Prefixed-Message").
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::status::Status;
+
+/// The compressed flag and the length.
+pub(crate) const PREFIX_BYTES: usize = 5;
+
+/// A message as it came: still compressed, if it was sent so.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) compressed: bool,
+    pub(crate) payload: Bytes,
+}
+
+/// Cuts a stream of bytes into messages.
+///
+/// A message that lies within one chunk is a slice of it, without a copy. A longer one is collected; that buffer
+/// grows with the data that arrived, never with the length that the prefix claims.
+#[derive(Debug, Default)]
+pub(crate) struct Deframer {
+    chunk: Bytes,
+    collected: BytesMut,
+}
+
+impl Deframer {
+    /// Adds bytes as they arrived. Take all complete messages out before adding more.
+    pub(crate) fn push(&mut self, bytes: Bytes) {
+        if self.chunk.is_empty() {
+            self.chunk = bytes;
+        } else {
+            self.collected.extend_from_slice(&self.chunk);
+            self.chunk = bytes;
+        }
+    }
+
+    /// Whether no byte of an incomplete message is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.chunk.is_empty() && self.collected.is_empty()
+    }
+
+    /// The next complete message.
+    ///
+    /// # Errors
+    /// INTERNAL for a flag other than 0 and 1, RESOURCE_EXHAUSTED for a length over `bytes_max`: at once, before
+    /// the message has arrived.
+    pub(crate) fn next(&mut self, bytes_max: usize) -> Result<Option<Frame>, Status> {
+        if self.collected.is_empty() {
+            let Some(prefix) = self.chunk.first_chunk::<PREFIX_BYTES>() else { return Ok(self.keep()) };
+            let (compressed, length) = read_prefix(*prefix, bytes_max)?;
+            if self.chunk.len() < PREFIX_BYTES + length {
+                return Ok(self.keep());
+            }
+            self.chunk.advance(PREFIX_BYTES);
+            return Ok(Some(Frame { compressed, payload: self.chunk.split_to(length) }));
+        }
+        self.collect(PREFIX_BYTES);
+        let Some(prefix) = self.collected.first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
+        let (compressed, length) = read_prefix(*prefix, bytes_max)?;
+        self.collect(PREFIX_BYTES + length);
+        if self.collected.len() < PREFIX_BYTES + length {
+            return Ok(None);
+        }
+        self.collected.advance(PREFIX_BYTES);
+        let payload = self.collected.split_to(length).freeze();
+        Ok(Some(Frame { compressed, payload }))
+    }
+
+    /// Keeps what is left of the chunk until the rest of its message comes.
+    fn keep(&mut self) -> Option<Frame> {
+        self.collected.extend_from_slice(&self.chunk);
+        self.chunk.clear();
+        None
+    }
+
+    /// Moves bytes from the chunk until `bytes` are collected, or the chunk is used up.
+    fn collect(&mut self, bytes: usize) {
+        let missing = bytes.saturating_sub(self.collected.len()).min(self.chunk.len());
+        if missing > 0 {
+            self.collected.extend_from_slice(&self.chunk[..missing]);
+            self.chunk.advance(missing);
+        }
+    }
+}
+
+fn read_prefix(prefix: [u8; PREFIX_BYTES], bytes_max: usize) -> Result<(bool, usize), Status> {
+    let [flag, length @ ..] = prefix;
+    let length = u32::from_be_bytes(length);
+    let compressed = match flag {
+        0 => false,
+        1 => true,
+        other => {
+            return Err(Status::internal(format!(
+                "a message begins with the flag {other}, which is neither 0 (plain) nor 1 (compressed)"
+            )));
+        }
+    };
+    match usize::try_from(length) {
+        Ok(length) if length <= bytes_max => Ok((compressed, length)),
+        _ => Err(Status::resource_exhausted(format!(
+            "a message of {length} bytes is larger than {bytes_max} bytes, the limit for receiving"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wire(messages: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for message in messages {
+            bytes.push(0);
+            bytes.extend(u32::try_from(message.len()).expect("a short message").to_be_bytes());
+            bytes.extend_from_slice(message);
+        }
+        bytes
+    }
+
+    fn read(chunks: impl IntoIterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
+        let mut deframer = Deframer::default();
+        let mut messages = Vec::new();
+        for chunk in chunks {
+            deframer.push(chunk.into());
+            while let Some(frame) = deframer.next(1000).expect("valid frames") {
+                assert!(!frame.compressed);
+                messages.push(frame.payload.to_vec());
+            }
+        }
+        assert!(deframer.is_empty(), "bytes are left over");
+        messages
+    }
+
+    #[test]
+    fn messages_come_out_whole_however_the_bytes_are_cut() {
+        let messages: [&[u8]; 5] = [b"one", b"", b"three", &[7; 300], b"x"];
+        let wire = wire(&messages);
+        for size in 1..=wire.len() {
+            let got = read(wire.chunks(size).map(<[u8]>::to_vec));
+            assert_eq!(got, messages, "in chunks of {size}");
+        }
+    }
+
+    #[test]
+    fn a_message_within_one_chunk_is_not_copied() {
+        let chunk = Bytes::from(wire(&[b"one", b"two"]));
+        let mut deframer = Deframer::default();
+        deframer.push(chunk.clone());
+        let first = deframer.next(10).expect("valid").expect("complete").payload;
+        assert_eq!(first.as_ptr(), chunk[PREFIX_BYTES..].as_ptr());
+    }
+
+    #[test]
+    fn a_claim_over_the_limit_is_refused_at_once_and_one_below_reserves_nothing() {
+        let mut deframer = Deframer::default();
+        deframer.push(Bytes::from_static(&[0, 0, 0, 4, 1]));
+        let error = deframer.next(1024).expect_err("1025 bytes are too many");
+        assert_eq!(error.code(), crate::Code::ResourceExhausted);
+        assert_eq!(error.message(), "a message of 1025 bytes is larger than 1024 bytes, the limit for receiving");
+
+        let mut deframer = Deframer::default();
+        deframer.push(Bytes::from_static(&[0, 0, 0x3f, 0xff, 0xff, 1]));
+        assert!(deframer.next(4 << 20).expect("within the limit").is_none());
+        assert!(deframer.collected.capacity() < 1024, "{}", deframer.collected.capacity());
+    }
+
+    #[test]
+    fn a_flag_that_means_nothing_is_refused() {
+        let mut deframer = Deframer::default();
+        deframer.push(Bytes::from_static(&[2, 0, 0, 0, 0]));
+        assert_eq!(deframer.next(10).expect_err("2 is no flag").code(), crate::Code::Internal);
+    }
+}

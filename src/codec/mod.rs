@@ -1,0 +1,82 @@
+//! From messages to bytes and back: serialisation, compression and the five-byte prefix.
+//!
+//! - [`Codec`] turns a message into bytes. [`ProstCodec`] does it for protobuf; write your own for anything else.
+//! - [`Compressor`] makes them smaller. [`CompressionEncoding`] names the ones at hand.
+//! - [`Streaming`] is a stream of messages as they arrive.
+
+mod compression;
+mod compressor;
+mod encoded;
+mod encoder;
+mod frame;
+mod limits;
+mod prost;
+mod source;
+mod streaming;
+
+pub use self::compression::{Compression, CompressionEncoding, CompressionSwitch};
+pub use self::compressor::{Compressor, DecompressError};
+pub use self::limits::{DECODING_BYTES_MAX_DEFAULT, MessageLimits};
+pub use self::prost::ProstCodec;
+pub use self::streaming::Streaming;
+
+pub(crate) use self::encoded::EncodedStream;
+pub(crate) use self::encoder::MessageEncoder;
+pub(crate) use self::source::{ByteSource, Part};
+pub(crate) use self::streaming::MessageReader;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::status::Status;
+
+/// How messages of one method become bytes and back.
+///
+/// Generated code uses [`ProstCodec`]. A codec of your own is named to the generator by its path
+/// (`seltzer_build::configure().codec_path("crate::JsonCodec")`), which then calls `Default::default()`.
+///
+/// ```
+/// use bytes::{BufMut, Bytes, BytesMut};
+/// use seltzer::{Status, codec::Codec};
+///
+/// /// Messages that are plain text.
+/// #[derive(Debug, Clone, Default)]
+/// struct TextCodec;
+///
+/// impl Codec for TextCodec {
+///     type Encode = String;
+///     type Decode = String;
+///
+///     fn encode(&mut self, message: &String, buffer: &mut BytesMut) -> Result<(), Status> {
+///         buffer.put_slice(message.as_bytes());
+///         Ok(())
+///     }
+///
+///     fn decode(&mut self, message: Bytes) -> Result<String, Status> {
+///         String::from_utf8(message.to_vec()).map_err(|_| Status::internal("the message is not UTF-8"))
+///     }
+/// }
+/// ```
+pub trait Codec: Send + 'static {
+    /// What is sent.
+    type Encode: Send + 'static;
+    /// What is received.
+    type Decode: Send + 'static;
+
+    /// The word after `application/grpc+` in the content type. `None` sends plain `application/grpc`,
+    /// which means protobuf.
+    fn content_subtype(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Appends the message's bytes to the buffer, and changes nothing else in it.
+    ///
+    /// # Errors
+    /// INTERNAL when the message has no form in bytes.
+    fn encode(&mut self, message: &Self::Encode, buffer: &mut BytesMut) -> Result<(), Status>;
+
+    /// Reads a message from exactly its bytes.
+    ///
+    /// # Errors
+    /// INTERNAL when they are not a message of this type.
+    fn decode(&mut self, message: Bytes) -> Result<Self::Decode, Status>;
+}

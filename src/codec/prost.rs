@@ -1,0 +1,63 @@
+//! Protobuf messages, by prost.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use ::prost::Message;
+use bytes::{Bytes, BytesMut};
+
+use crate::codec::Codec;
+use crate::status::Status;
+
+/// Protobuf: sends `Encode`, receives `Decode`.
+///
+/// ```
+/// use seltzer::codec::{Codec, ProstCodec};
+///
+/// let mut codec = ProstCodec::<String, String>::default();       // google.protobuf.StringValue
+/// let mut buffer = bytes::BytesMut::new();
+/// codec.encode(&"hello".to_owned(), &mut buffer)?;
+/// assert_eq!(codec.decode(buffer.freeze())?, "hello");
+/// # Ok::<(), seltzer::Status>(())
+/// ```
+pub struct ProstCodec<Encode, Decode>(PhantomData<fn(Encode) -> Decode>);
+
+impl<Encode, Decode> Codec for ProstCodec<Encode, Decode>
+where
+    Encode: Message + 'static,
+    Decode: Message + Default + 'static,
+{
+    type Encode = Encode;
+    type Decode = Decode;
+
+    fn encode(&mut self, message: &Encode, buffer: &mut BytesMut) -> Result<(), Status> {
+        // `encode_raw` skips the capacity check: a BytesMut grows.
+        buffer.reserve(message.encoded_len());
+        message.encode_raw(buffer);
+        Ok(())
+    }
+
+    fn decode(&mut self, message: Bytes) -> Result<Decode, Status> {
+        Decode::decode(message).map_err(|error| {
+            Status::internal(format!("the message is not valid protobuf of the expected type: {error}"))
+        })
+    }
+}
+
+impl<Encode, Decode> Default for ProstCodec<Encode, Decode> {
+    fn default() -> Self {
+        ProstCodec(PhantomData)
+    }
+}
+
+impl<Encode, Decode> Clone for ProstCodec<Encode, Decode> {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl<Encode, Decode> fmt::Debug for ProstCodec<Encode, Decode> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProstCodec")
+    }
+}

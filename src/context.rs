@@ -1,0 +1,455 @@
+//! The call that is being handled right now: its deadline, its peer, whether it was cancelled.
+//!
+//! Inside a handler, and inside the stream that it answers with, [`current`] gives the call's [`Context`].
+//! A client called there inherits the deadline and the cancellation by itself.
+//!
+//! ```
+//! # use seltzer::{Request, Response, Status};
+//! async fn say_hello(request: Request<String>) -> Result<Response<String>, Status> {
+//!     let context = seltzer::context::current();
+//!     if context.time_remaining().is_some_and(|left| left.as_millis() < 10) {
+//!         return Err(Status::deadline_exceeded("too late to begin"));
+//!     }
+//!     context.set_trailing_metadata("x-served-by", "one")?;
+//!     Ok(Response::new(format!("hello {}", request.get_ref())))
+//! }
+//! ```
+//!
+//! The context belongs to the handler's own future. It does not follow `tokio::spawn` by itself; hand it on
+//! with [`Context::scope`].
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use http::HeaderValue;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::deadline::Deadline;
+use crate::metadata::{MetadataKey, MetadataMap, MetadataValue};
+use crate::status::Status;
+
+thread_local! {
+    static CURRENT: Cell<Option<Arc<Call>>> = const { Cell::new(None) };
+}
+
+/// The call that the running code belongs to, or an empty context outside of any call.
+#[must_use]
+pub fn current() -> Context {
+    let call = CURRENT.take();
+    CURRENT.set(call.clone());
+    Context { call }
+}
+
+/// What is known about one call while it is handled. Cheap to clone, usable from any task.
+#[derive(Clone, Default)]
+pub struct Context {
+    call: Option<Arc<Call>>,
+}
+
+struct Call {
+    method: String,
+    deadline: Option<Deadline>,
+    peer: Arc<Peer>,
+    user_agent: Option<HeaderValue>,
+    cancelled: CancellationToken,
+    reply: Mutex<ReplyMetadata>,
+}
+
+/// The metadata that a handler sets besides its response.
+#[derive(Default)]
+struct ReplyMetadata {
+    initial: Option<MetadataMap>,
+    initial_is_sent: bool,
+    trailing: MetadataMap,
+    waker: Option<Waker>,
+}
+
+/// Who is on the other side of a connection.
+#[derive(Clone, Default)]
+pub struct Peer {
+    pub(crate) remote_addr: Option<SocketAddr>,
+    pub(crate) local_addr: Option<SocketAddr>,
+    pub(crate) encrypted: bool,
+    #[cfg(feature = "_tls")]
+    pub(crate) certificates: Option<Arc<Vec<rustls::pki_types::CertificateDer<'static>>>>,
+    /// What tonic's `request.remote_addr()` and friends look for; filled with `tonic-compat` only.
+    pub(crate) extensions: http::Extensions,
+}
+
+impl Peer {
+    /// The peer's address; `None` over unix sockets and in process.
+    #[must_use]
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.remote_addr
+    }
+
+    /// Our own address on this connection; `None` over unix sockets and in process.
+    #[must_use]
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.local_addr
+    }
+
+    /// Whether the connection is under TLS.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+
+    /// The certificates that the peer proved to own, its own first; `None` without mutual TLS.
+    #[cfg(feature = "_tls")]
+    #[must_use]
+    pub fn certificates(&self) -> Option<&[rustls::pki_types::CertificateDer<'static>]> {
+        self.certificates.as_deref().map(Vec::as_slice)
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer")
+            .field("remote_addr", &self.remote_addr)
+            .field("local_addr", &self.local_addr)
+            .field("encrypted", &self.encrypted)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    pub(crate) fn new(
+        method: String,
+        deadline: Option<Deadline>,
+        peer: Arc<Peer>,
+        user_agent: Option<HeaderValue>,
+    ) -> Self {
+        Context {
+            call: Some(Arc::new(Call {
+                method,
+                deadline,
+                peer,
+                user_agent,
+                cancelled: CancellationToken::new(),
+                reply: Mutex::default(),
+            })),
+        }
+    }
+
+    /// The method that was called, as on the wire (`/package.Service/Method`); empty outside of a call.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        self.call.as_ref().map_or("", |call| &call.method)
+    }
+
+    /// When the call must be over, if the caller said so.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Deadline> {
+        self.call.as_ref()?.deadline
+    }
+
+    /// The time that is left until the deadline, `None` without one.
+    #[must_use]
+    pub fn time_remaining(&self) -> Option<Duration> {
+        self.deadline().map(|deadline| deadline.remaining())
+    }
+
+    /// Who called; `None` outside of a call.
+    #[must_use]
+    pub fn peer(&self) -> Option<&Peer> {
+        self.call.as_ref().map(|call| &*call.peer)
+    }
+
+    /// The caller's `user-agent`, where it is readable text.
+    #[must_use]
+    pub fn user_agent(&self) -> Option<&str> {
+        self.call.as_ref()?.user_agent.as_ref()?.to_str().ok()
+    }
+
+    /// Whether the call is over early: the caller went away or cancelled, or the deadline passed.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| call.cancelled.is_cancelled())
+    }
+
+    /// Waits until the call is cancelled; for ever when it ends in the ordinary way or there is none.
+    ///
+    /// A handler's own future is simply dropped then. This is for work that was handed to other tasks.
+    pub async fn cancelled(&self) {
+        match self.cancelled_owned() {
+            Some(cancelled) => cancelled.await,
+            None => std::future::pending().await,
+        }
+    }
+
+    pub(crate) fn cancelled_owned(&self) -> Option<WaitForCancellationFutureOwned> {
+        self.call.as_ref().map(|call| call.cancelled.clone().cancelled_owned())
+    }
+
+    /// Adds an entry to the metadata sent with the final status of a successful call.
+    ///
+    /// A failed call sends the metadata of its [`Status`] besides.
+    ///
+    /// # Errors
+    /// INTERNAL when the key or the value cannot travel: keys are lower-case ASCII, values printable ASCII.
+    /// For bytes use [`set_trailing_metadata_bin`](Self::set_trailing_metadata_bin).
+    pub fn set_trailing_metadata(&self, key: &str, value: &str) -> Result<(), Status> {
+        let key = MetadataKey::from_bytes(key.as_bytes())
+            .map_err(|_| Status::internal(format!("trailing metadata: {key:?} is not a valid key for text")))?;
+        let value: MetadataValue<_> = value
+            .parse()
+            .map_err(|_| Status::internal(format!("trailing metadata: the value of {key} is not printable ASCII")))?;
+        self.with_reply(|reply| reply.trailing.append(key, value));
+        Ok(())
+    }
+
+    /// Adds a binary entry to the metadata sent with the final status; the key ends in `-bin`.
+    ///
+    /// # Errors
+    /// INTERNAL when the key is not a valid one for bytes.
+    pub fn set_trailing_metadata_bin(&self, key: &str, value: &[u8]) -> Result<(), Status> {
+        let key = MetadataKey::from_bytes(key.as_bytes())
+            .map_err(|_| Status::internal(format!("trailing metadata: {key:?} is not a valid key for bytes")))?;
+        self.with_reply(|reply| reply.trailing.append_bin(key, MetadataValue::from_bytes(value)));
+        Ok(())
+    }
+
+    /// Sends the response's initial metadata now, before the handler has an answer.
+    ///
+    /// # Errors
+    /// INTERNAL when it was sent already, and outside of a call.
+    pub fn send_initial_metadata(&self, metadata: MetadataMap) -> Result<(), Status> {
+        let Some(call) = &self.call else {
+            return Err(Status::internal("send_initial_metadata was called outside of a call"));
+        };
+        let waker = {
+            let mut reply = call.reply();
+            if reply.initial_is_sent || reply.initial.is_some() {
+                return Err(Status::internal("the initial metadata has already been sent"));
+            }
+            reply.initial = Some(metadata);
+            reply.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Runs a future as part of this call, for example in a task of its own.
+    ///
+    /// ```
+    /// # async fn example() {
+    /// let context = seltzer::context::current();
+    /// tokio::spawn(context.clone().scope(async {
+    ///     // A client called here inherits the call's deadline and cancellation.
+    /// }));
+    /// # }
+    /// ```
+    pub fn scope<F: Future>(self, future: F) -> Scope<F> {
+        Scope { context: self, future }
+    }
+
+    /// Makes this the current context until the guard is dropped.
+    pub(crate) fn enter(&self) -> Entered {
+        Entered { previous: CURRENT.replace(self.call.clone()) }
+    }
+
+    /// Tells everything that watches that the call is over early.
+    pub(crate) fn cancel(&self) {
+        if let Some(call) = &self.call {
+            call.cancelled.cancel();
+        }
+    }
+
+    /// The early initial metadata, if the handler sent some; else registers to be woken when it does.
+    pub(crate) fn poll_initial_metadata(&self, waker: &Waker) -> Poll<MetadataMap> {
+        let Some(call) = &self.call else { return Poll::Pending };
+        let mut reply = call.reply();
+        match reply.initial.take() {
+            Some(metadata) => {
+                reply.initial_is_sent = true;
+                Poll::Ready(metadata)
+            }
+            None => {
+                match &mut reply.waker {
+                    Some(registered) => registered.clone_from(waker),
+                    empty => *empty = Some(waker.clone()),
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The early initial metadata that was set but not sent before the response came.
+    pub(crate) fn take_initial_metadata(&self) -> Option<MetadataMap> {
+        let call = self.call.as_ref()?;
+        let mut reply = call.reply();
+        reply.initial_is_sent = true;
+        reply.initial.take()
+    }
+
+    /// What goes into the trailers besides the status.
+    pub(crate) fn take_trailing_metadata(&self) -> MetadataMap {
+        self.call.as_ref().map(|call| std::mem::take(&mut call.reply().trailing)).unwrap_or_default()
+    }
+
+    fn with_reply(&self, change: impl FnOnce(&mut ReplyMetadata) -> bool) {
+        if let Some(call) = &self.call {
+            change(&mut call.reply());
+        }
+    }
+}
+
+impl Call {
+    fn reply(&self) -> MutexGuard<'_, ReplyMetadata> {
+        // Only plain moves happen under this lock, so a poisoned one still holds sound data.
+        self.reply.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("method", &self.method())
+            .field("deadline", &self.deadline())
+            .field("peer", &self.peer())
+            .field("cancelled", &self.is_cancelled())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Keeps a context current; restores the one before when dropped.
+pub(crate) struct Entered {
+    previous: Option<Arc<Call>>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.set(self.previous.take());
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A future that runs as part of a call: made by [`Context::scope`].
+    pub struct Scope<F> {
+        context: Context,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Scope<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _entered = this.context.enter();
+        this.future.poll(cx)
+    }
+}
+
+impl<F> fmt::Debug for Scope<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("context", &self.context).finish_non_exhaustive()
+    }
+}
+
+/// The same questions, asked of a request inside its handler.
+///
+/// ```
+/// use seltzer::{Request, RequestExt, Response, Status};
+///
+/// async fn say_hello(request: Request<String>) -> Result<Response<String>, Status> {
+///     let left = request.context().time_remaining();
+///     Ok(Response::new(format!("{} has {left:?}", request.get_ref())))
+/// }
+/// ```
+pub trait RequestExt {
+    /// The context of the call that this request belongs to; empty when asked outside of its handler.
+    fn context(&self) -> Context;
+
+    /// When the call must be over, if the caller said so.
+    fn deadline(&self) -> Option<Deadline> {
+        self.context().deadline()
+    }
+
+    /// The address of the caller; `None` over unix sockets and in process.
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        self.context().peer().and_then(Peer::remote_addr)
+    }
+}
+
+impl<T> RequestExt for tonic::Request<T> {
+    fn context(&self) -> Context {
+        current()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(method: &str) -> Context {
+        Context::new(method.to_owned(), None, Arc::default(), None)
+    }
+
+    #[test]
+    fn contexts_nest_and_are_restored() {
+        assert_eq!(current().method(), "");
+        let outer = context("/a/B").enter();
+        assert_eq!(current().method(), "/a/B");
+        {
+            let _inner = context("/c/D").enter();
+            assert_eq!(current().method(), "/c/D");
+        }
+        assert_eq!(current().method(), "/a/B");
+        drop(outer);
+        assert_eq!(current().method(), "");
+    }
+
+    #[tokio::test]
+    async fn a_scope_follows_its_future_into_another_task() {
+        let scoped = context("/a/B").scope(async {
+            tokio::task::yield_now().await;
+            current().method().to_owned()
+        });
+        assert_eq!(tokio::spawn(scoped).await.expect("the task runs"), "/a/B");
+        assert_eq!(current().method(), "");
+    }
+
+    #[tokio::test]
+    async fn cancellation_reaches_every_clone() {
+        let context = context("/a/B");
+        let watcher = tokio::spawn({
+            let context = context.clone();
+            async move { context.cancelled().await }
+        });
+        assert!(!context.is_cancelled());
+        context.cancel();
+        watcher.await.expect("the watcher is woken");
+        assert!(context.is_cancelled());
+    }
+
+    #[test]
+    fn initial_metadata_is_sent_once() {
+        let context = context("/a/B");
+        assert!(context.send_initial_metadata(MetadataMap::new()).is_ok());
+        assert!(context.send_initial_metadata(MetadataMap::new()).is_err());
+        assert!(context.take_initial_metadata().is_some());
+        assert!(context.send_initial_metadata(MetadataMap::new()).is_err());
+    }
+
+    #[test]
+    fn bad_trailing_metadata_is_refused_by_name() {
+        let context = context("/a/B");
+        let error = context.set_trailing_metadata("x y", "z").expect_err("a space in a key");
+        assert!(error.message().contains("x y"), "{error:?}");
+        assert!(context.set_trailing_metadata("x", "a\nb").is_err());
+        assert!(context.set_trailing_metadata_bin("x", b"z").is_err());
+        assert!(context.set_trailing_metadata_bin("x-bin", b"z").is_ok());
+        assert_eq!(context.take_trailing_metadata().len(), 1);
+    }
+}

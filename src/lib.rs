@@ -1,0 +1,146 @@
+//! gRPC for Rust with nothing to install.
+//!
+//! Schemas are compiled in process by `seltzer-build`: no protoc, no C compiler. The words are tonic's
+//! ([`Request`], [`Response`], [`Status`], [`Streaming`], [`metadata`]), the handlers are plain `async fn`s.
+//!
+//! **Not** here: a protobuf runtime (prost is it), TLS of our own (rustls), an async runtime (tokio).
+//!
+//! ```ignore
+//! pub mod hello { seltzer::include_proto!("hello"); }
+//! use hello::{HelloReply, HelloRequest, greeter_server::{Greeter, GreeterServer}};
+//! use seltzer::{Request, Response, Server, Status};
+//!
+//! struct MyGreeter;
+//! impl Greeter for MyGreeter {
+//!     async fn say_hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
+//!         Ok(Response::new(HelloReply { message: format!("Hello, {}", request.get_ref().name) }))
+//!     }
+//! }
+//! Server::builder().add_service(GreeterServer::new(MyGreeter)).serve("127.0.0.1:50051".parse()?).await?;
+//! ```
+//!
+//! # The house
+//!
+//! A folder is a layer, and arrows point down.
+//!
+//! | layer | modules | what |
+//! |---|---|---|
+//! | L0 | [`metadata`], [`context`], `status`, `deadline` | the words of gRPC |
+//! | L1 | [`codec`] | messages to bytes and back |
+//! | L2 | [`transport`] | the only place that does input and output |
+//! | L3 | [`service`] | what a call is |
+//! | L4 | `server`, `client` | never import each other |
+//! | L5 | [`dynamic`](https://docs.rs/seltzer/latest/seltzer/dynamic) and other plug-ins | each a feature |
+//! | L6 | `services` | the demo services, feature `services` |
+//!
+//! # Features
+//!
+//! - `server`, `client`, `gzip` (gzip and deflate): on by default.
+//! - `tls`: TLS without a C compiler (graviola); `tls-ring` and `tls-aws-lc` for other processors and for FIPS;
+//!   `tls-webpki-roots`: Mozilla's root certificates compiled in.
+//! - `zstd`: one more compression.
+//! - `dynamic`: calls without generated code, messages as JSON.
+//! - `tonic-compat`: fills in what tonic's own `server` feature reads from a request, such as `remote_addr()`.
+//! - `services`: the demo services of this project.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// Generated code says `::seltzer`; within this crate that is this crate.
+#[allow(unused_extern_crates, reason = "generated code needs it, and there is some with `services` only")]
+extern crate self as seltzer;
+
+pub mod codec;
+pub mod codegen;
+pub mod context;
+mod deadline;
+pub mod metadata;
+pub mod service;
+pub mod status;
+
+mod client;
+mod server;
+
+#[cfg(feature = "dynamic")]
+pub mod dynamic;
+#[cfg(feature = "services")]
+pub mod services;
+
+/// Addresses, listeners, connections, TLS: the only place that does input and output.
+///
+/// The names are those of `tonic::transport`.
+pub mod transport {
+    #[cfg(feature = "client")]
+    pub(crate) mod connect;
+    pub(crate) mod error;
+    #[cfg(any(feature = "server", feature = "client"))]
+    pub(crate) mod hyper;
+    #[cfg(any(feature = "server", feature = "client"))]
+    pub(crate) mod in_process;
+    #[cfg(any(feature = "server", feature = "client"))]
+    pub(crate) mod io;
+    #[cfg(any(feature = "server", feature = "client"))]
+    pub(crate) mod listen;
+    #[cfg(feature = "client")]
+    pub(crate) mod target;
+    #[cfg(feature = "_tls")]
+    pub(crate) mod tls;
+
+    pub use self::error::{Error, Step};
+    #[cfg(any(feature = "server", feature = "client"))]
+    pub use self::in_process::InProcess;
+    #[cfg(feature = "server")]
+    pub use self::listen::ListenAddress;
+    #[cfg(feature = "_tls")]
+    pub use self::tls::{Certificate, CertificateDer, ClientTlsConfig, Identity, ServerTlsConfig};
+    #[cfg(feature = "client")]
+    pub use crate::client::{Channel, Endpoint};
+    #[cfg(feature = "server")]
+    pub use crate::server::{BoundServer, Server};
+    pub use http::Uri;
+}
+
+#[cfg(feature = "client")]
+pub use crate::client::{Channel, Endpoint};
+pub use crate::codec::Streaming;
+pub use crate::context::{Context, RequestExt};
+pub use crate::deadline::Deadline;
+#[cfg(feature = "server")]
+pub use crate::server::{BoundServer, Server};
+pub use crate::service::{Interceptor, MethodKind};
+pub use crate::status::{Code, Status, StatusExt};
+pub use tonic::{Extensions, IntoRequest, IntoStreamingRequest, Request, Response};
+
+pub use prost;
+pub use prost_types;
+
+/// Typed details of a status: `google.rpc.BadRequest`, `RetryInfo` and the eight others, by tonic-types.
+///
+/// ```
+/// use seltzer::{Code, Status, error_details::{ErrorDetails, StatusExt}};
+///
+/// let details = ErrorDetails::with_bad_request_violation("name", "must not be empty");
+/// let status = Status::with_error_details(Code::InvalidArgument, "bad request", details);
+/// let violations = status.get_details_bad_request().expect("it was put in").field_violations;
+/// assert_eq!(violations[0].field, "name");
+/// ```
+pub mod error_details {
+    pub use tonic_types::{
+        BadRequest, DebugInfo, ErrorDetail, ErrorDetails, ErrorInfo, FieldViolation, Help, HelpLink, LocalizedMessage,
+        PreconditionFailure, PreconditionViolation, QuotaFailure, QuotaViolation, RequestInfo, ResourceInfo, RetryInfo,
+        StatusExt,
+    };
+}
+
+/// Includes the code that `seltzer_build` generated for a package, or for a set named by `.module(..)`.
+///
+/// ```ignore
+/// pub mod hello {
+///     seltzer::include_proto!("hello");
+/// }
+/// ```
+#[macro_export]
+macro_rules! include_proto {
+    ($package:tt) => {
+        include!(concat!(env!("OUT_DIR"), concat!("/", $package, ".rs")));
+    };
+}

@@ -1,0 +1,142 @@
+//! What travels beside the messages: headers and trailers, as gRPC's metadata.
+//!
+//! The types are tonic's. Added here is the border between metadata, which belongs to the user, and the
+//! headers that belong to the protocol (`grpc-timeout`, `content-type`, ...): the latter never reach a
+//! handler's metadata, and a user's attempt to set them is dropped.
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+pub use tonic::metadata::{
+    Ascii, AsciiMetadataKey, AsciiMetadataValue, Binary, BinaryMetadataKey, BinaryMetadataValue, KeyAndValueRef,
+    MetadataKey, MetadataMap, MetadataValue,
+};
+
+pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+pub(crate) const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+pub(crate) const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+
+/// Whether a header belongs to the protocol rather than to the user.
+pub(crate) fn is_reserved(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "te" | "content-type"
+            | "content-length"
+            | "user-agent"
+            | "grpc-timeout"
+            | "grpc-encoding"
+            | "grpc-accept-encoding"
+            | "grpc-message"
+            | "grpc-message-type"
+            | "grpc-status"
+            | "grpc-status-details-bin"
+    )
+}
+
+/// The user's part of a block of headers or trailers.
+///
+/// Values of `-bin` names that a proxy joined with commas are split again, as the specification of
+/// gRPC over HTTP/2 asks before decoding.
+pub(crate) fn user_metadata(headers: HeaderMap) -> MetadataMap {
+    if headers.keys().all(|name| !is_reserved(name) && !is_joined_binary(name, &headers)) {
+        return MetadataMap::from_headers(headers);
+    }
+    let mut user = HeaderMap::new();
+    for (name, value) in &headers {
+        if is_reserved(name) {
+            continue;
+        }
+        if name.as_str().ends_with("-bin") && value.as_bytes().contains(&b',') {
+            for part in value.as_bytes().split(|byte| *byte == b',') {
+                if let Ok(part) = HeaderValue::from_bytes(part.trim_ascii()) {
+                    user.append(name, part);
+                }
+            }
+        } else {
+            user.append(name, value.clone());
+        }
+    }
+    MetadataMap::from_headers(user)
+}
+
+fn is_joined_binary(name: &HeaderName, headers: &HeaderMap) -> bool {
+    name.as_str().ends_with("-bin") && headers.get_all(name).iter().any(|value| value.as_bytes().contains(&b','))
+}
+
+/// Adds a user's metadata to a block of headers, leaving out what belongs to the protocol.
+pub(crate) fn append_user_metadata(headers: &mut HeaderMap, metadata: MetadataMap) {
+    if metadata.is_empty() {
+        return;
+    }
+    let mut last = None;
+    for (name, value) in metadata.into_headers() {
+        // HeaderMap's iterator names a header once and yields `None` for its further values.
+        let name = name.or_else(|| last.clone());
+        if let Some(name) = &name
+            && !is_reserved(name)
+        {
+            headers.append(name.clone(), value);
+        }
+        last = name;
+    }
+}
+
+/// Adds the entries of one map to another; names that both have keep both values.
+pub(crate) fn merge(into: &mut MetadataMap, from: MetadataMap) {
+    if into.is_empty() {
+        *into = from;
+    } else if !from.is_empty() {
+        let mut headers = std::mem::take(into).into_headers();
+        append_user_metadata(&mut headers, from);
+        *into = MetadataMap::from_headers(headers);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().expect("a valid value")))
+            .collect()
+    }
+
+    #[test]
+    fn protocol_headers_are_not_metadata() {
+        let metadata = user_metadata(headers(&[
+            ("te", "trailers"),
+            ("content-type", "application/grpc"),
+            ("grpc-timeout", "1S"),
+            ("authorization", "Bearer token123"),
+        ]));
+        assert_eq!(metadata.len(), 1);
+        assert_eq!(metadata.get("authorization").map(AsciiMetadataValue::as_bytes), Some(&b"Bearer token123"[..]));
+    }
+
+    #[test]
+    fn joined_binary_values_are_split() {
+        let metadata = user_metadata(headers(&[("trace-bin", "AQI, AwQ"), ("plain", "a,b")]));
+        let values: Vec<_> = metadata
+            .get_all_bin("trace-bin")
+            .iter()
+            .map(|value| value.to_bytes().expect("valid base64").to_vec())
+            .collect();
+        assert_eq!(values, [vec![1, 2], vec![3, 4]]);
+        assert_eq!(metadata.get("plain").map(AsciiMetadataValue::as_bytes), Some(&b"a,b"[..]));
+    }
+
+    #[test]
+    fn a_user_cannot_set_protocol_headers_but_can_repeat_its_own() {
+        let mut metadata = MetadataMap::new();
+        metadata.append("x-tag", "1".parse().expect("ascii"));
+        metadata.append("x-tag", "2".parse().expect("ascii"));
+        let mut with_reserved = metadata.into_headers();
+        with_reserved.insert(GRPC_STATUS, HeaderValue::from_static("0"));
+        let mut block = HeaderMap::new();
+        append_user_metadata(&mut block, MetadataMap::from_headers(with_reserved));
+        assert!(block.get(GRPC_STATUS).is_none());
+        assert_eq!(block.get_all("x-tag").iter().count(), 2);
+    }
+}

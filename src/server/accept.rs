@@ -1,0 +1,105 @@
+//! Accepting connections, for as long as the server runs.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Peer;
+use crate::server::builder::Settings;
+use crate::server::dispatch::Dispatcher;
+use crate::transport::hyper::server::{Drain, serve_connection};
+use crate::transport::io::Io;
+use crate::transport::listen::Listener;
+
+/// The pause after a failed accept doubles between these two: short enough to recover within a second when file
+/// descriptors come free, long enough not to spin.
+const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(5);
+const ACCEPT_PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// What all connections of a server share.
+pub(crate) struct Shared {
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) settings: Settings,
+    #[cfg(feature = "_tls")]
+    pub(crate) tls: Option<crate::transport::tls::TlsAcceptor>,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Accepts until the server stops, then waits for the connections to drain.
+pub(crate) async fn accept_all(mut listener: Listener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    let mut pause = ACCEPT_PAUSE_MIN;
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept(shared.settings.tcp) => accepted,
+            () = shared.stop.cancelled() => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+        };
+        match accepted {
+            Ok((io, peer)) => {
+                pause = ACCEPT_PAUSE_MIN;
+                connections.spawn(serve(io, peer, Arc::clone(&shared)));
+            }
+            Err(error) if is_about_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections for the moment");
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = shared.stop.cancelled() => break,
+                }
+                pause = (pause * 2).min(ACCEPT_PAUSE_MAX);
+            }
+        }
+    }
+    // New connections are refused from here on.
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// The peer went away between its knock and our answer: the next one is not concerned.
+fn is_about_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
+}
+
+async fn serve(io: Io, peer: Peer, shared: Arc<Shared>) {
+    let Some((io, peer)) = secure(io, peer, &shared).await else { return };
+    let peer = Arc::new(peer);
+    let dispatcher = shared.dispatcher.clone();
+    let handler = move |request| dispatcher.answer(request, &peer);
+    let drain = Drain { begin: shared.stop.clone(), grace: shared.settings.drain_grace };
+    if let Err(error) = serve_connection(io, &shared.settings.connection, handler, drain).await {
+        tracing::debug!(error, "a connection ended early");
+    }
+}
+
+#[cfg(feature = "_tls")]
+async fn secure(io: Io, mut peer: Peer, shared: &Shared) -> Option<(Io, Peer)> {
+    let Some(acceptor) = &shared.tls else { return Some((io, peer)) };
+    let accepted = tokio::select! {
+        accepted = acceptor.accept(io) => accepted,
+        () = shared.stop.cancelled() => return None,
+    };
+    match accepted {
+        Ok(stream) => {
+            peer.encrypted = true;
+            peer.certificates = stream.peer_certificates();
+            Some((Io::new(stream), peer))
+        }
+        Err(error) => {
+            let peer = peer.remote_addr.map(tracing::field::display);
+            tracing::warn!(target: "seltzer::tls", %error, peer, "a TLS handshake failed");
+            None
+        }
+    }
+}
+
+#[cfg(not(feature = "_tls"))]
+async fn secure(io: Io, peer: Peer, _: &Shared) -> Option<(Io, Peer)> {
+    Some((io, peer))
+}

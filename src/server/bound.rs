@@ -1,0 +1,110 @@
+//! A server that listens.
+
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::server::accept::{Shared, accept_all};
+use crate::server::builder::Settings;
+use crate::server::dispatch::Dispatcher;
+use crate::transport::error::{Error, Step};
+use crate::transport::listen::{ListenAddress, Listener};
+
+/// A server whose sockets listen: its ports are known, and connections wait until it serves.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), seltzer::transport::Error> {
+/// let server = seltzer::Server::builder().bind("localhost:0").await?;
+/// let port = server.local_addr().expect("it listens on TCP").port();
+/// assert_ne!(port, 0);
+/// server.serve_with_shutdown(async {}).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a bound server answers nobody until `serve` is awaited"]
+pub struct BoundServer {
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) settings: Settings,
+    #[cfg(feature = "_tls")]
+    pub(crate) tls: Option<crate::transport::tls::TlsAcceptor>,
+}
+
+impl BoundServer {
+    /// Listens on one more address.
+    ///
+    /// # Errors
+    /// The address cannot be read or bound.
+    pub async fn bind_also<A>(mut self, address: A) -> Result<Self, Error>
+    where
+        A: TryInto<ListenAddress>,
+        A::Error: Into<Error>,
+    {
+        let address = address.try_into().map_err(Into::into)?;
+        self.listeners.push(Listener::bind(&address).await?);
+        Ok(self)
+    }
+
+    /// The first TCP address, which tells the port where 0 was asked for; `None` when there is none.
+    #[must_use]
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.listeners.iter().find_map(Listener::local_addr)
+    }
+
+    /// All addresses as people write them: `127.0.0.1:50051`, `unix:/run/greeter.sock`.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<String> {
+        self.listeners.iter().map(Listener::address).collect()
+    }
+
+    /// Serves until the process ends.
+    ///
+    /// # Errors
+    /// None today.
+    pub async fn serve(self) -> Result<(), Error> {
+        self.serve_with_shutdown(std::future::pending()).await
+    }
+
+    /// Serves until `signal` is ready; then accepts nothing more, lets calls finish within the server's drain
+    /// grace, and returns. Dropping this future stops everything at once.
+    ///
+    /// # Errors
+    /// A listener stopped by itself, which is our mistake.
+    pub async fn serve_with_shutdown<F>(self, signal: F) -> Result<(), Error>
+    where
+        F: Future<Output = ()>,
+    {
+        let stop = CancellationToken::new();
+        let shared = Arc::new(Shared {
+            dispatcher: self.dispatcher,
+            settings: self.settings,
+            #[cfg(feature = "_tls")]
+            tls: self.tls,
+            stop: stop.clone(),
+        });
+        let mut listeners = JoinSet::new();
+        for listener in self.listeners {
+            listeners.spawn(accept_all(listener, Arc::clone(&shared)));
+        }
+        tokio::select! {
+            () = signal => {}
+            Some(_) = listeners.join_next() => {
+                return Err(Error::new(Step::Serve, "a listener stopped by itself; please report this"));
+            }
+        }
+        stop.cancel();
+        while listeners.join_next().await.is_some() {}
+        Ok(())
+    }
+}
+
+impl fmt::Debug for BoundServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoundServer").field("addresses", &self.addresses()).finish_non_exhaustive()
+    }
+}

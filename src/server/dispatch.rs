@@ -1,0 +1,185 @@
+//! A request that arrived: is it a call, and whose?
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, TE, USER_AGENT};
+use http::{Method, StatusCode, Version};
+use tonic::body::Body;
+
+use crate::context::{Context, Peer};
+use crate::deadline::{Deadline, parse_timeout};
+use crate::metadata::GRPC_TIMEOUT;
+use crate::server::guard::Guard;
+use crate::server::native::{Intercept, NativeCall, add_status};
+use crate::service::{Found, NotFound, Router, TowerHandler};
+use crate::status::Status;
+
+type ResponseFuture = Pin<Box<dyn Future<Output = http::Response<Body>> + Send>>;
+
+/// Everything that answers requests on one server.
+#[derive(Clone, Default)]
+pub(crate) struct Dispatcher {
+    pub(crate) router: Arc<Router>,
+    pub(crate) interceptors: Arc<Vec<Intercept>>,
+    pub(crate) fallback: Option<TowerHandler>,
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Dispatcher {
+    /// Answers one request.
+    pub(crate) fn answer(&self, request: http::Request<Body>, peer: &Arc<Peer>) -> ResponseFuture {
+        if !is_grpc(request.headers()) {
+            return self.answer_plain(request);
+        }
+        match self.call(request, peer) {
+            Ok(response) => response,
+            Err(refused) => Box::pin(std::future::ready(refused)),
+        }
+    }
+
+    fn call(&self, request: http::Request<Body>, peer: &Arc<Peer>) -> Result<ResponseFuture, http::Response<Body>> {
+        check_http(&request)?;
+        let timeout = timeout(request.headers()).map_err(|status| refuse(&status))?;
+        let path = request.uri().path();
+        let found = match request.uri().query() {
+            None => self.router.find(path),
+            Some(_) => Err(NotFound::NotAMethodPath),
+        };
+        let found = found.map_err(|why| refuse(&not_found(&why, path, &self.router)))?;
+        let deadline = [timeout, self.timeout].into_iter().flatten().min().map(Deadline::after);
+        let user_agent = request.headers().get(USER_AGENT).cloned();
+        let context = Context::new(path.to_owned(), deadline, Arc::clone(peer), user_agent);
+        Ok(match found {
+            Found::Native { service, settings, method } => {
+                let request = with_peer(request, peer);
+                let call = NativeCall { service, settings, method, context: context.clone() };
+                Box::pin(Guard::new(context, call.answer(request, &self.interceptors)))
+            }
+            Found::Tower(handler) => {
+                let request = intercept(with_peer(request, peer), &self.interceptors, &context)
+                    .map_err(|status| refuse(&status))?;
+                Box::pin(Guard::new(context, handler.call(request)))
+            }
+        })
+    }
+
+    /// Answers a request that is no gRPC call.
+    fn answer_plain(&self, request: http::Request<Body>) -> ResponseFuture {
+        // A gRPC method reached with another content type: the specification asks for 415.
+        if request.method() == Method::POST && self.router.find(request.uri().path()).is_ok() {
+            let mut response = plain(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "this is a gRPC method: send content-type application/grpc over HTTP/2\n",
+            );
+            response.headers_mut().insert("accept-post", HeaderValue::from_static("application/grpc"));
+            return Box::pin(std::future::ready(response));
+        }
+        if let Some(fallback) = &self.fallback {
+            return fallback.call(request);
+        }
+        #[cfg(feature = "server")]
+        let response = crate::server::page::answer(&request, &self.router);
+        #[cfg(not(feature = "server"))]
+        let response = plain(StatusCode::NOT_FOUND, "there is nothing here\n");
+        Box::pin(std::future::ready(response))
+    }
+}
+
+/// Whether a request is meant as gRPC: its content type is `application/grpc`, alone or with a subtype.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let Some(content_type) = headers.get(CONTENT_TYPE) else { return false };
+    match content_type.as_bytes().strip_prefix(b"application/grpc") {
+        Some(rest) => matches!(rest.first(), None | Some(b'+' | b';')),
+        None => false,
+    }
+}
+
+/// What gRPC demands of the HTTP around it.
+fn check_http(request: &http::Request<Body>) -> Result<(), http::Response<Body>> {
+    if request.version() < Version::HTTP_2 {
+        return Err(plain(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "gRPC needs HTTP/2\n"));
+    }
+    if request.method() != Method::POST {
+        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "gRPC calls are POST requests\n");
+        response.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static("POST"));
+        return Err(response);
+    }
+    // Some clients leave `te` out, and every server lets them; another value shows a proxy that drops trailers.
+    match request.headers().get(TE) {
+        Some(te) if te != "trailers" => {
+            Err(refuse(&Status::internal("the header `te` must be `trailers`: something between drops them")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
+    let Some(value) = headers.get(GRPC_TIMEOUT) else { return Ok(None) };
+    parse_timeout(value).map(Some).ok_or_else(|| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        Status::internal(format!("grpc-timeout {value:?} is not up to eight digits and one of H, M, S, m, u, n"))
+    })
+}
+
+fn not_found(why: &NotFound, path: &str, router: &Router) -> Status {
+    let service = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    Status::unimplemented(match why {
+        NotFound::NotAMethodPath => format!("{path:?} is not of the form /service/method"),
+        NotFound::Service if router.names().is_empty() => "nothing is served here".to_owned(),
+        NotFound::Service => format!("there is no service {service:?} here"),
+        NotFound::Method => format!("there is no method {path}"),
+    })
+}
+
+fn intercept(
+    request: http::Request<Body>,
+    interceptors: &[Intercept],
+    context: &Context,
+) -> Result<http::Request<Body>, Status> {
+    if interceptors.is_empty() {
+        return Ok(request);
+    }
+    let _entered = context.enter();
+    let (mut parts, body) = request.into_parts();
+    let metadata = crate::metadata::user_metadata(parts.headers.clone());
+    let mut call = tonic::Request::from_parts(metadata, std::mem::take(&mut parts.extensions), ());
+    for interceptor in interceptors {
+        call = interceptor(call)?;
+    }
+    let (metadata, extensions, ()) = call.into_parts();
+    parts.extensions = extensions;
+    // The protocol's headers stay as they came, the user's are what the interceptors made of them.
+    let mut headers = HeaderMap::new();
+    for (name, value) in parts.headers.iter().filter(|(name, _)| crate::metadata::is_reserved(name)) {
+        headers.append(name, value.clone());
+    }
+    crate::metadata::append_user_metadata(&mut headers, metadata);
+    parts.headers = headers;
+    Ok(http::Request::from_parts(parts, body))
+}
+
+fn with_peer(mut request: http::Request<Body>, peer: &Arc<Peer>) -> http::Request<Body> {
+    if !peer.extensions.is_empty() {
+        request.extensions_mut().extend(peer.extensions.clone());
+    }
+    request
+}
+
+/// A gRPC answer that is nothing but a status.
+fn refuse(status: &Status) -> http::Response<Body> {
+    let mut response = http::Response::new(Body::empty());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    add_status(status, response.headers_mut());
+    response
+}
+
+/// An HTTP answer in plain text.
+pub(crate) fn plain(status: StatusCode, text: impl Into<bytes::Bytes>) -> http::Response<Body> {
+    let mut response = http::Response::new(Body::new(http_body_util::Full::new(text.into())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

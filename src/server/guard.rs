@@ -1,0 +1,282 @@
+//! What holds for every call, whoever answers it: its context is current, its deadline is kept, a panic is its own
+//! affair, and whatever watches it learns how it ended.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context as TaskContext, Poll, Waker, ready};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http_body::{Body as _, Frame};
+use tokio::task::AbortHandle;
+use tonic::body::Body;
+
+use crate::context::Context;
+use crate::deadline::Deadline;
+use crate::metadata::GRPC_STATUS;
+use crate::server::native::{add_status, trailers};
+use crate::status::{Code, Status, code_name};
+
+/// A call from its first poll to its last byte.
+pub(crate) struct Guard<F> {
+    answer: Option<Pin<Box<F>>>,
+    watch: Option<Watch>,
+    timer: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl<F> Guard<F>
+where
+    F: Future<Output = http::Response<Body>> + Send,
+{
+    pub(crate) fn new(context: Context, answer: F) -> Self {
+        let timer = context.deadline().map(|deadline| Box::pin(tokio::time::sleep_until(deadline.tokio_instant())));
+        Guard { answer: Some(Box::pin(answer)), watch: Some(Watch::begin(context)), timer }
+    }
+}
+
+impl<F> Future for Guard<F>
+where
+    F: Future<Output = http::Response<Body>> + Send,
+{
+    type Output = http::Response<Body>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let watch = this.watch.as_mut().expect("a future is not polled after it is ready");
+        if let Some(timer) = &mut this.timer
+            && timer.as_mut().poll(cx).is_ready()
+        {
+            drop_within(&watch.context, &mut this.answer);
+            return Poll::Ready(watch.refuse(&deadline_status()));
+        }
+        let answer = this.answer.as_mut().expect("a future is not polled after it is ready");
+        let polled = {
+            let _entered = watch.context.enter();
+            catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)))
+        };
+        match polled {
+            Err(_panic) => {
+                drop_within(&watch.context, &mut this.answer);
+                Poll::Ready(watch.refuse(&panic_status()))
+            }
+            Ok(response) => {
+                let response = ready!(response);
+                let watch = this.watch.take().expect("it was there a moment ago");
+                Poll::Ready(GuardedBody::around(response, watch))
+            }
+        }
+    }
+}
+
+impl<F> Drop for Guard<F> {
+    fn drop(&mut self) {
+        if let Some(watch) = &self.watch {
+            drop_within(&watch.context, &mut self.answer);
+        }
+    }
+}
+
+/// Drops a handler as it lived: inside its own context, and with its panics its own affair.
+fn drop_within<T>(context: &Context, handler: &mut Option<T>) {
+    let _entered = context.enter();
+    let handler = handler.take();
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(handler)));
+}
+
+fn deadline_status() -> Status {
+    Status::deadline_exceeded("the deadline passed before the call was over")
+}
+
+fn panic_status() -> Status {
+    Status::internal("the handler panicked")
+}
+
+/// Tells the context and the log how the call ended.
+struct Watch {
+    context: Context,
+    started: Instant,
+    code: Option<Code>,
+}
+
+impl Watch {
+    fn begin(context: Context) -> Self {
+        Watch { context, started: Instant::now(), code: None }
+    }
+
+    /// A response that ends the call before any message.
+    fn refuse(&mut self, status: &Status) -> http::Response<Body> {
+        self.code = Some(status.code());
+        self.context.cancel();
+        let mut response = http::Response::new(Body::empty());
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        add_status(status, response.headers_mut());
+        response
+    }
+
+    fn see(&mut self, headers: &HeaderMap) {
+        if let Some(status) = headers.get(GRPC_STATUS) {
+            self.code = Some(Code::from_bytes(status.as_bytes()));
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if self.code.is_none() {
+            // Nobody wants the answer any more: the peer reset the stream, or the connection broke.
+            self.context.cancel();
+        }
+        tracing::info!(
+            target: "seltzer::call",
+            method = self.context.method(),
+            code = code_name(self.code.unwrap_or(Code::Cancelled)),
+            elapsed_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            peer = self.context.peer().and_then(crate::context::Peer::remote_addr).map(tracing::field::display),
+        );
+    }
+}
+
+/// The rest of a guarded call: its response's body.
+struct GuardedBody {
+    body: Arc<Guarded>,
+    watch: Watch,
+    timer: Option<AbortHandle>,
+    is_over: bool,
+}
+
+type PolledFrame = Poll<Option<Result<Frame<Bytes>, Status>>>;
+
+/// A handler's stream panicked while it was polled.
+struct Panicked;
+
+/// What the deadline's timer takes away, even from a body that nobody polls because the peer does not read.
+struct Guarded {
+    body: Mutex<Option<Body>>,
+    expired: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl GuardedBody {
+    fn around(response: http::Response<Body>, mut watch: Watch) -> http::Response<Body> {
+        let (parts, body) = response.into_parts();
+        watch.see(&parts.headers);
+        if body.is_end_stream() {
+            return http::Response::from_parts(parts, body);
+        }
+        let body = Arc::new(Guarded {
+            body: Mutex::new(Some(body)),
+            expired: AtomicBool::new(false),
+            waker: Mutex::new(None),
+        });
+        let timer = watch.context.deadline().map(|deadline| expire_at(deadline, &body));
+        http::Response::from_parts(parts, Body::new(GuardedBody { body, watch, timer, is_over: false }))
+    }
+
+    fn end_with(&mut self, status: Status) -> Frame<Bytes> {
+        self.is_over = true;
+        self.body.take();
+        self.watch.code = Some(status.code());
+        self.watch.context.cancel();
+        Frame::trailers(trailers(Err(status), &self.watch.context))
+    }
+}
+
+fn expire_at(deadline: Deadline, body: &Arc<Guarded>) -> AbortHandle {
+    let body: Weak<Guarded> = Arc::downgrade(body);
+    let timer = tokio::spawn(async move {
+        tokio::time::sleep_until(deadline.tokio_instant()).await;
+        if let Some(body) = body.upgrade() {
+            body.expire();
+        }
+    });
+    timer.abort_handle()
+}
+
+impl Guarded {
+    fn expire(&self) {
+        self.expired.store(true, Ordering::SeqCst);
+        // Locked means polled right now: that poll sees the flag when it is done.
+        if let Ok(mut body) = self.body.try_lock() {
+            body.take();
+        }
+        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn take(&self) {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    fn register(&self, waker: &Waker) {
+        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
+    }
+
+    /// Polls the body; `Err` tells of a panic in it.
+    fn poll(&self, context: &Context, cx: &mut TaskContext<'_>) -> Result<PolledFrame, Panicked> {
+        let mut slot = self.body.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(body) = slot.as_mut() else { return Ok(Poll::Ready(None)) };
+        let _entered = context.enter();
+        catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(cx))).map_err(|_panic| Panicked)
+    }
+}
+
+impl http_body::Body for GuardedBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        if self.timer.is_some() {
+            self.body.register(cx.waker());
+        }
+        let polled = self.body.poll(&self.watch.context, cx);
+        if self.body.expired.load(Ordering::SeqCst) {
+            return Poll::Ready(Some(Ok(self.end_with(deadline_status()))));
+        }
+        let Ok(polled) = polled else {
+            return Poll::Ready(Some(Ok(self.end_with(panic_status()))));
+        };
+        let frame = ready!(polled);
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(trailers) = frame.trailers_ref() {
+                    self.watch.see(trailers);
+                    self.is_over = true;
+                }
+            }
+            // A body that ends without trailers is an ordinary HTTP response.
+            None => {
+                self.is_over = true;
+                self.watch.code.get_or_insert(Code::Ok);
+            }
+            Some(Err(status)) => {
+                self.is_over = true;
+                self.watch.code = Some(status.code());
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over
+    }
+}
+
+impl Drop for GuardedBody {
+    fn drop(&mut self) {
+        if let Some(timer) = &self.timer {
+            timer.abort();
+        }
+        // The handler's stream goes inside its own context, as it lived.
+        let _entered = self.watch.context.enter();
+        self.body.take();
+    }
+}

@@ -1,0 +1,20 @@
+//! Servers: what they are told, how they accept connections, and how a request becomes a call.
+
+#[cfg(feature = "server")]
+mod accept;
+#[cfg(feature = "server")]
+mod bound;
+#[cfg(feature = "server")]
+mod builder;
+mod dispatch;
+mod guard;
+mod native;
+#[cfg(feature = "server")]
+mod page;
+mod tower;
+
+#[cfg(feature = "server")]
+pub use self::bound::BoundServer;
+#[cfg(feature = "server")]
+pub use self::builder::Server;
+pub use self::tower::TowerService;

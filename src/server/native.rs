@@ -1,0 +1,216 @@
+//! gRPC over HTTP for generated services: a request's headers into a call, an answer into headers, data and
+//! trailers.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http_body::{Body as _, Frame};
+use tonic::body::Body;
+
+use crate::codec::{ByteSource, Part};
+use crate::context::Context;
+use crate::metadata::{self, MetadataMap};
+use crate::service::{CallSettings, MethodDescriptor, Reply, ReplyBody, ServerCall, Service};
+use crate::status::{Code, Status};
+
+/// `grpc-status: 0`.
+const STATUS_OK: HeaderValue = HeaderValue::from_static("0");
+
+/// The content type of answers to requests that did not ask for a subtype.
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+
+/// A call that found its native handler.
+pub(crate) struct NativeCall<'a> {
+    pub(crate) service: &'a Arc<dyn Service>,
+    pub(crate) settings: &'a Arc<CallSettings>,
+    pub(crate) method: usize,
+    pub(crate) context: Context,
+}
+
+/// The interceptors of a whole server, in the order in which they were added.
+pub(crate) type Intercept = Arc<dyn Fn(tonic::Request<()>) -> Result<tonic::Request<()>, Status> + Send + Sync>;
+
+impl NativeCall<'_> {
+    /// Hands the request to the service and turns its answer into a response.
+    pub(crate) fn answer(
+        self,
+        request: http::Request<Body>,
+        interceptors: &[Intercept],
+    ) -> impl Future<Output = http::Response<Body>> + Send + use<> {
+        let content_type = request.headers().get(CONTENT_TYPE).cloned().unwrap_or(GRPC);
+        let compression = &self.settings.compression;
+        let accept_encoding = compression.accept_header();
+        let context = self.context.clone();
+        let started = self.start(request, interceptors);
+        async move {
+            let mut response = match started {
+                Ok(reply) => response(reply.await, context),
+                Err(status) => failed(&status, MetadataMap::new(), &context),
+            };
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, content_type);
+            headers.insert(metadata::GRPC_ACCEPT_ENCODING, accept_encoding);
+            response
+        }
+    }
+
+    fn start(
+        self,
+        request: http::Request<Body>,
+        interceptors: &[Intercept],
+    ) -> Result<crate::service::ReplyFuture, Status> {
+        let (parts, body) = request.into_parts();
+        let compression = &self.settings.compression;
+        let request_encoding = compression.accepted(parts.headers.get(metadata::GRPC_ENCODING))?;
+        let response_encoding = compression.chosen(parts.headers.get(metadata::GRPC_ACCEPT_ENCODING));
+        let methods: &'static [MethodDescriptor] = self.service.descriptor().methods;
+        let mut call = ServerCall {
+            method: &methods[self.method],
+            metadata: metadata::user_metadata(parts.headers),
+            extensions: parts.extensions,
+            source: Box::pin(RequestSource(body)),
+            context: self.context,
+            settings: Arc::clone(self.settings),
+            request_encoding,
+            response_encoding,
+        };
+        for interceptor in interceptors {
+            call.intercept(|request| interceptor(request))?;
+        }
+        Ok(self.service.call(self.method, call))
+    }
+}
+
+/// A request's body as the bytes of a call. Trailers of requests mean nothing in gRPC.
+struct RequestSource(Body);
+
+impl ByteSource for RequestSource {
+    fn poll_part(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Part> {
+        loop {
+            return Poll::Ready(match ready!(Pin::new(&mut self.0).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(bytes) => Part::Data(bytes),
+                    Err(_trailers) => continue,
+                },
+                Some(Err(status)) => Part::End(Err(status)),
+                None => Part::End(Ok(MetadataMap::new())),
+            });
+        }
+    }
+}
+
+fn response(reply: Reply, context: Context) -> http::Response<Body> {
+    let mut headers = HeaderMap::new();
+    metadata::append_user_metadata(&mut headers, reply.metadata.clone());
+    if let Some(encoding) = reply.encoding
+        && let Ok(name) = HeaderValue::from_str(encoding.name())
+    {
+        headers.insert(metadata::GRPC_ENCODING, name);
+    }
+    let body = match reply.body {
+        ReplyBody::Message(message) => {
+            let trailers = trailers(Ok(MetadataMap::new()), &context);
+            Body::new(MessageBody { message: Some(message), trailers: Some(trailers) })
+        }
+        ReplyBody::Stream(source) => Body::new(StreamBody { source, context, is_over: false }),
+        ReplyBody::Failed(status) => return failed(&status, reply.metadata, &context),
+    };
+    let mut response = http::Response::new(body);
+    *response.headers_mut() = headers;
+    response
+}
+
+/// An answer without any message: status and metadata travel in the headers ("Trailers-Only").
+fn failed(status: &Status, initial: MetadataMap, context: &Context) -> http::Response<Body> {
+    let mut response = http::Response::new(Body::empty());
+    metadata::append_user_metadata(response.headers_mut(), initial);
+    let trailers = trailers(Err(status.clone()), context);
+    for (name, value) in &trailers {
+        response.headers_mut().append(name, value.clone());
+    }
+    response
+}
+
+/// The trailers that end a call.
+pub(crate) fn trailers(end: Result<MetadataMap, Status>, context: &Context) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    metadata::append_user_metadata(&mut trailers, context.take_trailing_metadata());
+    match end {
+        Ok(trailing) => {
+            metadata::append_user_metadata(&mut trailers, trailing);
+            trailers.insert(metadata::GRPC_STATUS, STATUS_OK);
+        }
+        Err(status) => add_status(&status, &mut trailers),
+    }
+    trailers
+}
+
+/// Writes a status into headers or trailers; one that cannot be written becomes INTERNAL.
+pub(crate) fn add_status(status: &Status, headers: &mut HeaderMap) {
+    let mut block = HeaderMap::new();
+    if status.add_header(&mut block).is_err() {
+        block.clear();
+        block.insert(metadata::GRPC_STATUS, HeaderValue::from(Code::Internal as i32));
+    }
+    let mut last = None;
+    for (name, value) in block {
+        if let Some(name) = name.or_else(|| last.clone()) {
+            headers.append(name.clone(), value);
+            last = Some(name);
+        }
+    }
+}
+
+/// Exactly one message and its trailers.
+struct MessageBody {
+    message: Option<Bytes>,
+    trailers: Option<HeaderMap>,
+}
+
+impl http_body::Body for MessageBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let Some(message) = self.message.take() {
+            return Poll::Ready(Some(Ok(Frame::data(message))));
+        }
+        Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.message.is_none() && self.trailers.is_none()
+    }
+}
+
+/// Messages as the handler makes them, then the trailers.
+struct StreamBody {
+    source: Pin<Box<dyn ByteSource>>,
+    context: Context,
+    is_over: bool,
+}
+
+impl http_body::Body for StreamBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(Some(Ok(match ready!(self.source.as_mut().poll_part(cx)) {
+            Part::Data(bytes) => Frame::data(bytes),
+            Part::End(end) => {
+                self.is_over = true;
+                Frame::trailers(trailers(end, &self.context))
+            }
+        })))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over
+    }
+}

@@ -1,0 +1,48 @@
+//! The page at `/`: what is served here, for a person with a browser or curl.
+
+use std::fmt::Write as _;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, StatusCode};
+use tonic::body::Body;
+
+use crate::server::dispatch::plain;
+use crate::service::{MethodKind, Router};
+
+/// Answers a request that is neither gRPC nor the user's own fallback's.
+pub(crate) fn answer(request: &http::Request<Body>, router: &Router) -> http::Response<Body> {
+    if request.uri().path() != "/" {
+        return plain(StatusCode::NOT_FOUND, "there is nothing here; GET / lists what is served\n");
+    }
+    let page = page(router);
+    let body = if request.method() == Method::HEAD { String::new() } else { page };
+    let mut response = plain(StatusCode::OK, body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
+fn page(router: &Router) -> String {
+    let mut page = String::from(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>gRPC server</title>\n\
+         <h1>This is a gRPC server</h1>\n<p>It serves:</p>\n<ul>\n",
+    );
+    for name in router.names() {
+        let _ = writeln!(page, "<li><b>{name}</b>");
+        if let Some(service) = router.descriptors().find(|descriptor| descriptor.name == *name) {
+            page.push_str("<ul>\n");
+            for method in service.methods {
+                let (takes, gives) = match method.kind {
+                    MethodKind::Unary => ("", ""),
+                    MethodKind::ClientStreaming => ("stream ", ""),
+                    MethodKind::ServerStreaming => ("", "stream "),
+                    MethodKind::BidiStreaming => ("stream ", "stream "),
+                };
+                let (input, output) = (method.input, method.output);
+                let _ = writeln!(page, "<li>{} ({takes}{input}) returns ({gives}{output})", method.name());
+            }
+            page.push_str("</ul>\n");
+        }
+    }
+    page.push_str("</ul>\n</html>\n");
+    page
+}

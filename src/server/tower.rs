@@ -1,0 +1,69 @@
+//! A generated service as a tower service, for other people's servers.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tonic::body::Body;
+
+use crate::context::Peer;
+use crate::server::dispatch::Dispatcher;
+use crate::service::{CallSettings, IntoRoute, Router, Service};
+
+/// A generated service as a [`tower_service::Service`] of HTTP requests: what `GreeterServer::into_tower` gives.
+///
+/// It runs on any HTTP/2 server that takes tower services, tonic's among them.
+pub struct TowerService<S> {
+    dispatcher: Dispatcher,
+    service: std::marker::PhantomData<fn() -> S>,
+}
+
+impl<S: Service> TowerService<S> {
+    /// Wraps a generated service.
+    pub fn new(service: S) -> Self {
+        let mut router = Router::default();
+        router.add(service.into_route(), &CallSettings::default());
+        TowerService {
+            dispatcher: Dispatcher { router: Arc::new(router), ..Dispatcher::default() },
+            service: std::marker::PhantomData,
+        }
+    }
+}
+
+impl<S, B> tower_service::Service<http::Request<B>> for TowerService<S>
+where
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let response = self.dispatcher.answer(request.map(Body::new), &Arc::new(Peer::default()));
+        Box::pin(async move { Ok(response.await) })
+    }
+}
+
+impl<S: tonic::server::NamedService> tonic::server::NamedService for TowerService<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S> Clone for TowerService<S> {
+    fn clone(&self) -> Self {
+        TowerService { dispatcher: self.dispatcher.clone(), service: std::marker::PhantomData }
+    }
+}
+
+impl<S> fmt::Debug for TowerService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TowerService").field("services", &self.dispatcher.router.names()).finish_non_exhaustive()
+    }
+}

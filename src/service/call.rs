@@ -1,0 +1,200 @@
+//! One call on its way to a handler.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use futures_core::Stream;
+use tonic::{Request, Response};
+
+use crate::codec::{
+    ByteSource, Codec, CompressionEncoding, CompressionSwitch, EncodedStream, MessageEncoder, MessageReader, Streaming,
+};
+use crate::context::Context;
+use crate::metadata::MetadataMap;
+use crate::service::reply::{ReplyBody, ReplyFuture};
+use crate::service::{CallSettings, MethodDescriptor, ServiceConfig, ServiceDescriptor};
+use crate::status::Status;
+
+/// A service that answers calls; implemented by generated code (`GreeterServer<T>`), not by hand.
+pub trait Service: Send + Sync + 'static {
+    /// Its name and methods.
+    fn descriptor(&self) -> &'static ServiceDescriptor;
+
+    /// Its own settings.
+    fn config(&self) -> &ServiceConfig;
+
+    /// Answers a call of the method with this index in [`ServiceDescriptor::methods`].
+    fn call(&self, method: usize, call: ServerCall) -> ReplyFuture;
+}
+
+/// A call that arrived: what generated code turns into a call of the handler.
+pub struct ServerCall {
+    pub(crate) method: &'static MethodDescriptor,
+    pub(crate) metadata: MetadataMap,
+    pub(crate) extensions: http::Extensions,
+    pub(crate) source: Pin<Box<dyn ByteSource>>,
+    pub(crate) context: Context,
+    pub(crate) settings: Arc<CallSettings>,
+    pub(crate) request_encoding: Option<CompressionEncoding>,
+    pub(crate) response_encoding: Option<CompressionEncoding>,
+}
+
+impl ServerCall {
+    /// One request, one response.
+    pub fn unary<C, F, Fut>(self, codec: C, handler: F) -> ReplyFuture
+    where
+        C: Codec + Clone,
+        F: FnOnce(Request<C::Decode>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Response<C::Encode>, Status>> + Send + 'static,
+    {
+        self.run(move |call, answer| async move {
+            let request = call.read_single(codec.clone()).await?;
+            answer.with_message(codec, handler(request).await?)
+        })
+    }
+
+    /// One request, a stream of responses.
+    pub fn server_streaming<C, F, Fut, S>(self, codec: C, handler: F) -> ReplyFuture
+    where
+        C: Codec + Clone,
+        F: FnOnce(Request<C::Decode>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Response<S>, Status>> + Send + 'static,
+        S: Stream<Item = Result<C::Encode, Status>> + Send + 'static,
+    {
+        self.run(move |call, answer| async move {
+            let request = call.read_single(codec.clone()).await?;
+            Ok(answer.with_stream(codec, handler(request).await?))
+        })
+    }
+
+    /// A stream of requests, one response.
+    pub fn client_streaming<C, F, Fut>(self, codec: C, handler: F) -> ReplyFuture
+    where
+        C: Codec + Clone,
+        F: FnOnce(Request<Streaming<C::Decode>>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Response<C::Encode>, Status>> + Send + 'static,
+    {
+        self.run(move |call, answer| async move {
+            let request = call.read_stream(codec.clone());
+            answer.with_message(codec, handler(request).await?)
+        })
+    }
+
+    /// Streams both ways.
+    pub fn bidi_streaming<C, F, Fut, S>(self, codec: C, handler: F) -> ReplyFuture
+    where
+        C: Codec + Clone,
+        F: FnOnce(Request<Streaming<C::Decode>>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Response<S>, Status>> + Send + 'static,
+        S: Stream<Item = Result<C::Encode, Status>> + Send + 'static,
+    {
+        self.run(move |call, answer| async move {
+            let request = call.read_stream(codec.clone());
+            Ok(answer.with_stream(codec, handler(request).await?))
+        })
+    }
+
+    /// Ends the call with a status, without any handler.
+    #[must_use]
+    pub fn refuse(self, status: Status) -> ReplyFuture {
+        self.run(move |_, _| std::future::ready(Err(status)))
+    }
+
+    /// Ends the call because the service has no such method.
+    #[must_use]
+    pub fn unimplemented(self) -> ReplyFuture {
+        let status = Status::unimplemented(format!("there is no method {}", self.method.path));
+        self.refuse(status)
+    }
+
+    /// Shows the call's metadata and extensions to an interceptor, which may change them or end the call.
+    pub(crate) fn intercept(
+        &mut self,
+        intercept: impl FnOnce(Request<()>) -> Result<Request<()>, Status>,
+    ) -> Result<(), Status> {
+        let metadata = std::mem::take(&mut self.metadata);
+        let extensions = std::mem::take(&mut self.extensions);
+        let _entered = self.context.enter();
+        let request = intercept(Request::from_parts(metadata, extensions, ()))?;
+        (self.metadata, self.extensions, ()) = request.into_parts();
+        Ok(())
+    }
+
+    fn run<F, Fut>(self, answer: F) -> ReplyFuture
+    where
+        F: FnOnce(ServerCall, Answer) -> Fut,
+        Fut: Future<Output = Result<(MetadataMap, ReplyBody), Status>> + Send + 'static,
+    {
+        let context = self.context.clone();
+        let encoding = self.response_encoding;
+        let how = Answer { settings: Arc::clone(&self.settings), encoding };
+        ReplyFuture::new(context, encoding, answer(self, how))
+    }
+
+    async fn read_single<C: Codec>(self, codec: C) -> Result<Request<C::Decode>, Status> {
+        let path = self.method.path;
+        let limit = self.settings.limits.decoding_bytes_max;
+        let mut reader = MessageReader::new(self.source, codec, self.request_encoding, limit);
+        let cardinality =
+            |came: &str| Status::unimplemented(format!("{path} takes exactly one request message, and {came}"));
+        let message = reader.next_message().await.ok_or_else(|| cardinality("none came"))??;
+        match reader.next_message().await {
+            None => Ok(Request::from_parts(self.metadata, self.extensions, message)),
+            Some(Ok(_)) => Err(cardinality("more than one came")),
+            Some(Err(status)) => Err(status),
+        }
+    }
+
+    fn read_stream<C: Codec>(self, codec: C) -> Request<Streaming<C::Decode>> {
+        let limit = self.settings.limits.decoding_bytes_max;
+        let reader = MessageReader::new(self.source, codec, self.request_encoding, limit);
+        Request::from_parts(self.metadata, self.extensions, Streaming::new(reader))
+    }
+}
+
+/// How the handler's response becomes bytes.
+struct Answer {
+    settings: Arc<CallSettings>,
+    encoding: Option<CompressionEncoding>,
+}
+
+impl Answer {
+    fn with_message<C: Codec>(
+        self,
+        codec: C,
+        response: Response<C::Encode>,
+    ) -> Result<(MetadataMap, ReplyBody), Status> {
+        let (metadata, message, extensions) = response.into_parts();
+        let mut buffer = BytesMut::new();
+        self.encoder(codec, &extensions).encode(&message, &mut buffer)?;
+        Ok((metadata, ReplyBody::Message(buffer.freeze())))
+    }
+
+    fn with_stream<C, S>(self, codec: C, response: Response<S>) -> (MetadataMap, ReplyBody)
+    where
+        C: Codec,
+        S: Stream<Item = Result<C::Encode, Status>> + Send + 'static,
+    {
+        let (metadata, stream, extensions) = response.into_parts();
+        let encoder = self.encoder(codec, &extensions);
+        (metadata, ReplyBody::Stream(Box::pin(EncodedStream::new(stream, encoder))))
+    }
+
+    fn encoder<C: Codec>(&self, codec: C, extensions: &http::Extensions) -> MessageEncoder<C> {
+        let settings = &self.settings;
+        MessageEncoder::new(codec, &settings.compression, self.encoding, settings.limits.encoding_bytes_max)
+            .with_switch(extensions.get::<CompressionSwitch>().cloned())
+    }
+}
+
+impl fmt::Debug for ServerCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerCall")
+            .field("method", &self.method.path)
+            .field("metadata", &self.metadata)
+            .finish_non_exhaustive()
+    }
+}

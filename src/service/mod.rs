@@ -1,0 +1,22 @@
+//! What a call is: services, their methods, and how a call finds its handler.
+//!
+//! Generated code implements [`Service`]; [`Router`] holds what a server serves. Nothing here knows which
+//! protocol carries a call.
+
+mod call;
+mod config;
+mod descriptor;
+mod interceptor;
+mod reply;
+mod router;
+
+pub use self::call::{ServerCall, Service};
+pub use self::config::ServiceConfig;
+pub use self::descriptor::{Idempotency, MethodDescriptor, MethodKind, ServiceDescriptor};
+pub use self::interceptor::{Intercepted, Interceptor};
+pub use self::reply::ReplyFuture;
+pub use self::router::{IntoRoute, Route, Router};
+
+pub(crate) use self::config::CallSettings;
+pub(crate) use self::reply::{Reply, ReplyBody};
+pub(crate) use self::router::{Found, NotFound, TowerHandler};

@@ -1,0 +1,119 @@
+//! What a handler's answer looks like before anybody carries it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Poll, ready};
+
+use bytes::Bytes;
+
+use crate::codec::{ByteSource, CompressionEncoding, Part};
+use crate::context::Context;
+use crate::metadata::MetadataMap;
+use crate::status::Status;
+
+/// An answer: initial metadata, then bytes. A call that fails before any message has neither.
+#[allow(missing_debug_implementations, reason = "not nameable outside of the crate")]
+pub struct Reply {
+    pub(crate) metadata: MetadataMap,
+    pub(crate) encoding: Option<CompressionEncoding>,
+    pub(crate) body: ReplyBody,
+}
+
+/// The bytes of an answer.
+pub(crate) enum ReplyBody {
+    /// Exactly one message, with its prefix, and OK.
+    Message(Bytes),
+    /// Messages as they come, and a status of their own.
+    Stream(Pin<Box<dyn ByteSource>>),
+    /// No message at all.
+    Failed(Status),
+}
+
+type Answered = Result<(MetadataMap, ReplyBody), Status>;
+
+/// The future of an answer, made by [`ServerCall`](crate::service::ServerCall). It never fails: an error is an
+/// answer too.
+pub struct ReplyFuture {
+    context: Context,
+    encoding: Option<CompressionEncoding>,
+    handler: Option<Pin<Box<dyn Future<Output = Answered> + Send>>>,
+}
+
+impl ReplyFuture {
+    pub(crate) fn new(
+        context: Context,
+        encoding: Option<CompressionEncoding>,
+        handler: impl Future<Output = Answered> + Send + 'static,
+    ) -> Self {
+        ReplyFuture { context, encoding, handler: Some(Box::pin(handler)) }
+    }
+}
+
+impl Future for ReplyFuture {
+    type Output = Reply;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Reply> {
+        let encoding = self.encoding;
+        let handler = self.handler.as_mut().expect("a future is not polled after it is ready");
+        if let Poll::Ready(answered) = handler.as_mut().poll(cx) {
+            self.handler = None;
+            return Poll::Ready(match answered {
+                Ok((mut metadata, body)) => {
+                    if let Some(early) = self.context.take_initial_metadata() {
+                        crate::metadata::merge(&mut metadata, early);
+                    }
+                    Reply { metadata, encoding, body }
+                }
+                Err(status) => Reply {
+                    metadata: self.context.take_initial_metadata().unwrap_or_default(),
+                    encoding: None,
+                    body: ReplyBody::Failed(status),
+                },
+            });
+        }
+        // The handler is not done, but it may have sent its initial metadata ahead.
+        let metadata = ready!(self.context.poll_initial_metadata(cx.waker()));
+        let handler = self.handler.take().expect("it was polled just now");
+        Poll::Ready(Reply { metadata, encoding, body: ReplyBody::Stream(Box::pin(Late { handler, stream: None })) })
+    }
+}
+
+impl fmt::Debug for ReplyFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplyFuture").field("context", &self.context).finish_non_exhaustive()
+    }
+}
+
+/// The bytes of a handler that sent its initial metadata first and is still at work.
+struct Late {
+    handler: Pin<Box<dyn Future<Output = Answered> + Send>>,
+    stream: Option<Pin<Box<dyn ByteSource>>>,
+}
+
+impl ByteSource for Late {
+    fn poll_part(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Part> {
+        loop {
+            if let Some(stream) = &mut self.stream {
+                return stream.as_mut().poll_part(cx);
+            }
+            match ready!(self.handler.as_mut().poll(cx)) {
+                Ok((_, ReplyBody::Stream(stream))) => self.stream = Some(stream),
+                Ok((_, ReplyBody::Message(message))) => {
+                    self.stream = Some(Box::pin(Finished));
+                    return Poll::Ready(Part::Data(message));
+                }
+                Ok((_, ReplyBody::Failed(status))) | Err(status) => return Poll::Ready(Part::End(Err(status))),
+            }
+        }
+    }
+}
+
+/// The end of a call that went well.
+struct Finished;
+
+impl ByteSource for Finished {
+    fn poll_part(self: Pin<&mut Self>, _: &mut std::task::Context<'_>) -> Poll<Part> {
+        Poll::Ready(Part::End(Ok(MetadataMap::new())))
+    }
+}

@@ -1,0 +1,150 @@
+//! The server's side of a connection that hyper carries.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+
+use crate::transport::hyper::body::ReceivedBody;
+use crate::transport::io::Io;
+
+/// Settings of a connection under hyper.
+#[derive(Debug, Clone)]
+pub(crate) struct ConnectionSettings {
+    pub(crate) stream_window_bytes: u32,
+    pub(crate) connection_window_bytes: u32,
+    pub(crate) concurrent_streams_max: u32,
+    pub(crate) header_list_bytes_max: u32,
+    pub(crate) frame_bytes_max: Option<u32>,
+    pub(crate) keepalive_interval: Option<Duration>,
+    pub(crate) keepalive_timeout: Duration,
+    pub(crate) header_read_timeout: Duration,
+}
+
+/// How a connection ends when its server stops.
+#[derive(Debug, Clone)]
+pub(crate) struct Drain {
+    /// Fires when the server wants to stop.
+    pub(crate) begin: CancellationToken,
+    /// How long calls may go on then.
+    pub(crate) grace: Duration,
+}
+
+/// How long a connection without any call may take to say goodbye: long enough for a round trip, so that a silent
+/// peer never holds a server up.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Serves a connection until the peer leaves, or until it is drained.
+///
+/// # Errors
+/// What ended the connection early, in hyper's words.
+pub(crate) async fn serve_connection<H, F>(
+    io: Io,
+    settings: &ConnectionSettings,
+    handler: H,
+    drain: Drain,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
+where
+    H: Fn(http::Request<Body>) -> F + Clone + Send + 'static,
+    F: Future<Output = http::Response<Body>> + Send + 'static,
+{
+    let active = Arc::new(AtomicUsize::new(0));
+    let service = service_fn({
+        let active = Arc::clone(&active);
+        move |request: http::Request<Incoming>| {
+            let call = ActiveCall::begin(&active);
+            let response = handler(request.map(|body| Body::new(ReceivedBody(body))));
+            async move {
+                let response = response.await;
+                Ok::<_, Infallible>(response.map(|body| CountedBody { body, _call: call }))
+            }
+        }
+    });
+    let builder = builder(settings);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+    tokio::select! {
+        ended = connection.as_mut() => return ended,
+        () = drain.begin.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    let deadline = tokio::time::Instant::now() + drain.grace;
+    loop {
+        let now = tokio::time::Instant::now();
+        let next_look = (now + FAREWELL).min(deadline);
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            () = tokio::time::sleep_until(next_look) => {
+                if next_look >= deadline || active.load(Ordering::Acquire) == 0 {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+fn builder(settings: &ConnectionSettings) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(settings.header_read_timeout);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .auto_date_header(false)
+        .initial_stream_window_size(settings.stream_window_bytes)
+        .initial_connection_window_size(settings.connection_window_bytes)
+        .max_concurrent_streams(settings.concurrent_streams_max)
+        .max_header_list_size(settings.header_list_bytes_max)
+        .max_frame_size(settings.frame_bytes_max)
+        .keep_alive_interval(settings.keepalive_interval)
+        .keep_alive_timeout(settings.keepalive_timeout);
+    builder
+}
+
+/// Counts a call until its last byte is sent or it is dropped.
+struct ActiveCall(Arc<AtomicUsize>);
+
+impl ActiveCall {
+    fn begin(active: &Arc<AtomicUsize>) -> Self {
+        active.fetch_add(1, Ordering::AcqRel);
+        ActiveCall(Arc::clone(active))
+    }
+}
+
+impl Drop for ActiveCall {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A response body that counts as an active call while it exists.
+struct CountedBody {
+    body: Body,
+    _call: ActiveCall,
+}
+
+impl http_body::Body for CountedBody {
+    type Data = bytes::Bytes;
+    type Error = crate::status::Status;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, crate::status::Status>>> {
+        std::pin::Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
+}

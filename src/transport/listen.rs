@@ -1,0 +1,249 @@
+//! Listening sockets.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::context::Peer;
+use crate::transport::error::{Error, Step};
+use crate::transport::in_process;
+use crate::transport::io::Io;
+
+/// Where a server listens: an address, `host:port` or `unix:PATH`.
+///
+/// ```
+/// use seltzer::transport::ListenAddress;
+///
+/// let table = ["127.0.0.1:50051", "localhost:0", "[::1]:50051", "unix:/run/greeter.sock"];
+/// for text in table {
+///     assert_eq!(text.parse::<ListenAddress>()?.to_string(), text);
+/// }
+/// assert!("50051".parse::<ListenAddress>().is_err());
+/// # Ok::<(), seltzer::transport::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ListenAddress {
+    /// An address and port; port 0 takes a free one.
+    Socket(SocketAddr),
+    /// A host name and port.
+    Host(String),
+    /// A unix socket's path.
+    Unix(PathBuf),
+}
+
+impl std::str::FromStr for ListenAddress {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() {
+                return Err(bad_address(text, "no path follows `unix:`"));
+            }
+            return Ok(ListenAddress::Unix(PathBuf::from(path)));
+        }
+        if let Ok(address) = text.parse() {
+            return Ok(ListenAddress::Socket(address));
+        }
+        match text.rsplit_once(':') {
+            Some((host, port)) if !host.is_empty() && !host.contains(['/', ':']) && port.parse::<u16>().is_ok() => {
+                Ok(ListenAddress::Host(text.to_owned()))
+            }
+            _ => Err(bad_address(text, "it is neither HOST:PORT nor unix:PATH")),
+        }
+    }
+}
+
+fn bad_address(text: &str, why: &str) -> Error {
+    Error::new(Step::Bind, why).with_target(text).with_hint("write 127.0.0.1:50051, localhost:0 or unix:/tmp/my.sock")
+}
+
+impl TryFrom<&str> for ListenAddress {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for ListenAddress {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<SocketAddr> for ListenAddress {
+    fn from(address: SocketAddr) -> Self {
+        ListenAddress::Socket(address)
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenAddress::Socket(address) => address.fmt(f),
+            ListenAddress::Host(host) => f.write_str(host),
+            ListenAddress::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Settings of accepted TCP connections.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TcpSettings {
+    pub(crate) nodelay: bool,
+    pub(crate) keepalive: Option<std::time::Duration>,
+}
+
+/// A bound socket that accepts connections.
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+    InProcess(in_process::Listener),
+}
+
+impl Listener {
+    pub(crate) async fn bind(address: &ListenAddress) -> Result<Self, Error> {
+        let bound = match address {
+            ListenAddress::Socket(address) => TcpListener::bind(address).await.map(Listener::Tcp),
+            ListenAddress::Host(host) => TcpListener::bind(host).await.map(Listener::Tcp),
+            #[cfg(unix)]
+            ListenAddress::Unix(path) => UnixListener::bind(path).await.map(Listener::Unix),
+            #[cfg(not(unix))]
+            ListenAddress::Unix(_) => Err(io::Error::from(io::ErrorKind::Unsupported)),
+        };
+        bound.map_err(|error| bind_error(address, error))
+    }
+
+    /// The TCP address that was bound, which tells the port where 0 was asked for.
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Listener::Tcp(listener) => listener.local_addr().ok(),
+            _ => None,
+        }
+    }
+
+    /// How people write this address.
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Listener::Tcp(listener) => listener.local_addr().map_or_else(|_| "?".to_owned(), |addr| addr.to_string()),
+            #[cfg(unix)]
+            Listener::Unix(listener) => format!("unix:{}", listener.path.display()),
+            Listener::InProcess(_) => "this process".to_owned(),
+        }
+    }
+
+    /// The next connection. Cancel safe.
+    pub(crate) async fn accept(&mut self, settings: TcpSettings) -> io::Result<(Io, Peer)> {
+        match self {
+            Listener::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let peer = tcp_peer(&stream);
+                // A socket that refuses its options still carries calls.
+                let _ = configure(&stream, settings);
+                Ok((Io::new(stream), peer))
+            }
+            #[cfg(unix)]
+            Listener::Unix(listener) => {
+                let (stream, _) = listener.listener.accept().await?;
+                Ok((Io::new(stream), Peer::default()))
+            }
+            Listener::InProcess(listener) => Ok((listener.accept().await?, Peer::default())),
+        }
+    }
+}
+
+fn tcp_peer(stream: &TcpStream) -> Peer {
+    let peer = Peer { remote_addr: stream.peer_addr().ok(), local_addr: stream.local_addr().ok(), ..Peer::default() };
+    #[cfg(feature = "tonic-compat")]
+    let peer = {
+        let mut peer = peer;
+        peer.extensions.insert(tonic::transport::server::Connected::connect_info(stream));
+        peer
+    };
+    peer
+}
+
+pub(crate) fn configure(stream: &TcpStream, settings: TcpSettings) -> io::Result<()> {
+    stream.set_nodelay(settings.nodelay)?;
+    if let Some(idle) = settings.keepalive {
+        socket2::SockRef::from(stream).set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(idle))?;
+    }
+    Ok(())
+}
+
+fn bind_error(address: &ListenAddress, error: io::Error) -> Error {
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            Some("another program listens there; stop it, or listen on another port: port 0 takes a free one")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            Some("this machine has no such address; 0.0.0.0 or [::] stands for all of its addresses")
+        }
+        io::ErrorKind::PermissionDenied => {
+            Some("ports below 1024 and foreign folders need rights that this user has not")
+        }
+        io::ErrorKind::Unsupported => Some("unix sockets are not supported on this system; listen on a TCP address"),
+        _ => None,
+    };
+    let mut bind = Error::new(Step::Bind, error.to_string()).with_target(address.to_string()).with_source(error);
+    if let Some(hint) = hint {
+        bind = bind.with_hint(hint);
+    }
+    bind
+}
+
+/// A unix socket that takes its file away when it is dropped.
+#[cfg(unix)]
+pub(crate) struct UnixListener {
+    listener: tokio::net::UnixListener,
+    path: PathBuf,
+    /// The file's device and inode, so that only our own file is ever removed.
+    identity: Option<(u64, u64)>,
+}
+
+#[cfg(unix)]
+impl UnixListener {
+    /// Binds; a socket file that nobody listens on any more is replaced.
+    async fn bind(path: &std::path::Path) -> io::Result<Self> {
+        let listener = match tokio::net::UnixListener::bind(path) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path).await => {
+                std::fs::remove_file(path)?;
+                tokio::net::UnixListener::bind(path)?
+            }
+            other => other?,
+        };
+        Ok(UnixListener { listener, path: path.to_owned(), identity: file_identity(path) })
+    }
+}
+
+#[cfg(unix)]
+impl Drop for UnixListener {
+    fn drop(&mut self) {
+        if self.identity.is_some() && file_identity(&self.path) == self.identity {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn is_stale(path: &std::path::Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
+    is_socket
+        && matches!(tokio::net::UnixStream::connect(path).await,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+#[cfg(unix)]
+fn file_identity(path: &std::path::Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::symlink_metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
