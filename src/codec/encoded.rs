@@ -1,5 +1,6 @@
 //! A stream of messages as a stream of bytes.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -36,7 +37,11 @@ where
     fn poll_part(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Part> {
         let mut this = self.project();
         while this.end.is_none() && this.buffer.len() < PACKED_BYTES_MAX {
-            match this.stream.as_mut().poll_next(cx) {
+            // A stream that panics has still made the messages before; they go out, then its failure.
+            let polled = catch_unwind(AssertUnwindSafe(|| this.stream.as_mut().poll_next(cx)));
+            let polled = polled
+                .unwrap_or_else(|_panic| Poll::Ready(Some(Err(Status::internal("the stream of messages panicked")))));
+            match polled {
                 Poll::Ready(Some(Ok(message))) => {
                     if let Err(status) = this.encoder.encode(&message, this.buffer) {
                         *this.end = Some(Err(status));

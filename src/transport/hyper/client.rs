@@ -9,6 +9,7 @@ use tonic::body::Body;
 use crate::status::Status;
 use crate::transport::error::{Error, Step};
 use crate::transport::hyper::body::{ReceivedBody, status_of, whole_story};
+use crate::transport::hyper::cancel::{cancellable, guarded};
 use crate::transport::io::Io;
 
 /// Settings of a client's connection.
@@ -68,8 +69,9 @@ impl Connection {
         &mut self,
         request: http::Request<Body>,
     ) -> Result<http::Response<Body>, (Status, Option<http::Request<Body>>)> {
+        let (request, guard) = cancellable(request);
         match self.requests.try_send_request(request).await {
-            Ok(response) => Ok(response.map(|body| Body::new(ReceivedBody(body)))),
+            Ok(response) => Ok(guarded(response.map(|body| Body::new(ReceivedBody(body))), guard)),
             Err(mut error) => {
                 let request = error.take_message();
                 Err((status_of(error.error()), request))

@@ -2,6 +2,8 @@
 
 mod body;
 #[cfg(feature = "client")]
+mod cancel;
+#[cfg(feature = "client")]
 pub(crate) mod client;
 #[cfg(feature = "server")]
 pub(crate) mod server;

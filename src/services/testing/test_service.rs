@@ -1,0 +1,207 @@
+//! The service `grpc.testing.TestService`: the server side of gRPC's interoperability tests.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio_stream::{Iter, Once};
+use tonic::{Request, Response};
+
+use crate::codec::{CompressionSwitch, Streaming};
+use crate::context;
+use crate::metadata::MetadataMap;
+use crate::services::schemas::grpc::testing::test_service_server::TestService;
+use crate::services::schemas::grpc::testing::{
+    BoolValue, Empty, Payload, SimpleRequest, SimpleResponse, StreamingInputCallRequest, StreamingInputCallResponse,
+    StreamingOutputCallRequest, TestOrcaReport,
+};
+use crate::services::testing::output::{self, Output};
+use crate::services::testing::payload::response_to;
+use crate::status::Status;
+
+/// Does what each request asks for: payloads, pauses, statuses, compression, metadata that comes back.
+#[derive(Debug, Clone)]
+pub struct TestServiceHandler {
+    server_id: String,
+}
+
+/// Requests that arrive and are already complete.
+type Complete = Iter<std::vec::IntoIter<Result<StreamingOutputCallRequest, Status>>>;
+
+/// A caller's value under this key comes back in the initial metadata.
+const ECHO_INITIAL: &str = "x-grpc-test-echo-initial";
+
+/// A caller's bytes under this key come back in the trailing metadata.
+const ECHO_TRAILING: &str = "x-grpc-test-echo-trailing-bin";
+
+/// Where a call's own load report travels.
+const LOAD_REPORT: &str = "endpoint-load-metrics-bin";
+
+/// How many responses one `HalfDuplexCall` may ask for, because all requests are kept until the last has come.
+const HALF_DUPLEX_RESPONSES_MAX: usize = 10_000;
+
+impl Default for TestServiceHandler {
+    fn default() -> Self {
+        // The process and the moment tell this server from all others without a source of randomness.
+        let server_id = format!("seltzer-{}-{}", std::process::id(), nanos_since_1970());
+        TestServiceHandler { server_id }
+    }
+}
+
+impl TestService for TestServiceHandler {
+    async fn empty_call(&self, request: Request<Empty>) -> Result<Response<Empty>, Status> {
+        echo(&request, Empty {})
+    }
+
+    async fn unary_call(&self, request: Request<SimpleRequest>) -> Result<Response<SimpleResponse>, Status> {
+        self.answer(&request, false)
+    }
+
+    async fn cacheable_unary_call(&self, request: Request<SimpleRequest>) -> Result<Response<SimpleResponse>, Status> {
+        self.answer(&request, true)
+    }
+
+    type StreamingOutputCallStream = Output<Once<Result<StreamingOutputCallRequest, Status>>>;
+
+    async fn streaming_output_call(
+        &self,
+        request: Request<StreamingOutputCallRequest>,
+    ) -> Result<Response<Self::StreamingOutputCallStream>, Status> {
+        let mut response = echo(&request, ())?;
+        let switch = switched(&mut response, None);
+        Ok(response.map(|()| Output::new(tokio_stream::once(Ok(request.into_inner())), switch)))
+    }
+
+    async fn streaming_input_call(
+        &self,
+        request: Request<Streaming<StreamingInputCallRequest>>,
+    ) -> Result<Response<StreamingInputCallResponse>, Status> {
+        let response = echo(&request, ())?;
+        let mut uploads = request.into_inner();
+        let mut total = 0_usize;
+        while let Some(upload) = uploads.message().await? {
+            total = total.saturating_add(upload.payload.map_or(0, |payload| payload.body.len()));
+        }
+        let aggregated_payload_size = i32::try_from(total)
+            .map_err(|_| Status::out_of_range(format!("{total} bytes are more than the response can count")))?;
+        Ok(response.map(|()| StreamingInputCallResponse { aggregated_payload_size }))
+    }
+
+    type FullDuplexCallStream = Output<Streaming<StreamingOutputCallRequest>>;
+
+    async fn full_duplex_call(
+        &self,
+        request: Request<Streaming<StreamingOutputCallRequest>>,
+    ) -> Result<Response<Self::FullDuplexCallStream>, Status> {
+        let mut response = echo(&request, ())?;
+        let switch = switched(&mut response, None);
+        Ok(response.map(|()| Output::new(request.into_inner(), switch)))
+    }
+
+    type HalfDuplexCallStream = Output<Complete>;
+
+    async fn half_duplex_call(
+        &self,
+        request: Request<Streaming<StreamingOutputCallRequest>>,
+    ) -> Result<Response<Self::HalfDuplexCallStream>, Status> {
+        let mut response = echo(&request, ())?;
+        let switch = switched(&mut response, None);
+        let mut arriving = request.into_inner();
+        let mut requests = Vec::new();
+        let mut responses = 0;
+        while let Some(mut request) = arriving.message().await? {
+            responses += request.response_parameters.len().max(1);
+            if responses > HALF_DUPLEX_RESPONSES_MAX {
+                return Err(Status::resource_exhausted(format!(
+                    "a call may ask for {HALF_DUPLEX_RESPONSES_MAX} responses: use FullDuplexCall for more"
+                )));
+            }
+            request.payload = None;
+            requests.push(Ok(request));
+        }
+        Ok(response.map(|()| Output::new(tokio_stream::iter(requests), switch)))
+    }
+
+    async fn unimplemented_call(&self, _: Request<Empty>) -> Result<Response<Empty>, Status> {
+        Err(Status::unimplemented("UnimplementedCall is not implemented, so that callers can test for it"))
+    }
+}
+
+impl TestServiceHandler {
+    fn answer(&self, request: &Request<SimpleRequest>, cacheable: bool) -> Result<Response<SimpleResponse>, Status> {
+        let mut response = echo(request, ())?;
+        let message = request.get_ref();
+        if let Some(report) = &message.orca_per_query_report {
+            let report = prost::Message::encode_to_vec(&LoadReport::from(report));
+            context::current().set_trailing_metadata_bin(LOAD_REPORT, &report)?;
+        }
+        if let Some(status) = message.response_status.clone().and_then(output::status) {
+            return Err(status);
+        }
+        let mut answer = response_to(message)?;
+        if message.fill_server_id {
+            answer.server_id.clone_from(&self.server_id);
+        }
+        if cacheable {
+            // The moment instead of zeros: a caller sees by it whether a proxy answered in our place.
+            let body = nanos_since_1970().to_string().into_bytes();
+            answer.payload = Some(Payload { r#type: message.response_type, body });
+            let value = "max-age=60, public".parse().expect("these are printable letters");
+            response.metadata_mut().insert("cache-control", value);
+        }
+        switched(&mut response, message.response_compressed);
+        Ok(response.map(|()| answer))
+    }
+}
+
+/// A response whose metadata, initial and trailing, brings back what the request's asks to see again.
+fn echo<T, R>(request: &Request<T>, message: R) -> Result<Response<R>, Status> {
+    let mut response = Response::new(message);
+    let metadata: &MetadataMap = request.metadata();
+    for value in metadata.get_all(ECHO_INITIAL) {
+        response.metadata_mut().append(ECHO_INITIAL, value.clone());
+    }
+    for value in metadata.get_all_bin(ECHO_TRAILING) {
+        let bytes = value
+            .to_bytes()
+            .map_err(|_| Status::invalid_argument(format!("the value of {ECHO_TRAILING} is not base64")))?;
+        context::current().set_trailing_metadata_bin(ECHO_TRAILING, &bytes)?;
+    }
+    Ok(response)
+}
+
+/// Compresses a response's messages only where that is asked for, given that the service can compress at all.
+fn switched<T>(response: &mut Response<T>, compressed: Option<BoolValue>) -> CompressionSwitch {
+    let switch = CompressionSwitch::default();
+    if !compressed.is_some_and(|compressed| compressed.value) {
+        switch.off();
+    }
+    response.extensions_mut().insert(switch.clone());
+    switch
+}
+
+fn nanos_since_1970() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()
+}
+
+/// The part of `xds.data.orca.v3.OrcaLoadReport` that a test can set.
+#[derive(Clone, PartialEq, prost::Message)]
+struct LoadReport {
+    #[prost(double, tag = "1")]
+    cpu_utilization: f64,
+    #[prost(double, tag = "2")]
+    mem_utilization: f64,
+    #[prost(map = "string, double", tag = "4")]
+    request_cost: std::collections::HashMap<String, f64>,
+    #[prost(map = "string, double", tag = "5")]
+    utilization: std::collections::HashMap<String, f64>,
+}
+
+impl From<&TestOrcaReport> for LoadReport {
+    fn from(report: &TestOrcaReport) -> Self {
+        LoadReport {
+            cpu_utilization: report.cpu_utilization,
+            mem_utilization: report.memory_utilization,
+            request_cost: report.request_cost.clone(),
+            utilization: report.utilization.clone(),
+        }
+    }
+}

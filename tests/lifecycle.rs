@@ -1,0 +1,120 @@
+//! Binding, unix sockets, in-process servers, draining.
+
+use std::time::{Duration, Instant};
+
+use seltzer::transport::Step;
+use seltzer::{Channel, Code, Server};
+
+use crate::support::probe::{Client, Probe, ask, text};
+use crate::support::{PATIENCE, Running, patiently};
+
+fn probe() -> Server {
+    Server::builder().add_service(Probe::new().0.server())
+}
+
+#[tokio::test]
+async fn a_server_within_the_process() {
+    let server = probe().serve_in_process().unwrap();
+    let client = Client::new(Channel::in_process(&server));
+    assert_eq!(text(client.unary_call(ask("hi")).await.unwrap().get_ref()), "hi");
+    assert!(text(client.unary_call(ask("peer")).await.unwrap().get_ref()).contains("None"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_unix_socket_is_served_and_taken_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("probe.sock");
+    let address = format!("unix:{}", path.display());
+    // Twice, the second time over a file that a killed server left behind.
+    std::os::unix::net::UnixListener::bind(&path).unwrap();
+    for _ in 0..2 {
+        let server = probe().bind(address.as_str()).await.unwrap();
+        assert_eq!(server.addresses(), [address.clone()]);
+        let server = Running::run(server);
+        let client = Client::new(Channel::connect(address.as_str()).await.unwrap());
+        assert_eq!(text(client.unary_call(ask("hi")).await.unwrap().get_ref()), "hi");
+        let taken = probe().bind(address.as_str()).await.unwrap_err();
+        assert_eq!(taken.step(), Step::Bind, "{taken}");
+        server.stop().await;
+        assert!(!path.exists());
+    }
+}
+
+#[tokio::test]
+async fn several_addresses_are_one_server() {
+    let server = probe().bind("127.0.0.1:0").await.unwrap().bind_also("localhost:0").await.unwrap();
+    let addresses = server.addresses();
+    assert_eq!(addresses.len(), 2);
+    let _server = Running::run(server);
+    for address in addresses {
+        let client = Client::new(Channel::connect(format!("http://{address}")).await.unwrap());
+        assert!(client.unary_call(ask("hi")).await.is_ok(), "{address}");
+    }
+}
+
+#[tokio::test]
+async fn errors_name_the_address_the_step_and_the_remedy() {
+    let running = Running::start(probe()).await;
+    let taken = probe().bind(running.address).await.unwrap_err();
+    assert_eq!(taken.step(), Step::Bind);
+    let said = taken.to_string();
+    assert!(said.contains(&running.address.to_string()) && said.contains("listen on another port"), "{said}");
+
+    let free = running.address;
+    running.stop().await;
+    let refused = Channel::connect(format!("http://{free}")).await.unwrap_err();
+    assert_eq!(refused.step(), Step::Connect);
+    let said = refused.to_string();
+    assert!(said.contains(&free.to_string()) && said.contains("is the server running"), "{said}");
+
+    let unknown = Channel::connect("http://no-such-host.invalid:1").await.unwrap_err();
+    assert_eq!(unknown.step(), Step::Resolve, "{unknown}");
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let channel = Channel::builder(format!("http://{}", silent.local_addr().unwrap())).unwrap();
+    assert!(channel.connect_timeout(Duration::from_millis(100)).connect().await.is_ok(), "TCP answers, HTTP/2 later");
+}
+
+#[tokio::test]
+async fn draining_lets_calls_finish() {
+    let (probe, mut seen) = Probe::new();
+    let mut server = Running::start(Server::builder().add_service(probe.server())).await;
+    let client = Client::new(server.channel().await);
+    let (requests, stream) = tokio::sync::mpsc::channel(1);
+    requests.send(ask("before")).await.unwrap();
+    let mut both =
+        client.streaming_call(tokio_stream::wrappers::ReceiverStream::new(stream)).await.unwrap().into_inner();
+    assert_eq!(text(&both.message().await.unwrap().unwrap()), "before");
+    server.begin_stop();
+    // The listener goes first: nobody new gets in.
+    patiently(async { while Channel::connect(server.uri()).await.is_ok() {} }).await;
+    requests.send(ask("after")).await.unwrap();
+    assert_eq!(text(&patiently(both.message()).await.unwrap().unwrap()), "after");
+    drop(requests);
+    assert!(patiently(both.message()).await.unwrap().is_none());
+    server.ended().await;
+    assert_eq!(seen.borrow_and_update().hanging, 0);
+}
+
+#[tokio::test]
+async fn the_grace_is_the_end_of_patience() {
+    let (probe, mut seen) = Probe::new();
+    let server = Server::builder().drain_grace(Duration::from_millis(200)).add_service(probe.server());
+    let server = Running::start(server).await;
+    let client = Client::new(server.channel().await);
+    let call = tokio::spawn(async move { client.unary_call(ask("hang")).await });
+    patiently(seen.wait_for(|seen| seen.hanging == 1)).await.unwrap();
+    server.stop().await;
+    assert_eq!(patiently(call).await.unwrap().unwrap_err().code(), Code::Unavailable);
+    patiently(seen.wait_for(|seen| seen.dropped == 1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn silent_peers_do_not_hold_a_server_up() {
+    let server = Running::start(probe()).await;
+    let _says_nothing = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let _idle = server.channel().await;
+    let begun = Instant::now();
+    server.stop().await;
+    assert!(begun.elapsed() < PATIENCE / 4, "{:?}", begun.elapsed());
+}
