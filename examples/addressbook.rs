@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("{error}");
             // 64 is EX_USAGE of sysexits.h.
             if error.is::<Usage>() { ExitCode::from(64) } else { ExitCode::FAILURE }
         }
@@ -73,14 +73,16 @@ fn add(file: &Path, flags: &[&str]) -> Result<(), Box<dyn Error>> {
     if let Some(known) = book.people.iter().find(|known| known.id == person.id) {
         return Err(format!("{} has the id {} already: choose another", known.name, known.id).into());
     }
-    if before.is_none() {
-        println!("{} does not exist yet and is created", file.display());
-    }
+    let is_new = before.is_none();
     // A message appended to another is merged with it, so the new person is simply put behind what the file holds:
     // fields that this program does not know stay in it.
     let mut after = before.unwrap_or_default();
     AddressBook { people: vec![person] }.encode(&mut after)?;
-    write(file, &after).map_err(|error| format!("cannot write {}: {error}", file.display()).into())
+    write(file, &after).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    if is_new {
+        println!("{} did not exist and was created", file.display());
+    }
+    Ok(())
 }
 
 fn list(file: &Path) -> Result<(), Box<dyn Error>> {

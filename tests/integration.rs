@@ -23,6 +23,7 @@ mod deadlines;
 mod lifecycle;
 // mod services;
 mod support;
-// mod tls;
+#[cfg(feature = "tls")]
+mod tls;
 // mod tonic_style;
 mod wire;

@@ -20,6 +20,8 @@ use crate::transport::hyper::client::Connection;
 use crate::transport::in_process::InProcess;
 use crate::transport::io::Io;
 use crate::transport::target::Target;
+#[cfg(feature = "_tls")]
+use crate::transport::tls::TlsConnector;
 
 /// How often a request that surely never left is sent again, on a fresh connection each time: once covers a
 /// connection that closed between two calls, more would hide a server that keeps closing.
@@ -45,6 +47,9 @@ struct Inner {
     in_process: Option<InProcess>,
     /// Held while connecting, so that calls which come together wait for one connection.
     connection: Mutex<Option<Connection>>,
+    /// Made once: the certificates are read once, and sessions are resumed.
+    #[cfg(feature = "_tls")]
+    tls: std::sync::OnceLock<TlsConnector>,
 }
 
 impl Channel {
@@ -90,7 +95,15 @@ impl Channel {
     }
 
     pub(crate) fn new(endpoint: Endpoint, in_process: Option<InProcess>) -> Self {
-        Channel { inner: Arc::new(Inner { endpoint, in_process, connection: Mutex::new(None) }) }
+        Channel {
+            inner: Arc::new(Inner {
+                endpoint,
+                in_process,
+                connection: Mutex::new(None),
+                #[cfg(feature = "_tls")]
+                tls: std::sync::OnceLock::new(),
+            }),
+        }
     }
 
     /// Waits until the channel is connected.
@@ -145,16 +158,24 @@ impl Inner {
         if !target.encrypted {
             return Ok(io);
         }
-        let default;
-        let config = match &self.endpoint.tls {
-            Some(config) => config,
+        let named = |error: Error| error.or_target(&target.written);
+        let connector = match self.tls.get() {
+            Some(connector) => connector,
             None => {
-                default = crate::transport::tls::ClientTlsConfig::new().with_enabled_roots();
-                &default
+                let connector = self.connector().map_err(named)?;
+                self.tls.get_or_init(|| connector)
             }
         };
-        let connector = config.connector(target.host())?;
-        connector.connect(io).await.map(Io::new).map_err(|error| error.or_target(&target.written))
+        connector.connect(io).await.map(Io::new).map_err(named)
+    }
+
+    #[cfg(feature = "_tls")]
+    fn connector(&self) -> Result<TlsConnector, Error> {
+        let host = self.endpoint.target.host();
+        match &self.endpoint.tls {
+            Some(config) => config.connector(host),
+            None => crate::transport::tls::ClientTlsConfig::new().with_enabled_roots().connector(host),
+        }
     }
 
     #[cfg(not(feature = "_tls"))]

@@ -292,8 +292,9 @@ impl Server {
         A::Error: Into<Error>,
     {
         let address = address.try_into().map_err(Into::into)?;
-        let listener = Listener::bind(&address).await?;
-        self.bound(listener)
+        let mut bound = self.bound()?;
+        bound.listeners.push(Listener::bind(&address).await?);
+        Ok(bound)
     }
 
     /// Serves within the process, without a socket, on a task of its own: connect with
@@ -311,12 +312,14 @@ impl Server {
         }
         self.settings.tcp.keepalive = None;
         let (handle, listener) = in_process::pair();
-        let server = self.bound(Listener::InProcess(listener))?;
+        let mut server = self.bound()?;
+        server.listeners.push(Listener::InProcess(listener));
         tokio::spawn(server.serve());
         Ok(handle)
     }
 
-    fn bound(self, listener: Listener) -> Result<BoundServer, Error> {
+    /// Settles everything but the addresses, so that a bad certificate is found before a port is taken.
+    fn bound(self) -> Result<BoundServer, Error> {
         let mut router = Router::default();
         for route in self.routes {
             router.add(route, &self.calls);
@@ -328,7 +331,7 @@ impl Server {
             timeout: self.timeout,
         };
         Ok(BoundServer {
-            listeners: vec![listener],
+            listeners: Vec::new(),
             dispatcher,
             settings: self.settings,
             #[cfg(feature = "_tls")]

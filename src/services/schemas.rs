@@ -3,7 +3,8 @@
 //! Several schemas have no package and some of these declare the same names, so each is compiled by itself into a
 //! module of its own. Where a schema has a package, the module has its name.
 
-#![allow(missing_docs, missing_debug_implementations, unreachable_pub)] // Generated code answers to its schema.
+// Generated code answers to its schema.
+#![allow(missing_docs, missing_debug_implementations, unreachable_pub, clippy::all)]
 
 /// `proto/addressbook.proto`, package `tutorial`: an address book, without a service.
 pub mod tutorial {

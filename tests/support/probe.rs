@@ -105,6 +105,14 @@ impl Probe {
                 let agent = context.user_agent().unwrap_or_default();
                 Ok(say(&format!("{} {peer:?} {agent}", context.method())))
             }
+            #[cfg(feature = "tls")]
+            "secure" => {
+                let context = context::current();
+                let peer = context.peer().unwrap();
+                let certificates =
+                    peer.certificates().map_or("none".to_owned(), |c| format!("{} certificates", c.len()));
+                Ok(say(&format!("{} {certificates}", peer.is_encrypted())))
+            }
             "inherit" => {
                 let next = Client::new(self.next.clone().expect("the probe has somewhere to call"));
                 next.unary_call(ask(rest)).await.map(Response::into_inner)

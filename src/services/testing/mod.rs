@@ -1,9 +1,13 @@
 //! The services of the package `grpc.testing`, which gRPC implementations test and measure one another with.
 
 mod benchmark_service;
+mod histogram;
 mod output;
 mod payload;
+mod stopwatch;
 mod test_service;
+mod worker_client;
+mod worker_server;
 mod worker_service;
 
 pub use self::benchmark_service::{BenchmarkServiceHandler, BothWays, Echoes, Endless};

@@ -7,6 +7,9 @@ use crate::status::Status;
 /// that a request of a few bytes cannot empty the memory.
 pub(crate) const PAYLOAD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// The largest message with such a payload: its other fields are small.
+pub(crate) const MESSAGE_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + 64 * 1024;
+
 /// A payload of zeros; none for a size of zero.
 ///
 /// # Errors

@@ -205,3 +205,127 @@ impl From<&TestOrcaReport> for LoadReport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // Whatever fails here fails the test.
+
+    use super::*;
+    use crate::client::Channel;
+    use crate::metadata::MetadataValue;
+    use crate::server::Server;
+    use crate::services::schemas::grpc::testing::test_service_client::TestServiceClient;
+    use crate::services::schemas::grpc::testing::test_service_server::TestServiceServer;
+    use crate::services::schemas::grpc::testing::{EchoStatus, ResponseParameters, StreamingOutputCallResponse};
+    use crate::status::Code;
+
+    fn client() -> TestServiceClient {
+        let service = TestServiceServer::new(TestServiceHandler::default());
+        let server = Server::builder().add_service(service).serve_in_process().unwrap();
+        TestServiceClient::new(Channel::in_process(&server))
+    }
+
+    fn with_metadata<T>(message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.metadata_mut().insert(ECHO_INITIAL, "initial".parse().unwrap());
+        request.metadata_mut().insert_bin(ECHO_TRAILING, MetadataValue::from_bytes(b"\x0a\x0b"));
+        request
+    }
+
+    fn wanted(sizes: &[i32]) -> StreamingOutputCallRequest {
+        let response_parameters =
+            sizes.iter().map(|size| ResponseParameters { size: *size, ..ResponseParameters::default() }).collect();
+        StreamingOutputCallRequest { response_parameters, ..StreamingOutputCallRequest::default() }
+    }
+
+    async fn sizes(mut responses: Streaming<StreamingOutputCallResponse>) -> Vec<usize> {
+        let mut sizes = Vec::new();
+        while let Some(response) = responses.message().await.unwrap() {
+            sizes.push(response.payload.map_or(0, |payload| payload.body.len()));
+        }
+        sizes
+    }
+
+    #[tokio::test]
+    async fn metadata_comes_back_before_and_after() {
+        let client = client();
+        let response = client.unary_call(with_metadata(SimpleRequest::default())).await.unwrap();
+        assert_eq!(response.metadata().get(ECHO_INITIAL).unwrap(), "initial");
+        assert_eq!(response.metadata().get_bin(ECHO_TRAILING).unwrap().to_bytes().unwrap(), &b"\x0a\x0b"[..]);
+
+        let requests = with_metadata(tokio_stream::once(wanted(&[1])));
+        let response = client.full_duplex_call(requests).await.unwrap();
+        assert_eq!(response.metadata().get(ECHO_INITIAL).unwrap(), "initial");
+        let trailers = response.into_inner().trailers().await.unwrap().unwrap();
+        assert_eq!(trailers.get_bin(ECHO_TRAILING).unwrap().to_bytes().unwrap(), &b"\x0a\x0b"[..]);
+    }
+
+    #[tokio::test]
+    async fn a_wanted_status_is_the_calls() {
+        let message = "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n";
+        let request = SimpleRequest {
+            response_status: Some(EchoStatus { code: 2, message: message.to_owned() }),
+            ..SimpleRequest::default()
+        };
+        let error = client().unary_call(with_metadata(request)).await.unwrap_err();
+        assert_eq!((error.code(), error.message()), (Code::Unknown, message));
+        assert!(error.metadata().get_bin(ECHO_TRAILING).is_some());
+    }
+
+    #[tokio::test]
+    async fn streams_answer_what_is_asked() {
+        let client = client();
+        let expected = [31_415_usize, 9, 0, 58_979];
+        let asked = [31_415, 9, 0, 58_979];
+        let requests = || tokio_stream::iter(asked.map(|size| wanted(&[size])));
+        assert_eq!(sizes(client.streaming_output_call(wanted(&asked)).await.unwrap().into_inner()).await, expected);
+        assert_eq!(sizes(client.full_duplex_call(requests()).await.unwrap().into_inner()).await, expected);
+        assert_eq!(sizes(client.half_duplex_call(requests()).await.unwrap().into_inner()).await, expected);
+        let uploads = tokio_stream::iter([27_182, 8, 1_828, 45_904].map(|size| StreamingInputCallRequest {
+            payload: Some(Payload { r#type: 0, body: vec![0; size] }),
+            ..StreamingInputCallRequest::default()
+        }));
+        assert_eq!(client.streaming_input_call(uploads).await.unwrap().get_ref().aggregated_payload_size, 74_922);
+    }
+
+    #[tokio::test]
+    async fn half_duplex_keeps_a_bounded_number_of_requests() {
+        let too_many = tokio_stream::iter((0..=HALF_DUPLEX_RESPONSES_MAX).map(|_| wanted(&[])));
+        let error = client().half_duplex_call(too_many).await.unwrap_err();
+        assert_eq!(error.code(), Code::ResourceExhausted);
+    }
+
+    #[tokio::test]
+    async fn a_cacheable_response_says_so_and_when_it_was_made() {
+        let client = client();
+        let first = client.cacheable_unary_call(SimpleRequest::default()).await.unwrap();
+        assert_eq!(first.metadata().get("cache-control").unwrap(), "max-age=60, public");
+        let second = client.cacheable_unary_call(SimpleRequest::default()).await.unwrap();
+        assert_ne!(first.get_ref().payload, second.get_ref().payload);
+    }
+
+    #[tokio::test]
+    async fn the_server_names_itself_and_reports_its_load_when_asked() {
+        let client = client();
+        let report = TestOrcaReport { cpu_utilization: 0.5, ..TestOrcaReport::default() };
+        let request = || SimpleRequest {
+            fill_server_id: true,
+            orca_per_query_report: Some(report.clone()),
+            ..SimpleRequest::default()
+        };
+        let (one, two) = (client.unary_call(request()).await.unwrap(), client.unary_call(request()).await.unwrap());
+        assert!(!one.get_ref().server_id.is_empty());
+        assert_eq!(one.get_ref().server_id, two.get_ref().server_id);
+        let sent = one.metadata().get_bin(LOAD_REPORT).unwrap().to_bytes().unwrap();
+        assert_eq!(sent, prost::Message::encode_to_vec(&LoadReport::from(&report)));
+        let silent = client.unary_call(SimpleRequest::default()).await.unwrap();
+        assert!(silent.get_ref().server_id.is_empty() && silent.metadata().get_bin(LOAD_REPORT).is_none());
+    }
+
+    #[tokio::test]
+    async fn one_method_is_missing() {
+        let error = client().unimplemented_call(Empty {}).await.unwrap_err();
+        assert_eq!(error.code(), Code::Unimplemented);
+        assert_eq!(client().empty_call(Empty {}).await.unwrap().into_inner(), Empty {});
+    }
+}

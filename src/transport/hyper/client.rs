@@ -1,12 +1,15 @@
 //! The client's side of a connection that hyper carries.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
-use crate::status::Status;
+use crate::status::{Code, Status};
 use crate::transport::error::{Error, Step};
 use crate::transport::hyper::body::{ReceivedBody, status_of, whole_story};
 use crate::transport::hyper::cancel::{cancellable, guarded};
@@ -23,10 +26,25 @@ pub(crate) struct ConnectionSettings {
     pub(crate) keepalive_while_idle: bool,
 }
 
+/// How long a failed call waits to learn how its connection ended, to be able to say so.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
 /// An open HTTP/2 connection. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
     requests: http2::SendRequest<Body>,
+    life: Arc<Life>,
+}
+
+/// What is known of a connection by those who use it.
+#[derive(Debug)]
+struct Life {
+    target: String,
+    /// Whether any request was ever answered.
+    has_answered: AtomicBool,
+    /// Why the connection ended.
+    end: OnceLock<String>,
+    ended: CancellationToken,
 }
 
 impl Connection {
@@ -48,12 +66,22 @@ impl Connection {
                     .with_hint("does the server speak HTTP/2 (gRPC), and without TLS if the target says http://?")
                     .with_source(error)
             })?;
-        tokio::spawn(async move {
-            if let Err(error) = driver.await {
-                tracing::debug!(error = whole_story(&error), "a connection ended");
+        let life = Arc::new(Life {
+            target: target.to_owned(),
+            has_answered: AtomicBool::new(false),
+            end: OnceLock::new(),
+            ended: CancellationToken::new(),
+        });
+        tokio::spawn({
+            let life = Arc::clone(&life);
+            async move {
+                if let Err(error) = driver.await {
+                    let _ = life.end.set(whole_story(&error));
+                }
+                life.ended.cancel();
             }
         });
-        Ok(Connection { requests })
+        Ok(Connection { requests, life })
     }
 
     /// Whether no further request can be sent.
@@ -71,11 +99,38 @@ impl Connection {
     ) -> Result<http::Response<Body>, (Status, Option<http::Request<Body>>)> {
         let (request, guard) = cancellable(request);
         match self.requests.try_send_request(request).await {
-            Ok(response) => Ok(guarded(response.map(|body| Body::new(ReceivedBody(body))), guard)),
+            Ok(response) => {
+                self.life.has_answered.store(true, Ordering::Relaxed);
+                Ok(guarded(response.map(|body| Body::new(ReceivedBody(body))), guard))
+            }
             Err(mut error) => {
+                // An unsent request is sent again as it is, so its own guard must not cut it off.
                 let request = error.take_message();
-                Err((status_of(error.error()), request))
+                if request.is_some() {
+                    guard.disarm();
+                }
+                Err((self.life.status_of(error.error()).await, request))
             }
         }
+    }
+}
+
+impl Life {
+    async fn status_of(&self, error: &hyper::Error) -> Status {
+        let status = status_of(error);
+        if status.code() != Code::Unavailable {
+            return status;
+        }
+        // hyper tells a call only that its connection is gone; why is known where the connection ended.
+        let _ = tokio::time::timeout(LAST_WORDS, self.ended.cancelled()).await;
+        let why = self.end.get().cloned().unwrap_or_else(|| whole_story(error));
+        let mut error = Error::new(Step::Http2, format!("the connection broke: {why}")).with_target(&self.target);
+        if !self.has_answered.load(Ordering::Relaxed) {
+            error = error.with_hint(
+                "it never answered anything: does the server speak gRPC, and does it want https:// where the target \
+                 says http://?",
+            );
+        }
+        error.into()
     }
 }

@@ -31,6 +31,8 @@ pub use self::client::ClientTlsConfig;
 pub use self::identity::{Certificate, Identity};
 pub use self::server::ServerTlsConfig;
 
+#[cfg(feature = "client")]
+pub(crate) use self::client::TlsConnector;
 #[cfg(feature = "server")]
 pub(crate) use self::server::TlsAcceptor;
 

@@ -1,0 +1,3 @@
+fn main() -> Result<(), seltzer_build::Error> {
+    seltzer_build::compile_protos(&["proto/hello.proto"], &["proto"])
+}

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Checks the library with each feature by itself, with none, and in the pairs that people use.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+sets=(
+    ''
+    server
+    client
+    gzip
+    zstd
+    client,tls
+    server,tls
+    server,client,tls,tls-webpki-roots
+    dynamic
+    tonic-compat
+    server,client,tonic-compat
+    services
+)
+for features in "${sets[@]}"; do
+    echo "features: ${features:-none}"
+    RUSTFLAGS='-D warnings' cargo check --quiet -p seltzer --no-default-features --features "$features"
+done
