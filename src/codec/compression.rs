@@ -202,6 +202,12 @@ impl Default for CompressionSwitch {
     }
 }
 
+/// In the extensions of a request whose single message had travelled compressed; absent otherwise.
+///
+/// For streams there is [`Streaming::last_was_compressed`](crate::Streaming::last_was_compressed).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceivedCompressed;
+
 #[cfg(all(test, feature = "gzip"))]
 mod tests {
     use super::*;

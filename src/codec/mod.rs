@@ -14,7 +14,7 @@ mod prost;
 mod source;
 mod streaming;
 
-pub use self::compression::{Compression, CompressionEncoding, CompressionSwitch};
+pub use self::compression::{Compression, CompressionEncoding, CompressionSwitch, ReceivedCompressed};
 pub use self::compressor::{Compressor, DecompressError};
 pub use self::limits::{DECODING_BYTES_MAX_DEFAULT, MessageLimits};
 pub use self::prost::ProstCodec;

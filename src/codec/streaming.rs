@@ -50,6 +50,12 @@ impl<T> Streaming<T> {
         std::future::poll_fn(|cx| self.reader.as_mut().poll_message(cx)).await.transpose()
     }
 
+    /// Whether the message that was taken last had travelled compressed.
+    #[must_use]
+    pub fn last_was_compressed(&self) -> bool {
+        self.reader.last_was_compressed()
+    }
+
     /// The call's trailing metadata: reads to the end first, dropping messages that were not taken.
     ///
     /// `None` when the call failed earlier (its status has the metadata then) or the trailers were taken before.
@@ -80,6 +86,7 @@ impl<T> fmt::Debug for Streaming<T> {
 trait ReadMessages<T>: Send {
     fn poll_message(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Status>>>;
     fn take_trailers(self: Pin<&mut Self>) -> Option<MetadataMap>;
+    fn last_was_compressed(&self) -> bool;
 }
 
 /// Reads messages from a source of bytes: deframes, decompresses, decodes.
@@ -91,6 +98,7 @@ pub(crate) struct MessageReader<C> {
     bytes_max: usize,
     end: Option<Result<MetadataMap, Status>>,
     is_over: bool,
+    last_was_compressed: bool,
 }
 
 /// A reader owns no self-references; the source is pinned in a box of its own.
@@ -103,7 +111,21 @@ impl<C: Codec> MessageReader<C> {
         encoding: Option<CompressionEncoding>,
         bytes_max: usize,
     ) -> Self {
-        MessageReader { source, deframer: Deframer::default(), codec, encoding, bytes_max, end: None, is_over: false }
+        MessageReader {
+            source,
+            deframer: Deframer::default(),
+            codec,
+            encoding,
+            bytes_max,
+            end: None,
+            is_over: false,
+            last_was_compressed: false,
+        }
+    }
+
+    /// Whether the message that was read last had travelled compressed.
+    pub(crate) fn last_was_compressed(&self) -> bool {
+        self.last_was_compressed
     }
 
     /// The next message; `None` after the last, an error once.
@@ -147,6 +169,7 @@ impl<C: Codec> MessageReader<C> {
 
     fn next_buffered(&mut self) -> Result<Option<C::Decode>, Status> {
         let Some(frame) = self.deframer.next(self.bytes_max)? else { return Ok(None) };
+        self.last_was_compressed = frame.compressed;
         let payload = self.plain(frame)?;
         self.codec.decode(payload).map(Some)
     }
@@ -176,6 +199,10 @@ impl<C: Codec> ReadMessages<C::Decode> for MessageReader<C> {
 
     fn take_trailers(self: Pin<&mut Self>) -> Option<MetadataMap> {
         MessageReader::take_trailers(self.get_mut())
+    }
+
+    fn last_was_compressed(&self) -> bool {
+        MessageReader::last_was_compressed(self)
     }
 }
 

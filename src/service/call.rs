@@ -10,7 +10,8 @@ use futures_core::Stream;
 use tonic::{Request, Response};
 
 use crate::codec::{
-    ByteSource, Codec, CompressionEncoding, CompressionSwitch, EncodedStream, MessageEncoder, MessageReader, Streaming,
+    ByteSource, Codec, CompressionEncoding, CompressionSwitch, EncodedStream, MessageEncoder, MessageReader,
+    ReceivedCompressed, Streaming,
 };
 use crate::context::Context;
 use crate::metadata::MetadataMap;
@@ -141,8 +142,12 @@ impl ServerCall {
         let cardinality =
             |came: &str| Status::unimplemented(format!("{path} takes exactly one request message, and {came}"));
         let message = reader.next_message().await.ok_or_else(|| cardinality("none came"))??;
+        let mut extensions = self.extensions;
+        if reader.last_was_compressed() {
+            extensions.insert(ReceivedCompressed);
+        }
         match reader.next_message().await {
-            None => Ok(Request::from_parts(self.metadata, self.extensions, message)),
+            None => Ok(Request::from_parts(self.metadata, extensions, message)),
             Some(Ok(_)) => Err(cardinality("more than one came")),
             Some(Err(status)) => Err(status),
         }
