@@ -7,11 +7,12 @@
 //! | `compression` | encodings and message limits on the wire |
 //! | `deadlines` | deadlines, cancellation, and what a call inside a call inherits |
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
-//! | `generated` | names and shapes that the generator must get right |
 //! | `services` | each demo service, in process and over a socket |
 //! | `tls` | certificates |
-//! | `tonic_style` | services and clients that tonic generated, unchanged |
+//! | `tonic_style` | tonic's ecosystem: health, reflection, interceptors, its services and clients |
 //! | `wire` | what is sent and answered, byte by byte |
+//!
+//! What the generator must get right (names, shapes, settings) is compiled and called in `tests/fixtures`.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what is wrong by failing")]
 
@@ -19,11 +20,10 @@ mod architecture;
 mod calls;
 mod compression;
 mod deadlines;
-// mod generated;
 mod lifecycle;
 // mod services;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;
-// mod tonic_style;
+mod tonic_style;
 mod wire;

@@ -1,0 +1,192 @@
+//! Finds a schema by its import name: include directories, then built-in schemas.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
+
+use protox::file::{File, FileResolver, GoogleFileResolver};
+
+use crate::builtin;
+use crate::error::Error;
+use crate::scan;
+
+/// Messages and option values may be nested this deep: a hundred levels are more than any schema
+/// has, and the compiler recurses once a level.
+const NESTING_DEPTH_MAX: usize = 100;
+
+/// A directory in which imports are looked up.
+#[derive(Debug, Clone)]
+pub(crate) struct Root {
+    /// What import names under this directory start with; empty for an ordinary directory.
+    pub(crate) prefix: String,
+    pub(crate) directory: PathBuf,
+}
+
+impl Root {
+    pub(crate) fn new(prefix: &str, directory: &Path) -> Self {
+        Root { prefix: prefix.trim_matches('/').to_owned(), directory: directory.to_owned() }
+    }
+
+    /// The path that an import name has under this directory.
+    pub(crate) fn path_of(&self, name: &str) -> Option<PathBuf> {
+        if self.prefix.is_empty() {
+            return Some(self.directory.join(name));
+        }
+        let rest = name.strip_prefix(&self.prefix)?.strip_prefix('/')?;
+        Some(self.directory.join(rest))
+    }
+
+    /// The import name of a file under this directory.
+    pub(crate) fn name_of(&self, path: &Path) -> Option<String> {
+        let relative = relative_to(path, &self.directory)?;
+        let mut parts = Vec::new();
+        if !self.prefix.is_empty() {
+            parts.push(self.prefix.clone());
+        }
+        for component in relative.components() {
+            match component {
+                Component::Normal(part) => parts.push(part.to_str()?.to_owned()),
+                Component::CurDir => {}
+                _ => return None,
+            }
+        }
+        Some(parts.join("/"))
+    }
+}
+
+/// A schema that was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    /// Where it lies on disk; a built-in schema lies nowhere.
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) text: String,
+}
+
+impl Source {
+    /// What errors call it.
+    pub(crate) fn display_name(&self, name: &str) -> String {
+        match &self.path {
+            Some(path) => path.display().to_string(),
+            None => format!("{name} (built in)"),
+        }
+    }
+}
+
+/// What the resolver has seen: shared with the code that drives the compiler, because the
+/// compiler owns the resolver.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) sources: BTreeMap<String, Source>,
+    /// An error of ours that the compiler can only pass on as text.
+    pub(crate) failure: Option<Error>,
+    /// The last name that was found nowhere.
+    pub(crate) missing: Option<String>,
+}
+
+/// The compiler's way to its files.
+#[derive(Debug)]
+pub(crate) struct Resolver {
+    roots: Vec<Root>,
+    seen: Rc<RefCell<Seen>>,
+    well_known: GoogleFileResolver,
+}
+
+impl Resolver {
+    pub(crate) fn new(roots: Vec<Root>, seen: Rc<RefCell<Seen>>) -> Self {
+        Resolver { roots, seen, well_known: GoogleFileResolver::new() }
+    }
+
+    fn source(&self, name: &str) -> Result<Option<Source>, Error> {
+        for root in &self.roots {
+            if let Some(path) = root.path_of(name).filter(|path| path.is_file()) {
+                return Ok(Some(Source { text: read(&path)?, path: Some(path) }));
+            }
+        }
+        let text = builtin::text(name).map(str::to_owned);
+        Ok(text.map(|text| Source { path: None, text }))
+    }
+
+    fn open(&self, name: &str) -> Result<Option<File>, protox::Error> {
+        let source = match self.source(name) {
+            Ok(Some(source)) => source,
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(self.fail(error)),
+        };
+        if let Err(error) = check_text(&source.display_name(name), &source.text) {
+            return Err(self.fail(error));
+        }
+        let parsed = File::from_source(name, &source.text);
+        self.seen.borrow_mut().sources.insert(name.to_owned(), source);
+        parsed.map(Some)
+    }
+
+    fn fail(&self, error: Error) -> protox::Error {
+        let stand_in = protox::Error::new(error.message().to_owned());
+        self.seen.borrow_mut().failure = Some(error);
+        stand_in
+    }
+}
+
+impl FileResolver for Resolver {
+    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
+        if let Some(file) = self.open(name)? {
+            return Ok(file);
+        }
+        self.well_known.open_file(name).inspect_err(|error| {
+            if error.is_file_not_found() {
+                self.seen.borrow_mut().missing = Some(name.to_owned());
+            }
+        })
+    }
+}
+
+/// Reads a schema, which must be UTF-8.
+fn read(path: &Path) -> Result<String, Error> {
+    let name = path.display().to_string();
+    let bytes = fs::read(path).map_err(|cause| Error::new(format!("cannot read `{name}`")).caused_by(cause))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(error.as_bytes());
+        Error::new("the file is not UTF-8")
+            .in_file(name, &text)
+            .mark(offset..offset + '\u{fffd}'.len_utf8(), "not UTF-8 from here")
+            .with_hint("save the file as UTF-8, the only encoding that schemas have")
+    })
+}
+
+/// What has to be said before the compiler sees the text.
+fn check_text(name: &str, text: &str) -> Result<(), Error> {
+    if let Some(range) = scan::edition(text) {
+        let statement = text[range.clone()].split_whitespace().collect::<Vec<_>>().join(" ");
+        return Err(Error::new(format!("editions are not supported yet: `{statement};`"))
+            .in_file(name, text)
+            .mark(range, "an edition instead of a syntax")
+            .with_hint(
+                "write `syntax = \"proto3\";` here instead, drop `features.*` options, and put \
+                 `optional` before fields whose absence matters",
+            ));
+    }
+    if let Some(range) = scan::nested_deeper_than(text, NESTING_DEPTH_MAX) {
+        return Err(Error::new(format!("brackets are nested deeper than {NESTING_DEPTH_MAX} levels"))
+            .in_file(name, text)
+            .mark(range, "one level too many"));
+    }
+    Ok(())
+}
+
+/// `path` without `directory` in front: as written, or else after resolving links and dots.
+fn relative_to(path: &Path, directory: &Path) -> Option<PathBuf> {
+    let (plain_path, plain_directory) = (without_dots(path), without_dots(directory));
+    let relative = plain_path.strip_prefix(&plain_directory).ok();
+    if let Some(relative) = relative.filter(|path| !path.components().any(|part| part == Component::ParentDir)) {
+        return Some(relative.to_owned());
+    }
+    let (path, directory) = (path.canonicalize().ok()?, directory.canonicalize().ok()?);
+    path.strip_prefix(directory).ok().map(Path::to_owned)
+}
+
+fn without_dots(path: &Path) -> PathBuf {
+    path.components().filter(|part| *part != Component::CurDir).collect()
+}

@@ -1,0 +1,114 @@
+//! Broken schemas, each with the exact words of its error.
+
+mod meaning;
+mod names;
+mod syntax;
+
+use crate::support::Workspace;
+
+/// One broken schema: `a.proto`, and further files after lines like `=== b.proto`.
+struct Broken {
+    name: &'static str,
+    schema: &'static str,
+    /// The whole line that `Display` prints.
+    says: &'static str,
+    /// Empty if there is no hint. `DIR` is the include directory.
+    hint: &'static str,
+}
+
+fn check(table: &[Broken]) {
+    let mut wrong = Vec::new();
+    for broken in table {
+        let workspace = Workspace::new(broken.schema);
+        let (says, hint) = match workspace.generate(&seltzer_build::configure()) {
+            Ok(_) => ("compiles".to_owned(), String::new()),
+            Err(error) => {
+                let hint = workspace.without_directory(error.hint().unwrap_or_default());
+                (workspace.without_directory(&error.to_string()), hint)
+            }
+        };
+        if (says.as_str(), hint.as_str()) != (broken.says, broken.hint) {
+            wrong.push(format!("{}:\n  says: {says}\n  hint: {hint}", broken.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn grammar() {
+    check(syntax::SYNTAX);
+}
+
+#[test]
+fn meaning() {
+    check(meaning::MEANING);
+}
+
+#[test]
+fn names_in_rust() {
+    check(names::NAMES);
+}
+
+#[test]
+fn there_are_enough_of_them() {
+    let count = syntax::SYNTAX.len() + meaning::MEANING.len() + names::NAMES.len();
+    assert!(count >= 70, "{count}");
+}
+
+#[test]
+fn nesting_is_limited() {
+    let brackets = format!("option (x) = {}{};\n", "{a ".repeat(120), "}".repeat(120));
+    let messages = format!("{}{}\n", "message M {".repeat(40), "}".repeat(40));
+    for (schema, says) in [
+        (brackets, "a.proto:1:314: brackets are nested deeper than 100 levels"),
+        (messages, "a.proto:1:342: reached maximum recursion limit for nested messages"),
+    ] {
+        let workspace = Workspace::new(&schema);
+        let error = workspace.generate(&seltzer_build::configure()).unwrap_err();
+        assert_eq!(workspace.without_directory(&error.to_string()), says);
+    }
+}
+
+/// A name that clashes with and without the enum's prefix is checked against the settings at hand.
+#[test]
+fn enum_values_may_keep_their_prefix() {
+    let schema = "syntax = \"proto3\";\nenum Color {\n  COLOR_RED = 0;\n  RED = 1;\n}\n";
+    let workspace = Workspace::new(schema);
+    let rust = workspace.generate(&seltzer_build::configure().retain_enum_prefix()).unwrap();
+    assert!(rust.text("_.rs").contains("ColorRed = 0"));
+}
+
+/// What a build script prints, to the letter.
+#[test]
+fn the_report_shows_the_schema() {
+    let workspace = Workspace::new("// First.\nedition = \"2023\";\n");
+    let error = workspace.generate(&seltzer_build::configure()).unwrap_err();
+    let expected = r#"
+  × editions are not supported yet: `edition = "2023";`
+   ╭─[a.proto:2:1]
+ 1 │ // First.
+ 2 │ edition = "2023";
+   · ────────┬───────
+   ·         ╰── an edition instead of a syntax
+   ╰────
+  help: write `syntax = "proto3";` here instead, drop `features.*` options, and put `optional`
+        before fields whose absence matters
+"#;
+    assert_eq!(workspace.without_directory(&format!("{error:?}")), expected);
+    assert_eq!(error.line(), Some(2));
+    assert_eq!(error.column(), Some(1));
+    assert!(error.file().unwrap().ends_with("a.proto"));
+    assert!(error.report(true).contains("\u{1b}["), "colors on request");
+}
+
+/// Every report of the tables can be printed, and quotes what its marks point at.
+#[test]
+fn every_error_has_a_report() {
+    for broken in syntax::SYNTAX.iter().chain(meaning::MEANING).chain(names::NAMES) {
+        let workspace = Workspace::new(broken.schema);
+        let error = workspace.generate(&seltzer_build::configure()).unwrap_err();
+        let report = workspace.without_directory(&format!("{error:?}"));
+        let (place, _) = broken.says.split_once(": ").unwrap();
+        assert!(report.contains(&format!("[{place}]")), "{}: {report}", broken.name);
+    }
+}
