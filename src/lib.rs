@@ -5,7 +5,11 @@
 //!
 //! **Not** here: a protobuf runtime (prost is it), TLS of our own (rustls), an async runtime (tokio).
 //!
-//! ```ignore
+#![cfg_attr(feature = "services", doc = "```no_run")]
+#![cfg_attr(not(feature = "services"), doc = "```ignore")]
+//! # mod main_module {
+//! # use seltzer::services::schemas::hello;
+//! # #[cfg(any())]
 //! pub mod hello { seltzer::include_proto!("hello"); }
 //! use hello::{HelloReply, HelloRequest, greeter_server::{Greeter, GreeterServer}};
 //! use seltzer::{Request, Response, Server, Status};
@@ -16,7 +20,12 @@
 //!         Ok(Response::new(HelloReply { message: format!("Hello, {}", request.get_ref().name) }))
 //!     }
 //! }
+//!
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 //! Server::builder().add_service(GreeterServer::new(MyGreeter)).serve("127.0.0.1:50051".parse()?).await?;
+//! # Ok(())
+//! # }
+//! # }
 //! ```
 //!
 //! # The house

@@ -178,7 +178,7 @@ async fn a_lazy_channel_connects_with_its_first_call_and_again_after_a_loss() {
     let (first, _) = Probe::new();
     let server = Running::start(Server::builder().add_service(first.server())).await;
     let address = server.address;
-    let client = Client::new(Channel::builder(server.uri()).unwrap().connect_lazy());
+    let client = Client::new(Channel::builder(server.uri()).connect_lazy());
     assert!(client.unary_call(ask("one")).await.is_ok());
     server.stop().await;
     let status = client.unary_call(ask("two")).await.unwrap_err();

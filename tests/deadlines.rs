@@ -107,7 +107,7 @@ async fn a_servers_own_timeout_holds_for_callers_without_one() {
 #[tokio::test]
 async fn a_channels_timeout_holds_for_calls_without_one() {
     let (server, _, _) = probe().await;
-    let channel = Channel::builder(server.uri()).unwrap().timeout(SHORT).connect().await.unwrap();
+    let channel = Channel::builder(server.uri()).timeout(SHORT).connect().await.unwrap();
     let client = Client::new(channel);
     assert_eq!(patiently(client.unary_call(ask("hang"))).await.unwrap_err().code(), Code::DeadlineExceeded);
     let left = client.unary_call(within(Duration::from_secs(60), "deadline")).await.unwrap();

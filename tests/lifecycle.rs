@@ -68,10 +68,15 @@ async fn errors_name_the_address_the_step_and_the_remedy() {
     let said = refused.to_string();
     assert!(said.contains(&free.to_string()) && said.contains("is the server running"), "{said}");
 
+    let unread = Channel::builder("gopher://host").connect_lazy();
+    let status = Client::new(unread).unary_call(ask("hi")).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.message().contains("gopher"), "{}", status.message());
+
     let unknown = Channel::connect("http://no-such-host.invalid:1").await.unwrap_err();
     assert_eq!(unknown.step(), Step::Resolve, "{unknown}");
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let channel = Channel::builder(format!("http://{}", silent.local_addr().unwrap())).unwrap();
+    let channel = Channel::builder(format!("http://{}", silent.local_addr().unwrap()));
     assert!(channel.connect_timeout(Duration::from_millis(100)).connect().await.is_ok(), "TCP answers, HTTP/2 later");
 }
 

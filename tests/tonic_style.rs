@@ -42,10 +42,7 @@ impl Echo for Theirs {
         Ok(Response::new(tokio_stream::iter(vec![Ok(request.into_inner())])))
     }
 
-    async fn client_stream(
-        &self,
-        request: Request<tonic::Streaming<Message>>,
-    ) -> Result<Response<Message>, Status> {
+    async fn client_stream(&self, request: Request<tonic::Streaming<Message>>) -> Result<Response<Message>, Status> {
         let mut messages = request.into_inner();
         let mut text = String::new();
         while let Some(message) = messages.message().await? {
@@ -56,10 +53,7 @@ impl Echo for Theirs {
 
     type BidiStream = tonic::Streaming<Message>;
 
-    async fn bidi(
-        &self,
-        request: Request<tonic::Streaming<Message>>,
-    ) -> Result<Response<Self::BidiStream>, Status> {
+    async fn bidi(&self, request: Request<tonic::Streaming<Message>>) -> Result<Response<Self::BidiStream>, Status> {
         Ok(Response::new(request.into_inner()))
     }
 }

@@ -67,14 +67,41 @@ impl Channel {
 
     /// The settings of a channel to a target, to change before connecting.
     ///
-    /// # Errors
-    /// The target cannot be read.
-    pub fn builder<D>(target: D) -> Result<Endpoint, Error>
+    /// A target that cannot be read is reported by [`Endpoint::connect`], or by the first call.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use std::time::Duration;
+    /// use seltzer::Channel;
+    ///
+    /// let channel = Channel::builder("dns:///greeter:50051").timeout(Duration::from_secs(5)).connect_lazy();
+    /// # drop(channel);
+    /// # }
+    /// ```
+    pub fn builder<D>(target: D) -> Endpoint
     where
         D: TryInto<Endpoint>,
         D::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        Self::endpoint(target)
+        Self::endpoint(target).unwrap_or_else(|error| Endpoint::from_target(Err(error)))
+    }
+
+    /// The settings of a channel to a target that is text.
+    ///
+    /// # Errors
+    /// The target cannot be read.
+    pub fn from_shared(target: impl AsRef<str>) -> Result<Endpoint, Error> {
+        Endpoint::from_shared(target)
+    }
+
+    /// The settings of a channel to a fixed target.
+    ///
+    /// # Panics
+    /// The target cannot be read.
+    #[must_use]
+    pub fn from_static(target: &'static str) -> Endpoint {
+        Endpoint::from_static(target)
     }
 
     /// A channel to a server in this process, without a socket.
@@ -91,7 +118,7 @@ impl Channel {
     /// ```
     #[must_use]
     pub fn in_process(server: &InProcess) -> Self {
-        Channel::new(Endpoint::from_target(Target::in_process()), Some(server.clone()))
+        Channel::new(Endpoint::from_target(Ok(Target::in_process())), Some(server.clone()))
     }
 
     pub(crate) fn new(endpoint: Endpoint, in_process: Option<InProcess>) -> Self {
@@ -138,7 +165,7 @@ impl Inner {
 
     async fn open(&self) -> Result<Connection, Error> {
         let endpoint = &self.endpoint;
-        let target = &endpoint.target;
+        let target = endpoint.target.as_ref().map_err(Clone::clone)?;
         let io = match &self.in_process {
             Some(server) => server
                 .connect()
@@ -146,15 +173,14 @@ impl Inner {
                 .map_err(|error| Error::new(Step::Connect, error.to_string()).with_target(target.to_string()))?,
             None => {
                 let io = connect(target, endpoint.tcp, endpoint.connect_timeout).await?;
-                self.secure(io).await?
+                self.secure(io, target).await?
             }
         };
         Connection::handshake(io, &endpoint.connection, &target.written).await
     }
 
     #[cfg(feature = "_tls")]
-    async fn secure(&self, io: Io) -> Result<Io, Error> {
-        let target = &self.endpoint.target;
+    async fn secure(&self, io: Io, target: &Target) -> Result<Io, Error> {
         if !target.encrypted {
             return Ok(io);
         }
@@ -162,7 +188,7 @@ impl Inner {
         let connector = match self.tls.get() {
             Some(connector) => connector,
             None => {
-                let connector = self.connector().map_err(named)?;
+                let connector = self.connector(target.host()).map_err(named)?;
                 self.tls.get_or_init(|| connector)
             }
         };
@@ -170,8 +196,7 @@ impl Inner {
     }
 
     #[cfg(feature = "_tls")]
-    fn connector(&self) -> Result<TlsConnector, Error> {
-        let host = self.endpoint.target.host();
+    fn connector(&self, host: &str) -> Result<TlsConnector, Error> {
         match &self.endpoint.tls {
             Some(config) => config.connector(host),
             None => crate::transport::tls::ClientTlsConfig::new().with_enabled_roots().connector(host),
@@ -179,7 +204,7 @@ impl Inner {
     }
 
     #[cfg(not(feature = "_tls"))]
-    async fn secure(&self, io: Io) -> Result<Io, Error> {
+    async fn secure(&self, io: Io, _: &Target) -> Result<Io, Error> {
         Ok(io)
     }
 
@@ -214,9 +239,11 @@ impl Inner {
         let uri = std::mem::take(request.uri_mut());
         let mut parts = uri.into_parts();
         // A client made `with_origin` names an authority of its own.
-        if parts.authority.is_none() {
-            parts.authority = Some(endpoint.target.authority.clone());
-            parts.scheme = Some(endpoint.target.scheme());
+        if parts.authority.is_none()
+            && let Ok(target) = &endpoint.target
+        {
+            parts.authority = Some(target.authority.clone());
+            parts.scheme = Some(target.scheme());
         }
         parts.scheme.get_or_insert(Scheme::HTTP);
         parts.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/"));
@@ -254,6 +281,6 @@ impl tower_service::Service<http::Request<Body>> for Channel {
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Channel").field(&self.inner.endpoint.target.written).finish()
+        f.debug_tuple("Channel").field(&self.inner.endpoint.written()).finish()
     }
 }

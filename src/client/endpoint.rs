@@ -36,7 +36,7 @@ const USER_AGENT: &str = concat!("grpc-rust-seltzer/", env!("CARGO_PKG_VERSION")
 /// use std::time::Duration;
 /// use seltzer::Channel;
 ///
-/// let channel = Channel::builder("http://127.0.0.1:50051")?
+/// let channel = Channel::builder("http://127.0.0.1:50051")
 ///     .connect_timeout(Duration::from_secs(2))
 ///     .timeout(Duration::from_secs(5))
 ///     .connect()
@@ -46,7 +46,8 @@ const USER_AGENT: &str = concat!("grpc-rust-seltzer/", env!("CARGO_PKG_VERSION")
 /// ```
 #[derive(Clone)]
 pub struct Endpoint {
-    pub(crate) target: Target,
+    /// A target that cannot be used is reported when the channel connects.
+    pub(crate) target: Result<Target, Error>,
     pub(crate) connect_timeout: Duration,
     pub(crate) timeout: Option<Duration>,
     pub(crate) user_agent: HeaderValue,
@@ -80,7 +81,7 @@ impl Endpoint {
                 .with_target(target.to_string())
                 .with_hint("turn on seltzer's feature `tls`: cargo add seltzer --features tls"));
         }
-        Ok(Self::from_target(target))
+        Ok(Self::from_target(Ok(target)))
     }
 
     /// The same from a fixed text.
@@ -95,7 +96,7 @@ impl Endpoint {
         }
     }
 
-    pub(crate) fn from_target(target: Target) -> Self {
+    pub(crate) fn from_target(target: Result<Target, Error>) -> Self {
         Endpoint {
             target,
             connect_timeout: CONNECT_TIMEOUT_DEFAULT,
@@ -112,6 +113,14 @@ impl Endpoint {
             tcp: TcpSettings { nodelay: true, keepalive: None },
             #[cfg(feature = "_tls")]
             tls: None,
+        }
+    }
+
+    /// The target as the user wrote it.
+    pub(crate) fn written(&self) -> &str {
+        match &self.target {
+            Ok(target) => &target.written,
+            Err(error) => error.target().unwrap_or("?"),
         }
     }
 
@@ -136,7 +145,9 @@ impl Endpoint {
     #[cfg(feature = "_tls")]
     pub fn tls_config(mut self, config: crate::transport::tls::ClientTlsConfig) -> Result<Self, Error> {
         self.tls = Some(config);
-        self.target.encrypted = true;
+        if let Ok(target) = &mut self.target {
+            target.encrypted = true;
+        }
         Ok(self)
     }
 
@@ -159,8 +170,11 @@ impl Endpoint {
     pub fn origin(mut self, authority: impl AsRef<str>) -> Result<Self, Error> {
         let text = authority.as_ref();
         let text = text.split_once("://").map_or(text, |(_, rest)| rest).trim_end_matches('/');
-        self.target.authority =
+        let authority =
             text.parse().map_err(|error| Error::new(Step::Target, format!("{text:?} is not an authority: {error}")))?;
+        if let Ok(target) = &mut self.target {
+            target.authority = authority;
+        }
         Ok(self)
     }
 
@@ -265,6 +279,6 @@ impl std::str::FromStr for Endpoint {
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint").field("target", &self.target.written).finish_non_exhaustive()
+        f.debug_struct("Endpoint").field("target", &self.written()).finish_non_exhaustive()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::status::Status;
 
@@ -20,14 +21,16 @@ use crate::status::Status;
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     step: Step,
     target: Option<String>,
     message: String,
     hint: Option<String>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// The step at which a [`transport::Error`](Error) arose.
@@ -80,7 +83,7 @@ impl Error {
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 
@@ -141,7 +144,7 @@ impl StdError for Error {
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let mut status = Status::unavailable(error.to_string());
-        status.set_source(std::sync::Arc::new(error));
+        status.set_source(Arc::new(error));
         status
     }
 }
