@@ -18,5 +18,5 @@ sets=(
 )
 for features in "${sets[@]}"; do
     echo "features: ${features:-none}"
-    RUSTFLAGS='-D warnings' cargo check --quiet -p seltzer --no-default-features --features "$features"
+    cargo clippy --quiet -p seltzer --no-default-features --features "$features" -- -D warnings
 done

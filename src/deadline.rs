@@ -57,6 +57,7 @@ impl Deadline {
     }
 
     /// The earlier of two deadlines, where `None` means never.
+    #[cfg(feature = "client")]
     pub(crate) fn earlier(left: Option<Deadline>, right: Option<Deadline>) -> Option<Deadline> {
         match (left, right) {
             (Some(left), Some(right)) => Some(left.min(right)),
@@ -85,6 +86,7 @@ pub(crate) fn parse_timeout(value: &HeaderValue) -> Option<Duration> {
 
 /// Writes a timeout in the finest unit that fits eight digits, rounded up: a peer must never
 /// give up before we do.
+#[cfg(any(feature = "client", test))]
 pub(crate) fn format_timeout(timeout: Duration) -> HeaderValue {
     const UNITS: [(char, u128); 6] = [
         ('n', 1),

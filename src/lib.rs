@@ -87,10 +87,12 @@ pub mod transport {
     pub(crate) mod in_process;
     #[cfg(any(feature = "server", feature = "client"))]
     pub(crate) mod io;
-    #[cfg(any(feature = "server", feature = "client"))]
+    #[cfg(feature = "server")]
     pub(crate) mod listen;
     #[cfg(feature = "client")]
     pub(crate) mod target;
+    #[cfg(any(feature = "server", feature = "client"))]
+    pub(crate) mod tcp;
     #[cfg(feature = "_tls")]
     pub(crate) mod tls;
 

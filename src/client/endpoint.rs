@@ -8,8 +8,8 @@ use http::HeaderValue;
 use crate::client::Channel;
 use crate::transport::error::{Error, Step};
 use crate::transport::hyper::client::ConnectionSettings;
-use crate::transport::listen::TcpSettings;
 use crate::transport::target::Target;
+use crate::transport::tcp::TcpSettings;
 
 /// The receive window of a stream: large enough that one download is not slowed down by round trips of a few
 /// milliseconds at a gigabit a second.

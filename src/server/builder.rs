@@ -18,7 +18,8 @@ use crate::service::{CallSettings, Interceptor, IntoRoute, Route, Router, TowerH
 use crate::transport::error::Error;
 use crate::transport::hyper::server::ConnectionSettings;
 use crate::transport::in_process::{self, InProcess};
-use crate::transport::listen::{ListenAddress, Listener, TcpSettings};
+use crate::transport::listen::{ListenAddress, Listener};
+use crate::transport::tcp::TcpSettings;
 
 /// The receive window of a stream: large enough that one upload is not slowed down by round trips of a few
 /// milliseconds at a gigabit a second.

@@ -1,83 +1,71 @@
-//! What the two route guides share: positions, areas, distances, and the places that they know.
+//! What the route guides know: features, areas, distances.
 
 use std::collections::HashMap;
 use std::slice;
 use std::sync::LazyLock;
 
-use serde::Deserialize;
 use tokio::time::Instant;
 
-/// A position on the globe, in units of 1e-7 degree.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
-pub(crate) struct Position {
-    pub(crate) latitude: i32,
-    pub(crate) longitude: i32,
-}
+use crate::services::schemas::route_guide::{Feature, Point, RouteSummary};
+use crate::status::Status;
 
 /// A rectangle between two of its opposite corners, borders included.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Area {
-    south_west: Position,
-    north_east: Position,
+    south_west: Point,
+    north_east: Point,
 }
 
-/// Something that has a name and a position.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Place {
-    pub(crate) name: String,
-    #[serde(rename = "location")]
-    pub(crate) position: Position,
+/// All features that are known, in the order of the database.
+pub(crate) fn features() -> &'static [Feature] {
+    &GAZETTEER.features
 }
 
-/// All places that are known, in the order of the database.
-pub(crate) fn places() -> &'static [Place] {
-    &GAZETTEER.places
+/// The feature at exactly this point.
+pub(crate) fn feature_at(point: Point) -> Option<&'static Feature> {
+    GAZETTEER.by_point.get(&point).map(|index| &GAZETTEER.features[*index])
 }
 
-/// The place at exactly this position.
-pub(crate) fn place_at(position: Position) -> Option<&'static Place> {
-    GAZETTEER.by_position.get(&position).map(|index| &GAZETTEER.places[*index])
-}
-
-/// The places inside an area, found one by one as they are asked for.
+/// The features inside an area, found one by one as they are asked for.
 #[derive(Debug, Clone)]
-pub(crate) struct PlacesInside {
-    places: slice::Iter<'static, Place>,
+pub struct FeaturesInside {
+    features: slice::Iter<'static, Feature>,
     area: Area,
 }
 
-impl PlacesInside {
+impl FeaturesInside {
     pub(crate) fn new(area: Area) -> Self {
-        PlacesInside { places: places().iter(), area }
+        FeaturesInside { features: features().iter(), area }
     }
 }
 
-impl Iterator for PlacesInside {
-    type Item = &'static Place;
+impl Iterator for FeaturesInside {
+    type Item = Result<Feature, Status>;
 
-    fn next(&mut self) -> Option<&'static Place> {
-        self.places.by_ref().find(|place| self.area.contains(place.position))
+    fn next(&mut self) -> Option<Self::Item> {
+        let area = self.area;
+        self.features.find(|feature| area.contains(feature.location.unwrap_or_default())).cloned().map(Ok)
     }
 }
 
 impl Area {
     /// The area between two corners that lie diagonally across, whichever and in whichever order.
-    pub(crate) fn between(one: Position, other: Position) -> Self {
+    pub(crate) fn between(one: Point, other: Point) -> Self {
         Area {
-            south_west: Position {
+            south_west: Point {
                 latitude: one.latitude.min(other.latitude),
                 longitude: one.longitude.min(other.longitude),
             },
-            north_east: Position {
+            north_east: Point {
                 latitude: one.latitude.max(other.latitude),
                 longitude: one.longitude.max(other.longitude),
             },
         }
     }
 
-    pub(crate) fn contains(&self, position: Position) -> bool {
-        (self.south_west.latitude..=self.north_east.latitude).contains(&position.latitude)
-            && (self.south_west.longitude..=self.north_east.longitude).contains(&position.longitude)
+    pub(crate) fn contains(&self, point: Point) -> bool {
+        (self.south_west.latitude..=self.north_east.latitude).contains(&point.latitude)
+            && (self.south_west.longitude..=self.north_east.longitude).contains(&point.longitude)
     }
 }
 
@@ -85,45 +73,35 @@ impl Area {
 #[derive(Debug)]
 pub(crate) struct Journey {
     started: Instant,
-    last: Option<Position>,
+    last: Option<Point>,
     point_count: i32,
     feature_count: i32,
     metres: f64,
 }
 
-/// What a journey came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Summary {
-    pub(crate) point_count: i32,
-    pub(crate) feature_count: i32,
-    pub(crate) metres: i32,
-    pub(crate) seconds: i32,
-}
-
 impl Journey {
-    /// Sets out, with a count of features to begin from.
-    pub(crate) fn set_out(feature_count: i32) -> Self {
-        Journey { started: Instant::now(), last: None, point_count: 0, feature_count, metres: 0.0 }
+    pub(crate) fn set_out() -> Self {
+        Journey { started: Instant::now(), last: None, point_count: 0, feature_count: 0, metres: 0.0 }
     }
 
-    /// Goes on to a position. Counts stop at the greatest number that a reply can hold.
-    pub(crate) fn go_to(&mut self, position: Position) {
+    /// Goes on to a point. Counts stop at the greatest number that a reply can hold.
+    pub(crate) fn go_to(&mut self, point: Point) {
         self.point_count = self.point_count.saturating_add(1);
-        if place_at(position).is_some() {
+        if feature_at(point).is_some() {
             self.feature_count = self.feature_count.saturating_add(1);
         }
-        if let Some(last) = self.last.replace(position) {
-            self.metres += distance_metres(last, position);
+        if let Some(last) = self.last.replace(point) {
+            self.metres += distance_metres(last, point);
         }
     }
 
     /// Arrives. Fractions of metres and seconds are cut off.
-    pub(crate) fn arrive(self) -> Summary {
-        Summary {
+    pub(crate) fn arrive(self) -> RouteSummary {
+        RouteSummary {
             point_count: self.point_count,
             feature_count: self.feature_count,
-            metres: self.metres as i32,
-            seconds: i32::try_from(self.started.elapsed().as_secs()).unwrap_or(i32::MAX),
+            distance: self.metres as i32,
+            elapsed_time: i32::try_from(self.started.elapsed().as_secs()).unwrap_or(i32::MAX),
         }
     }
 }
@@ -133,8 +111,8 @@ const EARTH_RADIUS_METRES: f64 = 6_371_000.0;
 
 const UNITS_PER_DEGREE: f64 = 1e7;
 
-/// The length of the great circle between two positions, by the haversine formula.
-fn distance_metres(from: Position, to: Position) -> f64 {
+/// The length of the great circle between two points, by the haversine formula.
+fn distance_metres(from: Point, to: Point) -> f64 {
     let radians = |units: f64| (units / UNITS_PER_DEGREE).to_radians();
     let from_latitude = radians(from.latitude.into());
     let to_latitude = radians(to.latitude.into());
@@ -148,38 +126,40 @@ fn distance_metres(from: Position, to: Position) -> f64 {
 }
 
 struct Gazetteer {
-    places: Vec<Place>,
-    by_position: HashMap<Position, usize>,
+    features: Vec<Feature>,
+    by_point: HashMap<Point, usize>,
 }
 
 static GAZETTEER: LazyLock<Gazetteer> = LazyLock::new(|| {
-    let places: Vec<Place> = serde_json::from_str(include_str!("route_guide_db.json"))
+    let features: Vec<Feature> = serde_json::from_str(include_str!("route_guide_db.json"))
         .expect("the database is part of the source, and a test reads it");
-    let by_position = places.iter().enumerate().map(|(index, place)| (place.position, index)).collect();
-    Gazetteer { places, by_position }
+    let points = features.iter().map(|feature| feature.location.unwrap_or_default());
+    let by_point = points.enumerate().map(|(index, point)| (point, index)).collect();
+    Gazetteer { features, by_point }
 });
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TRAIL: Position = Position { latitude: 409_146_138, longitude: -746_188_906 };
+    const TRAIL: Point = Point { latitude: 409_146_138, longitude: -746_188_906 };
 
-    fn at(latitude: i32, longitude: i32) -> Position {
-        Position { latitude, longitude }
+    fn at(latitude: i32, longitude: i32) -> Point {
+        Point { latitude, longitude }
     }
 
     #[test]
-    fn the_database_holds_named_places_where_they_should_be() {
-        assert!(places().len() >= 100);
-        assert_eq!(GAZETTEER.by_position.len(), places().len(), "two places share a position");
+    fn the_database_holds_named_features_where_they_should_be() {
+        assert!(features().len() >= 100);
+        assert_eq!(GAZETTEER.by_point.len(), features().len(), "two features share a point");
         let region = Area::between(at(389_000_000, -798_000_000), at(451_000_000, -718_000_000));
-        for place in places() {
-            assert!(!place.name.is_empty() && region.contains(place.position), "{place:?}");
+        for feature in features() {
+            let is_there = feature.location.is_some_and(|location| region.contains(location));
+            assert!(!feature.name.is_empty() && is_there, "{feature:?}");
         }
-        let trail = place_at(TRAIL).expect("the trail is known");
+        let trail = feature_at(TRAIL).expect("the trail is known");
         assert_eq!(trail.name, "Berkshire Valley Management Area Trail, Jefferson, NJ, USA");
-        assert_eq!(place_at(at(TRAIL.latitude, TRAIL.longitude + 1)), None);
+        assert_eq!(feature_at(at(TRAIL.latitude, TRAIL.longitude + 1)), None);
     }
 
     #[test]
@@ -204,14 +184,14 @@ mod tests {
 
     #[test]
     fn a_degenerate_area_is_a_point() {
-        let found: Vec<_> = PlacesInside::new(Area::between(TRAIL, TRAIL)).collect();
-        assert_eq!(found, [place_at(TRAIL).expect("the trail is known")]);
+        let found: Vec<_> = FeaturesInside::new(Area::between(TRAIL, TRAIL)).flatten().collect();
+        assert_eq!(found, [feature_at(TRAIL).expect("the trail is known").clone()]);
     }
 
     #[test]
-    fn the_whole_globe_holds_every_place_in_order() {
+    fn the_whole_globe_holds_every_feature_in_order() {
         let globe = Area::between(at(i32::MIN, i32::MIN), at(i32::MAX, i32::MAX));
-        assert!(PlacesInside::new(globe).eq(places()));
+        assert!(FeaturesInside::new(globe).flatten().eq(features().iter().cloned()));
     }
 
     #[test]
@@ -234,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn no_position_breaks_the_formula() {
+    fn no_point_breaks_the_formula() {
         let extremes = [at(i32::MIN, i32::MAX), at(i32::MAX, i32::MIN), at(0, i32::MIN), at(i32::MIN, 0)];
         for from in extremes {
             for to in extremes {
@@ -245,15 +225,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_journey_adds_up() {
-        let mut journey = Journey::set_out(1);
-        for position in [TRAIL, at(0, 0), TRAIL] {
-            journey.go_to(position);
+        let mut journey = Journey::set_out();
+        for point in [TRAIL, at(0, 0), TRAIL] {
+            journey.go_to(point);
         }
         tokio::time::advance(std::time::Duration::from_millis(2_900)).await;
         let there_and_back = 2.0 * distance_metres(TRAIL, at(0, 0));
         assert_eq!(
             journey.arrive(),
-            Summary { point_count: 3, feature_count: 3, metres: there_and_back as i32, seconds: 2 }
+            RouteSummary { point_count: 3, feature_count: 2, distance: there_and_back as i32, elapsed_time: 2 }
         );
     }
 }

@@ -3,8 +3,8 @@
 use tonic::{Request, Response};
 
 use crate::codec::Streaming;
-use crate::services::geography::{self, Area, Journey, Place, PlacesInside, Position};
-use crate::services::route_notes::{EarlierNotes, Note};
+use crate::services::geography::{self, Area, FeaturesInside, Journey};
+use crate::services::route_notes::EarlierNotes;
 use crate::services::schemas::route_guide::route_guide_server::RouteGuide;
 use crate::services::schemas::route_guide::{Feature, Point, Rectangle, RouteNote, RouteSummary};
 use crate::status::Status;
@@ -13,77 +13,37 @@ use crate::status::Status;
 #[derive(Debug, Clone, Default)]
 pub struct RouteGuideHandler;
 
-/// The features inside a rectangle, found one by one as they are asked for.
-#[derive(Debug, Clone)]
-pub struct FeaturesInside(PlacesInside);
-
-/// This guide counts from nothing.
-const FEATURE_COUNT_START: i32 = 0;
-
 impl RouteGuide for RouteGuideHandler {
     async fn get_feature(&self, request: Request<Point>) -> Result<Response<Feature>, Status> {
         let point = request.into_inner();
-        let name = geography::place_at(point.into()).map(|place| place.name.clone()).unwrap_or_default();
-        Ok(Response::new(Feature { name, location: Some(point) }))
+        let nothing = || Feature { name: String::new(), location: Some(point) };
+        Ok(Response::new(geography::feature_at(point).cloned().unwrap_or_else(nothing)))
     }
 
     type ListFeaturesStream = tokio_stream::Iter<FeaturesInside>;
 
     async fn list_features(&self, request: Request<Rectangle>) -> Result<Response<Self::ListFeaturesStream>, Status> {
         let Rectangle { lo, hi } = request.into_inner();
-        let area = Area::between(lo.unwrap_or_default().into(), hi.unwrap_or_default().into());
-        Ok(Response::new(tokio_stream::iter(FeaturesInside(PlacesInside::new(area)))))
+        let area = Area::between(lo.unwrap_or_default(), hi.unwrap_or_default());
+        Ok(Response::new(tokio_stream::iter(FeaturesInside::new(area))))
     }
 
     async fn record_route(&self, request: Request<Streaming<Point>>) -> Result<Response<RouteSummary>, Status> {
         let mut points = request.into_inner();
-        let mut journey = Journey::set_out(FEATURE_COUNT_START);
+        let mut journey = Journey::set_out();
         while let Some(point) = points.message().await? {
-            journey.go_to(point.into());
+            journey.go_to(point);
         }
-        let summary = journey.arrive();
-        Ok(Response::new(RouteSummary {
-            point_count: summary.point_count,
-            feature_count: summary.feature_count,
-            distance: summary.metres,
-            elapsed_time: summary.seconds,
-        }))
+        Ok(Response::new(journey.arrive()))
     }
 
-    type RouteChatStream = EarlierNotes<Streaming<RouteNote>, RouteNote>;
+    type RouteChatStream = EarlierNotes<Streaming<RouteNote>>;
 
     async fn route_chat(
         &self,
         request: Request<Streaming<RouteNote>>,
     ) -> Result<Response<Self::RouteChatStream>, Status> {
         Ok(Response::new(EarlierNotes::new(request.into_inner())))
-    }
-}
-
-impl Iterator for FeaturesInside {
-    type Item = Result<Feature, Status>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(|place| Ok(place.into()))
-    }
-}
-
-impl From<Point> for Position {
-    fn from(point: Point) -> Self {
-        Position { latitude: point.latitude, longitude: point.longitude }
-    }
-}
-
-impl From<&Place> for Feature {
-    fn from(place: &Place) -> Self {
-        let Position { latitude, longitude } = place.position;
-        Feature { name: place.name.clone(), location: Some(Point { latitude, longitude }) }
-    }
-}
-
-impl Note for RouteNote {
-    fn position(&self) -> Position {
-        self.location.unwrap_or_default().into()
     }
 }
 
@@ -119,6 +79,6 @@ mod tests {
             lists.push(names);
         }
         assert_eq!(lists[0], lists[1]);
-        assert!(lists[0].len() < geography::places().len());
+        assert!(lists[0].len() < geography::features().len());
     }
 }

@@ -6,8 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
+use prost::Message as _;
 
-use crate::services::geography::Position;
+use crate::services::schemas::route_guide::{Point, RouteNote};
 use crate::status::Status;
 
 /// How many notes a call may leave.
@@ -16,49 +17,42 @@ const NOTES_MAX: usize = 100_000;
 /// How much the notes of a call may come to, because all of them are kept until it ends.
 const NOTES_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// A note of either route guide.
-pub(crate) trait Note: prost::Message + Clone + Unpin {
-    /// Where it was left; a note without a point lies at zero degrees.
-    fn position(&self) -> Position;
-}
-
 /// Takes notes from `notes` and gives back the earlier ones, one by one as they are asked for.
 #[derive(Debug)]
-pub struct EarlierNotes<S, N> {
+pub struct EarlierNotes<S> {
     notes: S,
-    notebook: Notebook<N>,
-    /// Which notes at which position are still to be given back.
-    answering: Option<(Position, Range<usize>)>,
+    notebook: Notebook,
+    /// Which notes at which point are still to be given back.
+    answering: Option<(Point, Range<usize>)>,
 }
 
 #[derive(Debug)]
-struct Notebook<N> {
-    by_position: HashMap<Position, Vec<N>>,
+struct Notebook {
+    by_point: HashMap<Point, Vec<RouteNote>>,
     count: usize,
     bytes: usize,
 }
 
-impl<S, N> EarlierNotes<S, N> {
+impl<S> EarlierNotes<S> {
     pub(crate) fn new(notes: S) -> Self {
-        let notebook = Notebook { by_position: HashMap::new(), count: 0, bytes: 0 };
+        let notebook = Notebook { by_point: HashMap::new(), count: 0, bytes: 0 };
         EarlierNotes { notes, notebook, answering: None }
     }
 }
 
-impl<S, N> Stream for EarlierNotes<S, N>
+impl<S> Stream for EarlierNotes<S>
 where
-    S: Stream<Item = Result<N, Status>> + Unpin,
-    N: Note,
+    S: Stream<Item = Result<RouteNote, Status>> + Unpin,
 {
-    type Item = Result<N, Status>;
+    type Item = Result<RouteNote, Status>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
-            if let Some((position, range)) = &mut this.answering
+            if let Some((point, range)) = &mut this.answering
                 && let Some(index) = range.next()
             {
-                return Poll::Ready(Some(Ok(this.notebook.by_position[position][index].clone())));
+                return Poll::Ready(Some(Ok(this.notebook.by_point[point][index].clone())));
             }
             match ready!(Pin::new(&mut this.notes).poll_next(cx)) {
                 Some(Ok(note)) => match this.notebook.add(note) {
@@ -72,9 +66,9 @@ where
     }
 }
 
-impl<N: Note> Notebook<N> {
-    /// Keeps a note and tells which earlier ones lie at its position.
-    fn add(&mut self, note: N) -> Result<(Position, Range<usize>), Status> {
+impl Notebook {
+    /// Keeps a note and tells which earlier ones lie at its point.
+    fn add(&mut self, note: RouteNote) -> Result<(Point, Range<usize>), Status> {
         self.count += 1;
         self.bytes = self.bytes.saturating_add(note.encoded_len());
         if self.count > NOTES_MAX || self.bytes > NOTES_BYTES_MAX {
@@ -82,11 +76,12 @@ impl<N: Note> Notebook<N> {
                 "a call may leave {NOTES_MAX} notes of together {NOTES_BYTES_MAX} bytes: begin another call"
             )));
         }
-        let position = note.position();
-        let here = self.by_position.entry(position).or_default();
+        // A note without a point lies at zero degrees.
+        let point = note.location.unwrap_or_default();
+        let here = self.by_point.entry(point).or_default();
         let earlier = 0..here.len();
         here.push(note);
-        Ok((position, earlier))
+        Ok((point, earlier))
     }
 }
 
@@ -97,7 +92,6 @@ mod tests {
     use tokio_stream::StreamExt;
 
     use super::*;
-    use crate::services::schemas::routeguide::{Point, RouteNote};
     use crate::status::Code;
 
     fn note(latitude: i32, message: &str) -> RouteNote {

@@ -46,8 +46,10 @@ pub mod route_guide {
     crate::include_proto!("routeguide");
 }
 
-/// `proto/routeguide.proto`, no package.
+/// `proto/routeguide.proto`, no package: its own service, and the messages of [`route_guide`].
 pub mod routeguide {
+    pub use crate::services::schemas::route_guide::{Feature, Point, Rectangle, RouteNote, RouteSummary};
+
     crate::include_proto!("routeguide_unpackaged");
 }
 

@@ -7,8 +7,8 @@ use tokio::net::TcpStream;
 
 use crate::transport::error::{Error, Step};
 use crate::transport::io::Io;
-use crate::transport::listen::{TcpSettings, configure};
 use crate::transport::target::{Address, Target};
+use crate::transport::tcp::{TcpSettings, configure};
 
 /// Opens the socket that a target names, within `timeout`.
 pub(crate) async fn connect(target: &Target, settings: TcpSettings, timeout: Duration) -> Result<Io, Error> {

@@ -67,6 +67,10 @@ impl Step {
     }
 }
 
+#[cfg_attr(
+    not(any(feature = "server", feature = "client")),
+    allow(dead_code, reason = "nothing can fail where nothing connects")
+)]
 impl Error {
     pub(crate) fn new(step: Step, message: impl Into<String>) -> Self {
         Error(Box::new(Inner { step, target: None, message: message.into(), hint: None, source: None }))

@@ -11,6 +11,7 @@ use crate::context::Peer;
 use crate::transport::error::{Error, Step};
 use crate::transport::in_process;
 use crate::transport::io::Io;
+use crate::transport::tcp::{TcpSettings, configure};
 
 /// Where a server listens: an address, `host:port` or `unix:PATH`.
 ///
@@ -94,13 +95,6 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// Settings of accepted TCP connections.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TcpSettings {
-    pub(crate) nodelay: bool,
-    pub(crate) keepalive: Option<std::time::Duration>,
-}
-
 /// A bound socket that accepts connections.
 pub(crate) enum Listener {
     Tcp(TcpListener),
@@ -169,14 +163,6 @@ fn tcp_peer(stream: &TcpStream) -> Peer {
         peer
     };
     peer
-}
-
-pub(crate) fn configure(stream: &TcpStream, settings: TcpSettings) -> io::Result<()> {
-    stream.set_nodelay(settings.nodelay)?;
-    if let Some(idle) = settings.keepalive {
-        socket2::SockRef::from(stream).set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(idle))?;
-    }
-    Ok(())
 }
 
 fn bind_error(address: &ListenAddress, error: io::Error) -> Error {

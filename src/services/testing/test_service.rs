@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio_stream::{Iter, Once};
 use tonic::{Request, Response};
 
-use crate::codec::{CompressionSwitch, Streaming};
+use crate::codec::{CompressionSwitch, ReceivedCompressed, Streaming};
 use crate::context;
 use crate::metadata::MetadataMap;
 use crate::services::schemas::grpc::testing::test_service_server::TestService;
@@ -78,6 +78,7 @@ impl TestService for TestServiceHandler {
         let mut uploads = request.into_inner();
         let mut total = 0_usize;
         while let Some(upload) = uploads.message().await? {
+            check_compression(upload.expect_compressed, uploads.last_was_compressed())?;
             total = total.saturating_add(upload.payload.map_or(0, |payload| payload.body.len()));
         }
         let aggregated_payload_size = i32::try_from(total)
@@ -129,6 +130,7 @@ impl TestServiceHandler {
     fn answer(&self, request: &Request<SimpleRequest>, cacheable: bool) -> Result<Response<SimpleResponse>, Status> {
         let mut response = echo(request, ())?;
         let message = request.get_ref();
+        check_compression(message.expect_compressed, request.extensions().get::<ReceivedCompressed>().is_some())?;
         if let Some(report) = &message.orca_per_query_report {
             let report = prost::Message::encode_to_vec(&LoadReport::from(report));
             context::current().set_trailing_metadata_bin(LOAD_REPORT, &report)?;
@@ -176,6 +178,15 @@ fn switched<T>(response: &mut Response<T>, compressed: Option<BoolValue>) -> Com
     }
     response.extensions_mut().insert(switch.clone());
     switch
+}
+
+/// # Errors
+/// INVALID_ARGUMENT for a message that ought to have arrived compressed and did not.
+fn check_compression(expected: Option<BoolValue>, was_compressed: bool) -> Result<(), Status> {
+    if expected.is_some_and(|expected| expected.value) && !was_compressed {
+        return Err(Status::invalid_argument("expect_compressed is true, but this message came uncompressed"));
+    }
+    Ok(())
 }
 
 fn nanos_since_1970() -> u128 {
