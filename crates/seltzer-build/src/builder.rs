@@ -280,10 +280,15 @@ impl Builder {
         self
     }
 
-    /// Leaves the package out of services' names on the wire.
-    pub fn disable_package_emission(mut self) -> Self {
-        self.settings.service.emit_package = false;
+    /// Whether services' names on the wire start with their package.
+    pub fn emit_package(mut self, enable: bool) -> Self {
+        self.settings.service.emit_package = enable;
         self
+    }
+
+    /// Leaves the package out of services' names on the wire.
+    pub fn disable_package_emission(self) -> Self {
+        self.emit_package(false)
     }
 
     /// The path of seltzer in generated code, for crates that know it by another name.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use protox::Compiler;
 
+use crate::check::rules;
 use crate::diagnostic;
 use crate::error::Error;
 use crate::input;
@@ -38,5 +39,6 @@ pub(crate) fn compile(protos: &[impl AsRef<Path>], roots: &[Root], settings: &Se
         SchemaFile::new(file.name(), file.is_import(), source)
     });
     let schemas = Schemas::new(compiler.descriptor_pool(), files.collect());
+    rules::check(&schemas)?;
     Ok(schemas.with_source_info(settings.source_info))
 }

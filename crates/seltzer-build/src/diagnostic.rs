@@ -34,7 +34,10 @@ pub(crate) fn translate(error: &protox::Error, seen: &mut Seen, roots: &[Root]) 
 /// One complaint of the compiler about a file, with words, marks and hint.
 fn explain(complaint: &dyn Diagnostic, shown: &str, text: &str, main: Option<usize>) -> Error {
     let help = complaint.help().map(|help| help.to_string());
-    let said = complaint.to_string();
+    let said = match complaint.diagnostic_source() {
+        Some(reason) => format!("{complaint}: {reason}"),
+        None => complaint.to_string(),
+    };
     let message = hints::reword(&said, help.as_deref()).unwrap_or(said);
     let labels: Vec<LabeledSpan> = complaint.labels().into_iter().flatten().collect();
     let offset = main.or_else(|| labels.last().map(LabeledSpan::offset));

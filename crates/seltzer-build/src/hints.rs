@@ -14,6 +14,12 @@ pub(crate) fn reword(message: &str, help: Option<&str>) -> Option<String> {
             format!("fields `{left}` and `{right}` have the same name in JSON")
         });
     }
+    if let Some((name, _)) = between(message, "'", "' resolves to '")
+        .zip(between(message, "' resolves to '", "', which is not defined"))
+        .filter(|(name, found)| name == found)
+    {
+        return Some(format!("name '{name}' is not defined"));
+    }
     if message.starts_with("a field with JSON name '") {
         return Some("two fields have the same name in JSON".to_owned());
     }
@@ -130,10 +136,17 @@ fn distance(left: &str, right: &str) -> usize {
     row[right.len()]
 }
 
-/// In a schema only fields and values are followed by `=`, and fields clash in other words.
+/// A value of an enum starts its statement and is followed by `=`.
 fn is_enum_value(text: &str, offset: usize) -> bool {
-    let rest = text.get(offset..).unwrap_or_default();
-    scan::tokens(rest).nth(1).is_some_and(|token| token.text == "=")
+    let mut before = "";
+    for token in scan::tokens(text).take_while(|token| token.range.start <= offset) {
+        if token.range.start == offset {
+            let starts_statement = matches!(before, "{" | "}" | ";");
+            return starts_statement && text[token.range.end..].trim_start().starts_with('=');
+        }
+        before = token.text;
+    }
+    false
 }
 
 fn has_syntax(text: &str) -> bool {

@@ -33,6 +33,12 @@ pub(crate) fn service_stem(rust_name: &str) -> String {
     stem
 }
 
+/// The associated type of an rpc that answers with a stream: the name as it stands, like tonic's,
+/// unless that would not look like a type.
+pub(crate) fn stream_type(rpc: &str) -> String {
+    if rpc.starts_with(char::is_uppercase) { format!("{rpc}Stream") } else { format!("{}Stream", upper_camel(rpc)) }
+}
+
 /// A name without the mark of a raw identifier, for file names and compound names.
 pub(crate) fn unraw(name: &str) -> &str {
     name.strip_prefix("r#").unwrap_or(name)
@@ -109,6 +115,18 @@ mod tests {
             ("Foo", "FooSelf", "Self_"),
         ] {
             assert_eq!(strip_enum_prefix(enum_name, variant), expected);
+        }
+    }
+
+    #[test]
+    fn streams_are_types_called_like_their_rpc() {
+        for (rpc, expected) in [
+            ("ListFeatures", "ListFeaturesStream"),
+            ("GetHTTPInfo", "GetHTTPInfoStream"),
+            ("sendStatus", "SendStatusStream"),
+            ("self", "Self_Stream"),
+        ] {
+            assert_eq!(stream_type(rpc), expected);
         }
     }
 

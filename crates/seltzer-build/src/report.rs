@@ -95,7 +95,9 @@ impl Report {
             let number = format!("{:>gutter$}", line.number);
             let text = expand_tabs(&source.text[line.start..line.end]);
             page.push_str(&format!(" {}{number}{} │ {text}\n", paint.dim, paint.end));
-            for mark in self.marks.iter().filter(|mark| line.holds(mark.range.start)) {
+            let mut marks: Vec<&Mark> = self.marks.iter().filter(|mark| line.holds(mark.range.start)).collect();
+            marks.sort_by_key(|mark| mark.range.start);
+            for mark in marks {
                 append_mark(page, &blank, &source.text, line, mark, paint);
             }
         }

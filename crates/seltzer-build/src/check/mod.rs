@@ -4,6 +4,7 @@
 //! into generated code. Here each is an error that points into the schema.
 
 mod messages;
+pub(crate) mod rules;
 mod scope;
 mod services;
 

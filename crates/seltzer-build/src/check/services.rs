@@ -4,7 +4,7 @@ use prost_types::ServiceDescriptorProto;
 
 use crate::check::{Context, Scope};
 use crate::error::Error;
-use crate::names::{service_stem, snake, upper_camel};
+use crate::names::{service_stem, snake, stream_type, upper_camel};
 
 /// Field numbers of descriptors, which make up the paths of places.
 const FILE_SERVICE: i32 = 6;
@@ -57,7 +57,7 @@ fn check_service<'a>(
         if method.server_streaming() {
             let path = [FILE_SERVICE, index, SERVICE_METHOD, method_index];
             let item = context.item(format!("the stream of rpc `{}`", method.name()), &path);
-            streams.declare(format!("{}Stream", upper_camel(method.name())), item)?;
+            streams.declare(stream_type(method.name()), item)?;
         }
     }
     Ok(())

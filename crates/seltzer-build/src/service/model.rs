@@ -108,8 +108,7 @@ impl Method {
 
     /// The associated type that a streaming answer has: `ListFeaturesStream`.
     pub(crate) fn stream_name(&self) -> Ident {
-        let name = names::upper_camel(&self.proto_name);
-        format_ident!("{}Stream", names::unraw(&name))
+        Ident::new(&names::stream_type(&self.proto_name), Span::call_site())
     }
 }
 

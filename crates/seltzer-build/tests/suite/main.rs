@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod broken;
-mod explore;
 mod generated;
 mod inputs;
+mod mutations;
 mod outputs;
 mod support;

@@ -64,7 +64,9 @@ impl Workspace {
     /// A text without this directory's path, which is another one in each run.
     pub(crate) fn without_directory(&self, text: &str) -> String {
         let root = self.root().display().to_string();
-        text.replace(&format!("{root}{}", std::path::MAIN_SEPARATOR), "").replace(&root, "DIR")
+        let text = text.replace(&format!("{root}{}", std::path::MAIN_SEPARATOR), "").replace(&root, "DIR");
+        // The tables are written with one separator.
+        if cfg!(windows) { text.replace('\\', "/") } else { text }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod meaning;
 mod names;
+mod rules;
 mod syntax;
 
 use crate::support::Workspace;
@@ -34,6 +35,10 @@ fn check(table: &[Broken]) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+fn all() -> impl Iterator<Item = &'static Broken> {
+    [syntax::SYNTAX, meaning::MEANING, rules::RULES, names::NAMES].into_iter().flatten()
+}
+
 #[test]
 fn grammar() {
     check(syntax::SYNTAX);
@@ -45,14 +50,19 @@ fn meaning() {
 }
 
 #[test]
+fn rules_and_imports() {
+    check(rules::RULES);
+}
+
+#[test]
 fn names_in_rust() {
     check(names::NAMES);
 }
 
 #[test]
 fn there_are_enough_of_them() {
-    let count = syntax::SYNTAX.len() + meaning::MEANING.len() + names::NAMES.len();
-    assert!(count >= 70, "{count}");
+    let count = all().count();
+    assert!(count >= 90, "{count}");
 }
 
 #[test]
@@ -101,10 +111,21 @@ fn the_report_shows_the_schema() {
     assert!(error.report(true).contains("\u{1b}["), "colors on request");
 }
 
+#[test]
+fn the_readme_shows_a_true_report() {
+    let schema = "syntax = \"proto3\";\n\npackage hello;\n\nmessage HelloRequest {\n  Strin name = 1;\n}\n";
+    let workspace = Workspace::new("");
+    workspace.write("proto/hello.proto", schema.as_bytes());
+    let proto = workspace.path("proto/hello.proto");
+    let error = seltzer_build::configure().load(&[proto], &[workspace.path("proto")]).unwrap_err();
+    let report = workspace.without_directory(&error.report(false));
+    assert!(include_str!("../../../README.md").contains(&report), "{report}");
+}
+
 /// Every report of the tables can be printed, and quotes what its marks point at.
 #[test]
 fn every_error_has_a_report() {
-    for broken in syntax::SYNTAX.iter().chain(meaning::MEANING).chain(names::NAMES) {
+    for broken in all() {
         let workspace = Workspace::new(broken.schema);
         let error = workspace.generate(&seltzer_build::configure()).unwrap_err();
         let report = workspace.without_directory(&format!("{error:?}"));
