@@ -100,6 +100,7 @@ async fn errors_keep_their_words_and_details() {
         let status = client.unary_call(ask(&format!("fail {words}"))).await.unwrap_err();
         assert_eq!((status.code(), status.message()), (Code::FailedPrecondition, words));
         assert!(status.is_from_peer());
+        assert!(status.metadata().is_empty(), "the protocol's own headers are not metadata: {:?}", status.metadata());
     }
     let status = client.unary_call(ask("detail is empty")).await.unwrap_err();
     let violations = status.get_details_bad_request().unwrap().field_violations;

@@ -33,10 +33,7 @@ impl<D: Codec> CallResponse<D> {
         let (parts, body) = response.into_parts();
         let mut end = None;
         if let Some(status) = Status::from_header_map(&parts.headers) {
-            end = Some(outcome(status));
-            if let Some(Err(status)) = end {
-                return Err(status);
-            }
+            end = Some(Ok(outcome(status, &parts.headers)?));
         } else {
             check_head(parts.status, &parts.headers)?;
         }
@@ -70,11 +67,13 @@ fn check_head(status: StatusCode, headers: &HeaderMap) -> Result<(), Status> {
     }
 }
 
-fn outcome(mut status: Status) -> Result<MetadataMap, Status> {
+/// What a status among headers or trailers means: trailing metadata, or an error with the metadata beside it.
+fn outcome(mut status: Status, block: &HeaderMap) -> Result<MetadataMap, Status> {
     if status.code() == crate::status::Code::Ok {
         return Ok(MetadataMap::new());
     }
     mark_sent_by_peer(&mut status);
+    *status.metadata_mut() = metadata::user_metadata(block.clone());
     Err(status)
 }
 
@@ -106,7 +105,7 @@ impl ByteSource for ResponseSource {
 
 fn ended(trailers: HeaderMap) -> Result<MetadataMap, Status> {
     let status = Status::from_header_map(&trailers).ok_or_else(without_status)?;
-    outcome(status)?;
+    outcome(status, &trailers)?;
     Ok(metadata::user_metadata(trailers))
 }
 

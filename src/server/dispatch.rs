@@ -11,11 +11,11 @@ use tonic::body::Body;
 
 use crate::context::{Context, Peer};
 use crate::deadline::{Deadline, parse_timeout};
-use crate::metadata::GRPC_TIMEOUT;
-use crate::server::guard::Guard;
+use crate::metadata::{GRPC_STATUS, GRPC_TIMEOUT};
+use crate::server::guard::{Guard, log_call};
 use crate::server::native::{Intercept, NativeCall, add_status};
 use crate::service::{Found, NotFound, Router, TowerHandler};
-use crate::status::Status;
+use crate::status::{Code, Status};
 
 type ResponseFuture = Pin<Box<dyn Future<Output = http::Response<Body>> + Send>>;
 
@@ -34,9 +34,14 @@ impl Dispatcher {
         if !is_grpc(request.headers()) {
             return self.answer_plain(request);
         }
+        let path = request.uri().path().to_owned();
         match self.call(request, peer) {
             Ok(response) => response,
-            Err(refused) => Box::pin(std::future::ready(refused)),
+            Err(refused) => {
+                let code = refused.headers().get(GRPC_STATUS).map(|status| Code::from_bytes(status.as_bytes()));
+                log_call(&path, code.unwrap_or(Code::Internal), Duration::ZERO, Some(peer));
+                Box::pin(std::future::ready(refused))
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context as TaskContext, Poll, Waker, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -15,7 +15,7 @@ use http_body::{Body as _, Frame};
 use tokio::task::AbortHandle;
 use tonic::body::Body;
 
-use crate::context::Context;
+use crate::context::{Context, Peer};
 use crate::deadline::Deadline;
 use crate::metadata::GRPC_STATUS;
 use crate::server::native::{add_status, trailers};
@@ -130,14 +130,23 @@ impl Drop for Watch {
             // Nobody wants the answer any more: the peer reset the stream, or the connection broke.
             self.context.cancel();
         }
-        tracing::info!(
-            target: "seltzer::call",
-            method = self.context.method(),
-            code = code_name(self.code.unwrap_or(Code::Cancelled)),
-            elapsed_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
-            peer = self.context.peer().and_then(crate::context::Peer::remote_addr).map(tracing::field::display),
-        );
+        let code = self.code.unwrap_or(match self.context.deadline() {
+            Some(deadline) if deadline.has_passed() => Code::DeadlineExceeded,
+            _ => Code::Cancelled,
+        });
+        log_call(self.context.method(), code, self.started.elapsed(), self.context.peer());
     }
+}
+
+/// One line a call, for whoever listens; costs next to nothing when nobody does.
+pub(crate) fn log_call(method: &str, code: Code, elapsed: Duration, peer: Option<&Peer>) {
+    tracing::info!(
+        target: "seltzer::call",
+        method,
+        code = code_name(code),
+        elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+        peer = peer.and_then(Peer::remote_addr).map(tracing::field::display),
+    );
 }
 
 /// The rest of a guarded call: its response's body.

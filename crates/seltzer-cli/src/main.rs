@@ -1,3 +1,49 @@
-//! The `seltzer` command.
+//! The `seltzer` command: serves, calls and compiles gRPC services with nothing to install.
 
-fn main() {}
+mod arguments;
+mod banner;
+mod call;
+mod catalogue;
+mod compile;
+mod error;
+mod log;
+mod output;
+mod self_signed;
+mod serve;
+mod signals;
+mod text;
+mod tls;
+mod token;
+
+use std::process::ExitCode;
+
+use crate::arguments::{Arguments, Command};
+use crate::error::{EXIT_USAGE, Failure};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::read(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
+            // Nobody is left to tell if even this cannot be printed.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    match run(arguments) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            failure.print();
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// Runs a command; gives the exit status of one that ended as a command may end.
+fn run(arguments: Arguments) -> Result<u8, Failure> {
+    match arguments.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Call(arguments) => call::run(&arguments),
+        Command::Compile(arguments) => compile::run(&arguments),
+    }
+}

@@ -1,0 +1,83 @@
+//! The command line as users write it.
+
+mod call;
+mod compile;
+mod include;
+mod serve;
+mod values;
+
+use std::ffi::OsString;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use self::call::{CallArguments, ClientTls, SchemaSource};
+pub(crate) use self::compile::CompileArguments;
+pub(crate) use self::include::{Include, builder};
+pub(crate) use self::serve::{ServeArguments, ServerTls};
+pub(crate) use self::values::Header;
+
+/// Serves, calls and compiles gRPC services: no protoc, no C compiler.
+#[derive(Debug, Parser)]
+#[command(name = "seltzer", version, after_help = AFTER_HELP, max_term_width = HELP_COLUMNS_MAX)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Serve(ServeArguments),
+    Call(CallArguments),
+    Compile(CompileArguments),
+}
+
+/// Longer lines are hard to read, however wide the terminal.
+const HELP_COLUMNS_MAX: usize = 100;
+
+const AFTER_HELP: &str = "\
+Examples:
+  seltzer
+  seltzer call 127.0.0.1:50051 Calculator/Divide -d '{\"a\": 1, \"b\": 4}'
+  seltzer compile proto/hello.proto -I proto --descriptor-set-out hello.bin
+
+`seltzer COMMAND --help` shows the options of a command, and examples.";
+
+impl Arguments {
+    /// Reads the command line. Without a command it is `serve`'s.
+    ///
+    /// # Errors
+    /// What clap says about it: a mistake, or the text of `--help` and `--version`.
+    pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut words: Vec<OsString> = words.into_iter().collect();
+        let is_bare = words.get(1).is_none_or(|first| {
+            let first = first.to_string_lossy();
+            first.starts_with('-') && !matches!(&*first, "-h" | "--help" | "-V" | "--version")
+        });
+        if is_bare {
+            words.insert(words.len().min(1), "serve".into());
+        }
+        Arguments::try_parse_from(words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_is_the_default() {
+        for words in [&["seltzer"][..], &["seltzer", "--listen", "127.0.0.1:0"], &["seltzer", "serve"]] {
+            let arguments = Arguments::read(words.iter().map(OsString::from)).expect("a valid command line");
+            assert!(matches!(arguments.command, Command::Serve(_)), "{words:?}");
+        }
+        let call = Arguments::read(["seltzer", "call", "a:1", "S/M"].map(OsString::from)).expect("valid");
+        assert!(matches!(call.command, Command::Call(_)));
+    }
+}

@@ -1,0 +1,91 @@
+//! The options of `seltzer serve`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, ArgGroup, Args};
+use seltzer::codec::CompressionEncoding;
+use seltzer::transport::ListenAddress;
+
+use crate::arguments::values::{compression, seconds, seconds_not_zero, token};
+
+/// More threads than any machine has processors; beyond it is a slip of the finger.
+const WORKERS_MAX: i64 = 4096;
+
+/// Serve the demo services (the default command)
+///
+/// Prints `listening on ADDR` once for each address, then what is served. When told to stop it accepts nothing more and lets calls finish; told a second time it ends at once.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct ServeArguments {
+    /// Where to listen: HOST:PORT (port 0 takes a free one) or unix:PATH. May be repeated
+    #[arg(long, short, value_name = "ADDR", default_value = "127.0.0.1:50051")]
+    pub(crate) listen: Vec<ListenAddress>,
+
+    /// Require `authorization: Bearer TOKEN` of every call
+    #[arg(long, env = "SELTZER_TOKEN", hide_env_values = true, value_parser = token)]
+    pub(crate) token: Option<String>,
+
+    /// Compress replies with this, for callers that accept it
+    #[arg(long, value_name = "NAME", value_parser = compression())]
+    pub(crate) compression: Option<CompressionEncoding>,
+
+    /// The largest request message that is accepted, in bytes [default: 4194304]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_message_bytes: Option<usize>,
+
+    /// How many threads serve [default: one a processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=WORKERS_MAX))]
+    pub(crate) workers: Option<u16>,
+
+    /// How long calls may go on after the server was told to stop
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) drain_grace: Duration,
+
+    /// How often Contact/getTask pushes a task [default: 2]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds_not_zero)]
+    pub(crate) task_interval: Option<Duration>,
+
+    /// Log each call on standard error: method, status, time, peer. -vv and -vvv tell more
+    #[arg(long, short, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    #[command(flatten)]
+    pub(crate) tls: ServerTls,
+}
+
+/// How the server proves who it is, and whom it lets in.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "TLS", group = ArgGroup::new("identity"))]
+pub(crate) struct ServerTls {
+    /// Serve with TLS: the server's certificate in PEM, intermediate ones after it
+    #[arg(long = "tls-cert", value_name = "FILE", requires = "key", group = "identity")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The certificate's private key in PEM
+    #[arg(long = "tls-key", value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Serve with TLS and a certificate made up at start, for trying things out
+    #[arg(long = "tls-self-signed", group = "identity")]
+    pub(crate) self_signed: bool,
+
+    /// Write the certificate of --tls-self-signed to a file, for clients to trust
+    #[arg(long = "tls-self-signed-out", value_name = "FILE", requires = "self_signed")]
+    pub(crate) self_signed_out: Option<PathBuf>,
+
+    /// Require a certificate of clients, signed by one in this file or in it (mutual TLS)
+    #[arg(long = "tls-client-ca", value_name = "FILE", requires = "identity")]
+    pub(crate) client_ca: Option<PathBuf>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  seltzer serve
+  seltzer serve --listen 0.0.0.0:50051 --listen unix:/tmp/seltzer.sock -v
+  seltzer serve --tls-self-signed --tls-self-signed-out ca.pem
+  seltzer serve --tls-cert server.pem --tls-key server.key --tls-client-ca clients.pem
+  seltzer serve --token token123 --compression gzip
+
+Exit status: 0 after a stop, 64 for a mistake in the command line, 1 for other failures,
+128 and the signal's number when told twice to stop.";

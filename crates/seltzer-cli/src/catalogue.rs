@@ -1,0 +1,194 @@
+//! Which methods there are: those of the demo services, or those of the user's own schemas.
+
+use std::fs;
+
+use seltzer::dynamic::{MethodDescriptor, Schemas};
+use seltzer::services::schemas as demo;
+
+use crate::arguments::{SchemaSource, builder};
+use crate::error::Failure;
+
+/// The descriptor sets of the demo services; what `serve` serves, in the order in which it is listed.
+const DEMO_SETS: &[&[u8]] = &[
+    demo::calculator::FILE_DESCRIPTOR_SET,
+    demo::user::FILE_DESCRIPTOR_SET,
+    demo::greeter::FILE_DESCRIPTOR_SET,
+    demo::hello::FILE_DESCRIPTOR_SET,
+    demo::helloworld::FILE_DESCRIPTOR_SET,
+    demo::routeguide::FILE_DESCRIPTOR_SET,
+    demo::route_guide::FILE_DESCRIPTOR_SET,
+    demo::compute::FILE_DESCRIPTOR_SET,
+    demo::simple_cal::FILE_DESCRIPTOR_SET,
+    demo::contact::FILE_DESCRIPTOR_SET,
+    demo::grpc::testing::FILE_DESCRIPTOR_SET,
+];
+
+/// Services that `call` knows besides, because many servers have them: built into the schema compiler.
+const STANDARD: &[&str] =
+    &["grpc/health/v1/health.proto", "grpc/reflection/v1/reflection.proto", "grpc/reflection/v1alpha/reflection.proto"];
+
+/// gRPC's test schemas define more services than a server has; these are served here.
+const TESTING_SERVED: &[&str] =
+    &["grpc.testing.TestService", "grpc.testing.BenchmarkService", "grpc.testing.WorkerService"];
+
+/// Services are listed up to this number; more would hide the rest of the line.
+const LISTED_SERVICES_MAX: usize = 20;
+
+/// How many near names are suggested.
+const SUGGESTIONS_MAX: usize = 3;
+
+/// The demo services.
+///
+/// # Errors
+/// None, unless this program was built from broken schemas.
+pub(crate) fn demo_services() -> Result<Schemas, Failure> {
+    let mut schemas = Schemas::default();
+    for set in DEMO_SETS {
+        schemas.add(set).map_err(|error| Failure::new(format!("the built-in schemas: {error}")))?;
+    }
+    Ok(schemas)
+}
+
+/// Whether `serve` answers a service of [`demo_services`].
+pub(crate) fn is_served(service: &str) -> bool {
+    !service.starts_with("grpc.testing.") || TESTING_SERVED.contains(&service)
+}
+
+/// The method of a name such as `package.Service/Method`.
+///
+/// # Errors
+/// A schema cannot be read, or there is no such method; the failure names near ones.
+pub(crate) fn find(name: &str, source: &SchemaSource) -> Result<MethodDescriptor, Failure> {
+    let is_built_in = source.proto.is_empty() && source.descriptor_set.is_empty();
+    let mut schemas = if is_built_in { demo_services()? } else { load(source).map_err(Failure::into_usage)? };
+    if is_built_in && schemas.method(name).is_none() {
+        // They are compiled only when they are needed: it takes a few milliseconds.
+        schemas.add_pool(seltzer_build::configure().load(STANDARD, NO_INCLUDES)?.descriptor_pool());
+    }
+    schemas.method(name).ok_or_else(|| not_found(name, &schemas, is_built_in))
+}
+
+fn load(source: &SchemaSource) -> Result<Schemas, Failure> {
+    let mut schemas = Schemas::default();
+    let (builder, includes) = builder(&source.include, &source.proto);
+    for proto in &source.proto {
+        // Each by itself: two files without a package may declare the same names.
+        schemas.add_pool(builder.load(&[proto], &includes)?.descriptor_pool());
+    }
+    for path in &source.descriptor_set {
+        let shown = path.display();
+        let set =
+            fs::read(path).map_err(|error| Failure::new(format!("cannot read the descriptor set {shown}: {error}")))?;
+        schemas.add(&set).map_err(|error| {
+            Failure::new(format!("{shown} is {error}"))
+                .with_hint("write it with `seltzer compile ... --descriptor-set-out FILE --include-imports`")
+        })?;
+    }
+    Ok(schemas)
+}
+
+/// For schemas that are built in.
+pub(crate) const NO_INCLUDES: &[&str] = &[];
+
+fn not_found(name: &str, schemas: &Schemas, is_built_in: bool) -> Failure {
+    let place = if is_built_in { "the built-in schemas" } else { "these schemas" };
+    let mut hints = Vec::new();
+    let near = near(name, &names(schemas));
+    if !near.is_empty() {
+        hints.push(format!("did you mean {}?", near.join(" or ")));
+    }
+    let service = name.trim_start_matches('/').split('/').next().unwrap_or_default();
+    if let Some(service) = schemas.service(service) {
+        let methods: Vec<_> = service.methods().map(|method| method.name().to_owned()).collect();
+        hints.push(format!("{} has the methods {}", service.full_name(), or_none(&methods)));
+    } else {
+        if near.is_empty() {
+            let services = schemas.services().take(LISTED_SERVICES_MAX);
+            let services: Vec<_> = services.map(|service| service.full_name().to_owned()).collect();
+            hints.push(format!("write SERVICE/METHOD; the services are {}", or_none(&services)));
+        }
+        if is_built_in {
+            hints.push("`--proto FILE` takes a schema of your own".to_owned());
+        }
+    }
+    Failure::usage(format!("there is no method {name:?} in {place}")).with_hint(hints.join("; ").replace("?; ", "? "))
+}
+
+fn or_none(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// All methods as `package.Service/Method`.
+fn names(schemas: &Schemas) -> Vec<String> {
+    let of_service = |service: seltzer::dynamic::ServiceDescriptor| {
+        let name = service.full_name().to_owned();
+        service.methods().map(|method| format!("{name}/{}", method.name())).collect::<Vec<_>>()
+    };
+    schemas.services().flat_map(of_service).collect()
+}
+
+/// The names that were perhaps meant, the nearest first.
+fn near(name: &str, known: &[String]) -> Vec<String> {
+    let wanted = name.trim_start_matches('/').to_lowercase();
+    // A quarter of the letters may be wrong, but not more than the shortest names have.
+    let distance_max = (wanted.chars().count() / 4).clamp(1, 5);
+    let mut scored: Vec<(usize, &String)> = known
+        .iter()
+        .filter_map(|candidate| {
+            let distance = forms(candidate).map(|form| strsim::damerau_levenshtein(&wanted, &form)).min()?;
+            (distance <= distance_max).then_some((distance, candidate))
+        })
+        .collect();
+    scored.sort();
+    if let Some(&(best, _)) = scored.first() {
+        scored.retain(|(distance, _)| *distance <= best + 1);
+    }
+    scored.into_iter().take(SUGGESTIONS_MAX).map(|(_, candidate)| format!("`{candidate}`")).collect()
+}
+
+/// A method's name in the ways in which people shorten it: as it is, without the package, and the method alone.
+fn forms(name: &str) -> impl Iterator<Item = String> {
+    let full = name.to_lowercase();
+    let (service, method) = full.split_once('/').unwrap_or(("", &full));
+    let short = format!("{}/{method}", service.rsplit('.').next().unwrap_or_default());
+    let forms = [short, method.to_owned(), full.replace('/', "."), full.clone()];
+    forms.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names_are_found() {
+        let known = names(&demo_services().expect("they are built in"));
+        let table: &[(&str, &[&str])] = &[
+            ("Calculator/Divid", &["`Calculator/Divide`"]),
+            ("calculator/divide", &["`Calculator/Divide`"]),
+            ("TestService/EmptyCall", &["`grpc.testing.TestService/EmptyCall`"]),
+            ("Divide", &["`Calculator/Divide`"]),
+            ("calculator.divide", &["`Calculator/Divide`"]),
+            ("Nothing/LikeThis", &[]),
+        ];
+        for (wanted, expected) in table {
+            assert_eq!(near(wanted, &known), *expected, "{wanted}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_what_there_is() {
+        let schemas = demo_services().expect("they are built in");
+        let table = [
+            ("Calculator/Modulo", "hint: Calculator has the methods Add, Subtract, Multiply, Divide"),
+            ("Calculator/Divid", "hint: did you mean `Calculator/Divide`? Calculator has the methods Add, "),
+            ("Calculatr/Divide", "hint: did you mean `Calculator/Divide`? `--proto FILE` takes"),
+            ("Nothing/LikeThis", "hint: write SERVICE/METHOD; the services are Calculator, user.User"),
+            ("whatever", "write SERVICE/METHOD"),
+        ];
+        for (name, hint) in table {
+            let text = not_found(name, &schemas, true).to_string();
+            assert!(text.contains(&format!("no method {name:?} in the built-in schemas")), "{text}");
+            assert!(text.contains(hint), "{name}: {text}");
+        }
+    }
+}

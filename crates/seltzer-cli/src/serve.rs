@@ -1,0 +1,102 @@
+//! `seltzer serve`: the demo services, until told to stop.
+
+use std::io::{self, Write};
+use std::pin::pin;
+
+use seltzer::services::{self, Settings};
+use seltzer::{BoundServer, Server};
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+use crate::arguments::ServeArguments;
+use crate::error::Failure;
+use crate::signals::Signals;
+use crate::token::TokenCheck;
+use crate::{banner, log, output, tls};
+
+/// Serves until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// A certificate cannot be used, or an address cannot be bound.
+pub(crate) fn run(arguments: &ServeArguments) -> Result<u8, Failure> {
+    log::start(arguments.verbose);
+    let mut builder = runtime::Builder::new_multi_thread();
+    if let Some(workers) = arguments.workers {
+        builder.worker_threads(usize::from(workers));
+    }
+    let runtime = builder
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start the threads that serve: {error}")))?;
+    let result = runtime.block_on(serve(arguments));
+    // Calls that outlived the drain are not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
+    // First of all, so that whoever has read the first line can stop the server.
+    let mut signals = Signals::listen()?;
+    let server = bind(arguments).await?;
+    let addresses = server.addresses();
+    // Both as one write each: a script may close its end after the first line.
+    print(&banner::listening(&addresses));
+    print(&banner::usage(&addresses, arguments)?);
+
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut serving = pin!(server.serve_with_shutdown(async {
+        // A dropped sender means the same.
+        let _ = stopped.await;
+    }));
+    tokio::select! {
+        ended = serving.as_mut() => return Ok(ended.map(|()| 0)?),
+        _ = signals.next() => {}
+    }
+    output::tell(format_args!(
+        "stopping: calls may go on for {:?}; a second Ctrl-C or SIGTERM ends them at once",
+        arguments.drain_grace
+    ));
+    drop(stop);
+    tokio::select! {
+        ended = serving => Ok(ended.map(|()| 0)?),
+        code = signals.next() => Ok(code),
+    }
+}
+
+async fn bind(arguments: &ServeArguments) -> Result<BoundServer, Failure> {
+    let (first, others) =
+        arguments.listen.split_first().ok_or_else(|| Failure::usage("there is no address to listen on"))?;
+    let mut bound = server(arguments)?.bind(first.clone()).await?;
+    for address in others {
+        bound = bound.bind_also(address.clone()).await?;
+    }
+    Ok(bound)
+}
+
+fn server(arguments: &ServeArguments) -> Result<Server, Failure> {
+    let mut settings = Settings::default();
+    if let Some(interval) = arguments.task_interval {
+        settings.task_interval = interval;
+    }
+    let mut server = services::add_to(Server::builder(), &settings).drain_grace(arguments.drain_grace);
+    if let Some(token) = &arguments.token {
+        let check = TokenCheck::new(token);
+        server = server.interceptor(move |request| check.check(request));
+    }
+    if let Some(encoding) = arguments.compression {
+        server = server.send_compressed(encoding);
+    }
+    if let Some(bytes) = arguments.max_message_bytes {
+        server = server.max_decoding_message_size(bytes);
+    }
+    match tls::server(&arguments.tls, &arguments.listen)? {
+        Some(config) => Ok(server.tls_config(config)?),
+        None => Ok(server),
+    }
+}
+
+/// Prints on standard output. A server serves on whether or not somebody reads.
+fn print(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}

@@ -1,0 +1,109 @@
+//! TLS settings from files that the command line names.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use seltzer::transport::{Certificate, ClientTlsConfig, Identity, ListenAddress, ServerTlsConfig};
+
+use crate::arguments::{ClientTls, ServerTls};
+use crate::error::Failure;
+use crate::self_signed::SelfSigned;
+
+/// The server's settings; `None` without TLS.
+///
+/// # Errors
+/// A file cannot be read or written, or no certificate can be made.
+pub(crate) fn server(arguments: &ServerTls, listen: &[ListenAddress]) -> Result<Option<ServerTlsConfig>, Failure> {
+    let identity = match (&arguments.cert, &arguments.key) {
+        (Some(cert), Some(key)) => read_identity(cert, key, "try `--tls-self-signed` for a start")?,
+        _ if arguments.self_signed => make_identity(arguments, listen)?,
+        _ => return Ok(None),
+    };
+    let mut config = ServerTlsConfig::new().identity(identity);
+    if let Some(path) = &arguments.client_ca {
+        let hint = "it holds the certificate of the clients' CA, or the clients' own";
+        config = config.client_ca_root(Certificate::from_pem(read(path, "certificate", hint)?));
+    }
+    Ok(Some(config))
+}
+
+/// The client's settings; `None` if nothing but perhaps the address asks for TLS.
+///
+/// # Errors
+/// A file cannot be read.
+pub(crate) fn client(arguments: &ClientTls) -> Result<Option<ClientTlsConfig>, Failure> {
+    let ClientTls { ca, cert, key, domain, insecure } = arguments;
+    if ca.is_none() && cert.is_none() && domain.is_none() && !insecure {
+        return Ok(None);
+    }
+    let mut config = ClientTlsConfig::new().danger_accept_invalid_certificates(*insecure);
+    config = match ca {
+        Some(path) => {
+            let hint = "it holds the certificate of the server's CA, or the server's own";
+            config.ca_certificate(Certificate::from_pem(read(path, "certificate", hint).map_err(Failure::into_usage)?))
+        }
+        None => config.with_enabled_roots(),
+    };
+    if let (Some(cert), Some(key)) = (cert, key) {
+        let hint = "it is what this client shows of itself; leave it out if the server does not ask for it";
+        config = config.identity(read_identity(cert, key, hint).map_err(Failure::into_usage)?);
+    }
+    if let Some(domain) = domain {
+        config = config.domain_name(domain);
+    }
+    Ok(Some(config))
+}
+
+fn read_identity(cert: &Path, key: &Path, hint: &str) -> Result<Identity, Failure> {
+    Ok(Identity::from_pem(read(cert, "certificate", hint)?, read(key, "private key", hint)?))
+}
+
+fn read(path: &Path, what: &str, hint: &str) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| {
+        let hint = match error.kind() {
+            ErrorKind::PermissionDenied => "this user may not read it",
+            ErrorKind::IsADirectory => "name a file in it",
+            _ => hint,
+        };
+        Failure::new(format!("cannot read the {what} {}: {error}", path.display())).with_hint(hint)
+    })
+}
+
+fn make_identity(arguments: &ServerTls, listen: &[ListenAddress]) -> Result<Identity, Failure> {
+    let made = SelfSigned::generate(&names(listen))?;
+    if let Some(path) = &arguments.self_signed_out {
+        fs::write(path, &made.certificate_pem)
+            .map_err(|error| Failure::new(format!("cannot write the certificate to {}: {error}", path.display())))?;
+    }
+    Ok(Identity::from_pem(made.certificate_pem, made.key_pem))
+}
+
+/// The names that clients may use: this machine's own, and those that it listens on.
+fn names(listen: &[ListenAddress]) -> Vec<String> {
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    for address in listen {
+        let name = match address {
+            ListenAddress::Socket(address) if address.ip().is_unspecified() => continue,
+            ListenAddress::Socket(address) => address.ip().to_string(),
+            ListenAddress::Host(host) => host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name).to_owned(),
+            _ => continue,
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_for_the_names_that_are_listened_on() {
+        let listen = ["0.0.0.0:1", "10.0.0.7:1", "box.example:1", "localhost:1", "unix:/tmp/x"];
+        let listen: Vec<ListenAddress> = listen.iter().map(|text| text.parse().expect("an address")).collect();
+        assert_eq!(names(&listen), ["localhost", "127.0.0.1", "::1", "10.0.0.7", "box.example"]);
+    }
+}

@@ -1,0 +1,131 @@
+//! What the user got wrong: one clear line, a hint, an exit status.
+
+use std::net::SocketAddr;
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::program::{Server, check, run};
+
+#[test]
+fn mistakes_in_the_command_line_are_64() {
+    let table: &[(&[&str], &str)] = &[
+        (&["frobnicate"], "unrecognized subcommand 'frobnicate'"),
+        (&["call"], "required arguments were not provided"),
+        (&["call", "127.0.0.1:1"], "<SERVICE/METHOD>"),
+        (&["call", "127.0.0.1:1", "Calculator/Add", "--bogus"], "unexpected argument '--bogus'"),
+        (&["call", "127.0.0.1:1", "Calculator/Add", "--timeout", "soon"], "write a number of seconds"),
+        (&["call", "127.0.0.1:1", "Calculator/Add", "--timeout", "0"], "there must be some time"),
+        (&["call", "127.0.0.1:1", "Calculator/Add", "-H", "nothing"], "write it as name:value"),
+        (&["call", "127.0.0.1:1", "Calculator/Add", "-H", "grpc-timeout:1S"], "use --timeout"),
+        (&["call", "127.0.0.1:1", "Calculator/Add", "--compression", "br"], "possible values: gzip, deflate"),
+        (&["call", "127.0.0.1:1", "Calculator/Add", "--tls-cert", "a"], "--tls-key"),
+        (&["call", "127.0.0.1:1", "Calculator/Add", "--tls-insecure", "--tls-ca", "a"], "cannot be used with"),
+        (&["call", "http://127.0.0.1:1", "Calculator/Add", "--tls-insecure"], "hint: write https://"),
+        (
+            &["call", "127.0.0.1:1", "Calculator/Add", "--tls-ca", "/no/ca.pem"],
+            "cannot read the certificate /no/ca.pem",
+        ),
+        (&["call", "gopher://host", "Calculator/Add"], "the scheme \"gopher\" is not known\n  hint: write http://"),
+        (&["call", "50051", "Calculator/Add"], "hint: write 127.0.0.1:50051"),
+        (&["call", "localhost", "Calculator/Add"], "hint: write localhost:50051"),
+        (&["serve", "--listen", "nowhere"], "it is neither HOST:PORT nor unix:PATH"),
+        (&["serve", "--tls-cert", "a"], "--tls-key"),
+        (&["serve", "--tls-client-ca", "a"], "--tls-self-signed"),
+        (&["serve", "--tls-self-signed", "--tls-cert", "a", "--tls-key", "b"], "cannot be used with"),
+        (&["serve", "--workers", "0"], "0 is not in 1..=4096"),
+        (&["serve", "--token", "two words"], "printable ASCII without spaces"),
+        (&["--listen"], "a value is required for '--listen <ADDR>'"),
+        (&["compile"], "required arguments were not provided"),
+        (&["compile", "a.proto"], "--descriptor-set-out <FILE>|--rust-out <DIR>"),
+        (&["compile", "a.proto", "-o", "a.bin", "--module", "a"], "--rust-out"),
+    ];
+    for (arguments, stderr) in table {
+        check(&run(arguments), 64, "", stderr);
+    }
+}
+
+#[test]
+fn help_and_version_are_no_mistakes() {
+    let table: &[(&[&str], &str)] = &[
+        (&["--help"], "seltzer COMMAND --help"),
+        (&["--version"], concat!("seltzer ", env!("CARGO_PKG_VERSION"))),
+        (&["serve", "--help"], "Exit status: 0 after a stop"),
+        (&["call", "--help"], "Exit status: 0 for OK"),
+        (&["compile", "-h"], "Exit status: 0, 64"),
+    ];
+    for (arguments, part) in table {
+        let ended = run(arguments);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{arguments:?}");
+        assert!(ended.stdout.contains(part), "{arguments:?}: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn methods_and_messages_that_do_not_exist_are_64() {
+    let table: &[(&[&str], &str)] = &[
+        (
+            &["Calculator/Divid"],
+            "error: there is no method \"Calculator/Divid\" in the built-in schemas\n  \
+             hint: did you mean `Calculator/Divide`? Calculator has the methods Add, ",
+        ),
+        (&["TestService/EmptyCall"], "did you mean `grpc.testing.TestService/EmptyCall`?"),
+        (&["whatever"], "hint: write SERVICE/METHOD; the services are Calculator, user.User, "),
+        (
+            &["Calculator/Add", "-d", r#"{"c":1}"#],
+            "error: message 1: not a BinaryOperation in JSON: unrecognized field name 'c' at line 1 column 4\n  \
+             hint: BinaryOperation has the fields a (double) and b (double)\n",
+        ),
+        (&["Calculator/Add", "-d", "{a:1}"], "error: message 1: not JSON: key must be a string at line 1 column 2\n"),
+        (&["Calculator/Add", "-d", "{} {}"], "Calculator/Add takes one message, and there are 2"),
+        (&["Calculator/Add", "-d", "@/no/such/file"], "cannot read the messages in /no/such/file: "),
+        (&["Calculator/Add", "--proto", "/no/such.proto"], "`/no/such.proto` does not exist\n  hint: searched `/no`"),
+        (&["Calculator/Add", "--descriptor-set", "/no/set.bin"], "cannot read the descriptor set /no/set.bin: "),
+    ];
+    for (arguments, stderr) in table {
+        // No server is needed to see it.
+        check(&run(&[&["call", "127.0.0.1:1"], *arguments].concat()), 64, "", stderr);
+    }
+}
+
+#[test]
+fn a_port_in_use_and_files_that_are_missing() {
+    let taken = Server::start(&[]);
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let empty = empty.path().to_str().unwrap();
+    let table: &[(&[&str], &str)] = &[
+        (&["--listen", &taken.address], "\n  hint: another program listens there; "),
+        (&["--listen", "unix:/no/such/folder/socket"], "error: cannot listen on unix:/no/such/folder/socket: "),
+        (
+            &["--tls-cert", "/no/cert.pem", "--tls-key", "/no/key.pem"],
+            "error: cannot read the certificate /no/cert.pem: ",
+        ),
+        (&["--tls-cert", empty, "--tls-key", "/no/key.pem"], "error: cannot read the private key /no/key.pem: "),
+        (
+            &["--tls-cert", empty, "--tls-key", empty],
+            "error: the server's identity: no certificate in the PEM: it is empty",
+        ),
+        (
+            &["--tls-self-signed", "--tls-self-signed-out", "/no/ca.pem"],
+            "error: cannot write the certificate to /no/ca.pem",
+        ),
+        (&["--tls-self-signed", "--tls-client-ca", "/no/ca.pem"], "error: cannot read the certificate /no/ca.pem"),
+    ];
+    for (arguments, stderr) in table {
+        let listen: &[&str] = if arguments[0] == "--listen" { &[] } else { &["--listen", "127.0.0.1:0"] };
+        check(&run(&[listen, *arguments].concat()), 1, "", stderr);
+    }
+}
+
+#[test]
+fn a_refused_connection_is_unavailable() {
+    // Bound, so that nobody else gets it, but nobody listens.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SockAddr::from(SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap().to_string();
+    let ended = run(&["call", &address, "Calculator/Add"]);
+    let expected = format!("UNAVAILABLE: cannot connect to {address}: ");
+    check(&ended, 14, "", &expected);
+    assert!(ended.stderr.contains("\n  hint: nothing listens there: is the server running, and on this port?\n"));
+    assert_eq!(ended.stderr.lines().count(), 2, "{ended:#?}");
+    check(&run(&["call", "unix:/no/such/socket", "Calculator/Add"]), 14, "", "UNAVAILABLE: cannot connect to unix:/no");
+}

@@ -1,0 +1,136 @@
+//! `seltzer serve`: what it prints, what it serves, how it stops.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use crate::program::{Program, Server, check, listening};
+
+#[test]
+fn what_is_listed_is_what_is_served() {
+    let server = Server::start(&[]);
+    let mut listed = Vec::new();
+    assert_eq!(server.program.line(), "");
+    assert_eq!(server.program.line(), "serving");
+    loop {
+        let line = server.program.line();
+        let mut words = line.split_whitespace();
+        let Some(name) = words.next() else { break };
+        assert!(words.next().is_some(), "{line:?} has no methods");
+        listed.push(name.to_owned());
+    }
+    listed.sort();
+
+    let mut page = String::new();
+    let mut connection = TcpStream::connect(&server.address).unwrap();
+    connection.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    connection.read_to_string(&mut page).unwrap();
+    let mut served: Vec<_> =
+        page.split("<b>").skip(1).map(|rest| rest.split_once("</b>").unwrap().0.to_owned()).collect();
+    served.sort();
+    assert_eq!(listed, served);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_commands_to_try_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    let with_tls = ["--tls-self-signed", "--tls-self-signed-out", ca.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    for arguments in [&[][..], &with_tls] {
+        let server = Server::start(arguments);
+        while server.program.line() != "try in another terminal" {}
+        let commands: Vec<String> = (0..3).map(|_| server.program.line()).collect();
+        for command in commands {
+            let output = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
+            assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(!output.stdout.is_empty(), "{command}");
+        }
+    }
+}
+
+#[test]
+fn it_listens_on_several_addresses_and_serves_by_default() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = format!("unix:{}", folder.path().join("seltzer.sock").display());
+    // No command: it is `serve`.
+    let mut arguments = vec!["--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--workers", "1"];
+    if cfg!(unix) {
+        arguments.extend(["--listen", &socket]);
+    }
+    let program = Program::start(&arguments);
+    let addresses: Vec<String> = (0..arguments.len() / 2 - 1).map(|_| listening(&program)).collect();
+    assert_ne!(addresses[0], addresses[1]);
+    let reply = "{\"message\":\"Hello, Ann\"}\n";
+    for address in &addresses {
+        let ended = crate::program::run(&["call", address, "hello.Greeter/SayHello", "-d", r#"{"name":"Ann"}"#]);
+        check(&ended, 0, reply, "");
+    }
+    if cfg!(unix) {
+        assert_eq!(addresses[2], socket);
+    }
+}
+
+#[test]
+fn settings_reach_the_server() {
+    let server = Server::start(&["--max-message-bytes", "20", "--task-interval", "0.001", "-v"]);
+    let long = r#"{"name":"a name of more than twenty bytes"}"#;
+    check(&server.call(&["Greeter/SayHello", "-d", long]), 8, "", "RESOURCE_EXHAUSTED: ");
+    let logged = server.program.error_line();
+    let words: Vec<_> = logged.split(' ').collect();
+    assert_eq!(words[..2], ["Greeter/SayHello", "RESOURCE_EXHAUSTED"], "{logged}");
+    assert!(words[2].ends_with('s') && words[3].starts_with("127.0.0.1:") && words.len() == 4, "{logged}");
+    // Ten tasks would take twenty seconds at the usual interval.
+    let call = server.start_call(&["Contact/getTask", "--timeout", "15"]);
+    for number in 1..=10 {
+        assert_eq!(call.line(), format!("{{\"task\":\"task {number}\"}}"));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stop_drains() {
+    for signal in ["TERM", "INT"] {
+        let server = Server::start(&[]);
+        let mut call = server.start_call(&["Contact/sendStatus", "-d", "@"]);
+        call.send(r#"{"msg":"before"}"#);
+        assert_eq!(call.line(), "{\"ret\":\"received: before\"}");
+        server.program.signal(signal);
+        assert!(server.program.error_line().starts_with("stopping: calls may go on for 30s"));
+        call.send(r#"{"msg":"after"}"#);
+        assert_eq!(call.line(), "{\"ret\":\"received: after\"}");
+        check(&call.ended(), 0, "", "");
+        let ended = server.program.ended();
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_drain_has_an_end() {
+    // (the grace, whether it is told to stop again, its exit status)
+    for (grace, again, code) in [("0", false, 0), ("3600", true, 143)] {
+        let server = Server::start(&["--drain-grace", grace]);
+        let call = server.start_call(&["Contact/getTask"]);
+        assert_eq!(call.line(), "{\"task\":\"task 1\"}");
+        server.program.signal("TERM");
+        assert!(server.program.error_line().starts_with("stopping: "));
+        if again {
+            server.program.signal("TERM");
+        }
+        assert_eq!(server.program.ended().code, Some(code), "{grace}");
+        check(&call.ended(), 14, "", "UNAVAILABLE: ");
+    }
+}
+
+#[test]
+fn a_script_may_read_the_first_line_only() {
+    use std::io::{BufRead as _, BufReader};
+    let mut child = crate::program::command(&["--listen", "127.0.0.1:0"]).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim_end().strip_prefix("listening on ").unwrap().to_owned();
+    let ended = crate::program::run(&["call", &address, "Cal/Add", "-d", r#"{"number1":1,"number2":2}"#]);
+    let _ = child.kill();
+    let _ = child.wait();
+    check(&ended, 0, "{\"number\":3}\n", "");
+}
