@@ -9,18 +9,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(feature = "services")]
 mod services {
-    /// Schemas without a package, several of which declare the same names, and the module of each. One of them is
-    /// not called like its file, because there is a package of that name.
-    const UNPACKAGED: [(&str, &str); 5] = [
-        ("calculator", "calculator"),
-        ("contact", "contact"),
-        ("greeter", "greeter"),
-        ("routeguide", "routeguide_unpackaged"),
-        ("simple_cal", "simple_cal"),
-    ];
+    /// Schemas without a package, several of which declare the same names: each goes to a module of its own.
+    const UNPACKAGED: [&str; 4] = ["calculator", "contact", "greeter", "simple_cal"];
 
     /// Schemas that go to the module of their package.
-    const PACKAGED: [&str; 6] = ["addressbook", "compute", "hello", "helloworld", "route_guide", "user"];
+    const PACKAGED: [&str; 5] = ["addressbook", "compute", "hello", "helloworld", "user"];
+
+    /// The messages that the two route guides share.
+    const GUIDE_MESSAGES: [&str; 5] = ["Feature", "Point", "Rectangle", "RouteNote", "RouteSummary"];
 
     /// The schemas of gRPC's own tests, which belong together.
     const TESTING: [&str; 5] = [
@@ -32,13 +28,30 @@ mod services {
     ];
 
     pub(crate) fn compile() -> Result<(), seltzer_build::Error> {
-        for (file, module) in UNPACKAGED {
-            let file = format!("proto/{file}.proto");
+        for module in UNPACKAGED {
+            let file = format!("proto/{module}.proto");
             seltzer_build::configure().module(module).compile_protos(&[file], &["proto"])?;
         }
         for file in PACKAGED {
             seltzer_build::compile_protos(&[format!("proto/{file}.proto")], &["proto"])?;
         }
+        compile_route_guides()?;
         seltzer_build::compile_protos(&TESTING, &["proto"])
+    }
+
+    /// The guide without a package takes its messages from the other, so that one handler's logic serves both. Its
+    /// module is not called like its file, because there is a package of that name.
+    fn compile_route_guides() -> Result<(), seltzer_build::Error> {
+        let json = "#[derive(::serde::Deserialize)]";
+        seltzer_build::configure()
+            .message_attribute("routeguide.Feature", json)
+            .message_attribute("routeguide.Point", json)
+            .compile_protos(&["proto/route_guide.proto"], &["proto"])?;
+        let mut unpackaged = seltzer_build::configure().module("routeguide_unpackaged");
+        for message in GUIDE_MESSAGES {
+            let packaged = format!("crate::services::schemas::route_guide::{message}");
+            unpackaged = unpackaged.extern_path(format!(".{message}"), packaged);
+        }
+        unpackaged.compile_protos(&["proto/routeguide.proto"], &["proto"])
     }
 }

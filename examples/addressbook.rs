@@ -12,7 +12,8 @@
 #![allow(clippy::print_stdout)] // It is a program: printing is what it does.
 
 use std::error::Error;
-use std::io::{self, BufRead, Write};
+use std::ffi::OsString;
+use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fmt, fs};
@@ -34,20 +35,30 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const PEOPLE_FIELD: u32 = 1;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let outcome = match arguments.as_slice() {
-        ["add", file, flags @ ..] => add(Path::new(file), flags),
-        ["list", file] => list(Path::new(file)),
-        _ => Err(Usage(None).into()),
-    };
-    match outcome {
+    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             // 64 is EX_USAGE of sysexits.h.
             if error.is::<Usage>() { ExitCode::from(64) } else { ExitCode::FAILURE }
         }
+    }
+}
+
+fn run(arguments: &[OsString]) -> Result<(), Box<dyn Error>> {
+    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+        println!("{USAGE}");
+        return Ok(());
+    }
+    match arguments {
+        [command, file, flags @ ..] if command == "add" => {
+            // The file may have any name, the flags are text.
+            let texts: Option<Vec<&str>> = flags.iter().map(|flag| flag.to_str()).collect();
+            add(Path::new(file), &texts.ok_or_else(|| Usage(Some("the flags are not UTF-8".to_owned())))?)
+        }
+        [command, file] if command == "list" => list(Path::new(file)),
+        _ => Err(Usage(None).into()),
     }
 }
 
@@ -67,9 +78,15 @@ impl fmt::Display for Usage {
 impl Error for Usage {}
 
 fn add(file: &Path, flags: &[&str]) -> Result<(), Box<dyn Error>> {
+    let person = if flags.is_empty() {
+        // Whoever answers questions should not learn at the end that the file is damaged.
+        parse(file, &read(file)?.unwrap_or_default())?;
+        ask(&mut io::stdin().lock())?
+    } else {
+        person_from(flags)?
+    };
     let before = read(file)?;
     let book = parse(file, before.as_deref().unwrap_or_default())?;
-    let person = if flags.is_empty() { ask(&mut io::stdin().lock())? } else { person_from(flags)? };
     if let Some(known) = book.people.iter().find(|known| known.id == person.id) {
         return Err(format!("{} has the id {} already: choose another", known.name, known.id).into());
     }
@@ -110,14 +127,17 @@ fn list(file: &Path) -> Result<(), Box<dyn Error>> {
 /// The file's bytes, `None` if there is no such file.
 fn read(file: &Path) -> Result<Option<Vec<u8>>, Box<dyn Error>> {
     let failed = |error: io::Error| format!("cannot read {}: {error}", file.display());
-    match fs::metadata(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(error).into()),
-        Ok(metadata) if metadata.len() > FILE_BYTES_MAX => {
-            Err(format!("{} is larger than any address book ({FILE_BYTES_MAX} bytes)", file.display()).into())
-        }
-        Ok(_) => Ok(Some(fs::read(file).map_err(failed)?)),
+    let source = match fs::File::open(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(failed)?,
+    };
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells that there are too many, whatever length a device or a pipe claims to have.
+    source.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(format!("{} is larger than any address book ({FILE_BYTES_MAX} bytes)", file.display()).into());
     }
+    Ok(Some(bytes))
 }
 
 /// Reads the bytes as an address book, and as nothing else: almost any bytes are some protobuf message, so a field
@@ -167,7 +187,7 @@ fn write_new(file: &Path, bytes: &[u8]) -> io::Result<()> {
 /// A name in the same folder, because a rename is atomic only within one file system.
 fn beside(file: &Path) -> io::Result<PathBuf> {
     let name = file.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "this names no file"))?;
-    let mut temporary = std::ffi::OsString::from(".");
+    let mut temporary = OsString::from(".");
     temporary.push(name);
     temporary.push(format!(".{}.tmp", std::process::id()));
     Ok(file.with_file_name(temporary))
@@ -222,7 +242,7 @@ fn person_from(flags: &[&str]) -> Result<Person, Box<dyn Error>> {
 }
 
 fn id_from(text: &str) -> Result<i32, Box<dyn Error>> {
-    text.parse().map_err(|_| format!("{text:?} is not a whole number that fits 32 bits").into())
+    text.parse().map_err(|_| format!("the id {text:?} is not a whole number that fits 32 bits").into())
 }
 
 /// A number with what it reaches in front, as in `work:555-0100`; mobile where nothing is in front.
@@ -313,6 +333,22 @@ mod tests {
         fs::write(scratch.file(), before).unwrap();
         add(&scratch.file(), &ADA).unwrap();
         assert!(fs::read(scratch.file()).unwrap().starts_with(before));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_never_ends_is_not_read_to_its_end() {
+        let error = list(Path::new("/dev/zero")).unwrap_err();
+        assert!(error.to_string().starts_with("/dev/zero is larger than any address book"), "{error}");
+    }
+
+    #[test]
+    fn help_is_no_error_and_the_rest_is() {
+        let run = |arguments: &[&str]| run(&arguments.iter().map(OsString::from).collect::<Vec<_>>());
+        assert!(run(&["--help"]).is_ok() && run(&["add", "people.bin", "-h"]).is_ok());
+        for arguments in [&[][..], &["list"], &["add"], &["list", "a", "b"], &["sort", "a"]] {
+            assert!(run(arguments).unwrap_err().is::<Usage>(), "{arguments:?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use seltzer::codec::{CompressionEncoding, CompressionSwitch, Compressor, DecompressError};
+use seltzer::codec::{CompressionEncoding, CompressionSwitch, Compressor, DecompressError, ReceivedCompressed};
 use seltzer::{Code, Request, Server};
 use tokio_stream::StreamExt as _;
 
@@ -42,7 +42,9 @@ async fn every_encoding_works_both_ways() {
         let server = Running::start(sending(*encoding)).await;
         let client = Client::new(server.channel().await).send_compressed(*encoding);
         let long = "many words ".repeat(1000);
-        assert_eq!(text(client.unary_call(ask(&long)).await.unwrap().get_ref()), long, "{encoding:?}");
+        let answer = client.unary_call(ask(&long)).await.unwrap();
+        assert_eq!(text(answer.get_ref()), long, "{encoding:?}");
+        assert!(answer.extensions().get::<ReceivedCompressed>().is_some(), "{encoding:?}");
         let up = client.streaming_from_client(tokio_stream::iter(["a", "b"].map(ask))).await.unwrap();
         assert_eq!(text(up.get_ref()), "a b", "{encoding:?}");
         let down = client.streaming_from_server(ask("count 3")).await.unwrap().into_inner();

@@ -21,7 +21,7 @@ mod calls;
 mod compression;
 mod deadlines;
 mod lifecycle;
-// mod services;
+mod services;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;

@@ -30,7 +30,7 @@ async fn a_unix_socket_is_served_and_taken_away() {
     std::os::unix::net::UnixListener::bind(&path).unwrap();
     for _ in 0..2 {
         let server = probe().bind(address.as_str()).await.unwrap();
-        assert_eq!(server.addresses(), [address.clone()]);
+        assert_eq!(server.addresses(), [address.as_str()]);
         let server = Running::run(server);
         let client = Client::new(Channel::connect(address.as_str()).await.unwrap());
         assert_eq!(text(client.unary_call(ask("hi")).await.unwrap().get_ref()), "hi");

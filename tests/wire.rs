@@ -6,8 +6,11 @@ use crate::support::Running;
 use crate::support::probe::{Probe, ask};
 use crate::support::raw::{Answer, framed, send};
 
+/// Names and values.
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 const UNARY: &str = "/grpc.testing.BenchmarkService/UnaryCall";
-const GRPC: &[(&str, &str)] = &[("content-type", "application/grpc"), ("te", "trailers")];
+const GRPC: Headers<'_> = &[("content-type", "application/grpc"), ("te", "trailers")];
 
 async fn server() -> Running {
     Running::start(Server::builder().add_service(Probe::new().0.server())).await
@@ -17,7 +20,7 @@ fn message(command: &str) -> Vec<u8> {
     framed(0, &prost::Message::encode_to_vec(&ask(command)))
 }
 
-async fn post(server: &Running, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+async fn post(server: &Running, path: &str, headers: Headers<'_>, body: &[u8]) -> Answer {
     send(server.address, "POST", path, headers, body).await.unwrap()
 }
 
@@ -73,7 +76,7 @@ async fn broken_messages_have_their_statuses() {
     let gzip = [GRPC, &[("grpc-encoding", "gzip")]].concat();
     let unknown = [GRPC, &[("grpc-encoding", "snappy")]].concat();
     let too_long = [0, 0xff, 0xff, 0xff, 0xff, 1];
-    let cases: [(&str, &[(&str, &str)], &[u8], &str); 8] = [
+    let cases: [(&str, Headers<'_>, &[u8], &str); 8] = [
         ("no protobuf", GRPC, &framed(0, b"\xff\xff\xff"), "13"),
         ("half a prefix", GRPC, &[0, 0, 0], "13"),
         ("half a message", GRPC, &[0, 0, 0, 0, 9, 1], "13"),
@@ -96,7 +99,7 @@ async fn broken_messages_have_their_statuses() {
 #[tokio::test]
 async fn http_around_the_call_must_fit() {
     let server = server().await;
-    let cases: [(&str, &str, &[(&str, &str)], u16, Option<&str>); 9] = [
+    let cases: [(&str, &str, Headers<'_>, u16, Option<&str>); 9] = [
         ("POST", UNARY, &[("content-type", "application/grpc+proto")], 200, Some("0")),
         ("POST", UNARY, &[("content-type", "application/grpc;charset=utf-8")], 200, Some("0")),
         ("POST", UNARY, &[("content-type", "application/grpc")], 200, Some("0")),

@@ -11,7 +11,7 @@ use tonic::{Request, Response};
 
 use crate::client::request::{CallRequest, CallTarget, once};
 use crate::client::response::CallResponse;
-use crate::codec::{Codec, Compression, CompressionEncoding, MessageLimits, Streaming};
+use crate::codec::{Codec, Compression, CompressionEncoding, MessageLimits, ReceivedCompressed, Streaming};
 use crate::metadata;
 use crate::service::MethodDescriptor;
 use crate::status::Status;
@@ -169,7 +169,7 @@ impl<C: GrpcService> Client<C> {
     {
         let path = target.path().to_owned();
         let response = self.start(target, codec.clone(), request).await?;
-        let CallResponse { mut metadata, extensions, mut reader } =
+        let CallResponse { mut metadata, mut extensions, mut reader } =
             CallResponse::read(response, codec, &self.compression, self.limits)?;
         let cardinality =
             |came: &str| Status::unimplemented(format!("{path} answers with exactly one message, and {came}"));
@@ -177,6 +177,9 @@ impl<C: GrpcService> Client<C> {
             Some(message) => message?,
             None => return Err(cardinality("none came")),
         };
+        if reader.last_was_compressed() {
+            extensions.insert(ReceivedCompressed);
+        }
         match reader.next_message().await {
             None => {}
             Some(Ok(_)) => return Err(cardinality("more than one came")),

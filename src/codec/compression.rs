@@ -202,7 +202,7 @@ impl Default for CompressionSwitch {
     }
 }
 
-/// In the extensions of a request whose single message had travelled compressed; absent otherwise.
+/// In the extensions of a request or response whose single message had travelled compressed; absent otherwise.
 ///
 /// For streams there is [`Streaming::last_was_compressed`](crate::Streaming::last_was_compressed).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use prost_reflect::{DynamicMessage, MessageDescriptor, ReflectMessage, SerializeOptions};
+use prost_reflect::{DynamicMessage, MessageDescriptor, ReflectMessage};
 
 /// Text that is not JSON, or not JSON of the message that was expected.
 #[derive(Debug)]
@@ -50,15 +50,12 @@ pub fn messages_from_json(message: &MessageDescriptor, json: &str) -> Result<Vec
     Ok(messages)
 }
 
-/// Writes a message in one line. Fields with default values are written too, so that a reader sees all there is.
+/// Writes a message in one line, as protobuf's JSON mapping has it: fields with default values are left out.
 ///
 /// # Errors
 /// A value has no form in JSON: a timestamp out of range, an `Any` of an unknown type.
 pub fn message_to_json(message: &DynamicMessage) -> Result<String, JsonError> {
     let fail = |source| JsonError { message: format!("a {} has no JSON", message.descriptor().full_name()), source };
-    let mut bytes = Vec::new();
-    let mut serializer = serde_json::Serializer::new(&mut bytes);
-    let options = SerializeOptions::new().skip_default_fields(false);
-    message.serialize_with_options(&mut serializer, &options).map_err(fail)?;
+    let bytes = serde_json::to_vec(message).map_err(fail)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -101,7 +101,7 @@ impl Probe {
             }
             "peer" => {
                 let context = context::current();
-                let peer = context.peer().and_then(|peer| peer.remote_addr());
+                let peer = context.peer().and_then(context::Peer::remote_addr);
                 let agent = context.user_agent().unwrap_or_default();
                 Ok(say(&format!("{} {peer:?} {agent}", context.method())))
             }
@@ -219,9 +219,9 @@ fn switching() -> Response<Answers> {
         move || {
             count += 1;
             if count == 2 {
-                switch.off()
+                switch.off();
             } else {
-                switch.on()
+                switch.on();
             }
             (count <= 3).then(|| Ok(say(&"x".repeat(1000))))
         }

@@ -81,8 +81,8 @@ def a_reply_beyond_the_clients_limit():
 @suite.check
 def a_large_reply_for_a_client_that_takes_it():
     stub = stub_with(max_receive_message_length=-1)
-    reply = stub.UnaryCall(request(1, 20 << 20), timeout=CALL_TIMEOUT_S)
-    true(reply.payload.body == bytes(20 << 20), "the payload of 20 MiB is another")
+    reply = stub.UnaryCall(request(1, 12 << 20), timeout=CALL_TIMEOUT_S)
+    true(reply.payload.body == bytes(12 << 20), "the payload of 12 MiB is another")
 
 
 @suite.check

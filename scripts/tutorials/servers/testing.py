@@ -40,7 +40,9 @@ class Test(test_pb2_grpc.TestServiceServicer):
         obey_status(request, context)
         return messages_pb2.SimpleResponse(payload=payload(request.response_size))
 
-    CacheableUnaryCall = UnaryCall
+    def CacheableUnaryCall(self, request, context):
+        body = str(time.time_ns()).encode()
+        return messages_pb2.SimpleResponse(payload=messages_pb2.Payload(body=body))
 
     def StreamingOutputCall(self, request, context):
         obey_status(request, context)

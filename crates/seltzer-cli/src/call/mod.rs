@@ -137,26 +137,44 @@ async fn copy(
     replies: &mut Streaming<DynamicMessage>,
     lines: &Lines,
 ) -> Result<Option<Status>, Failure> {
+    if !method.is_server_streaming() {
+        return copy_one(replies, lines).await;
+    }
     let mut count = 0_u64;
     loop {
-        let reply = match replies.message().await {
-            Ok(Some(reply)) => reply,
-            Ok(None) => break,
-            Err(status) => return Ok(Some(status)),
-        };
         count += 1;
-        if count > 1 && !method.is_server_streaming() {
-            return Ok(Some(wrong_count("more than one came")));
-        }
-        let json = message_to_json(&reply).map_err(|error| Failure::output(format!("reply {count}: {error}")))?;
-        if lines.write(json).await.is_err() {
-            return Ok(None);
+        match replies.message().await {
+            Ok(Some(reply)) => {
+                if lines.write(json(&reply, count)?).await.is_err() {
+                    return Ok(None);
+                }
+            }
+            Ok(None) => return Ok(Some(Status::ok(""))),
+            Err(status) => return Ok(Some(status)),
         }
     }
-    Ok(Some(match count {
-        0 if !method.is_server_streaming() => wrong_count("none came"),
-        _ => Status::ok(""),
-    }))
+}
+
+/// The same where exactly one reply belongs. Servers may send one before they fail, which then means nothing.
+async fn copy_one(replies: &mut Streaming<DynamicMessage>, lines: &Lines) -> Result<Option<Status>, Failure> {
+    let reply = match replies.message().await {
+        Ok(Some(reply)) => reply,
+        Ok(None) => return Ok(Some(wrong_count("none came"))),
+        Err(status) => return Ok(Some(status)),
+    };
+    match replies.message().await {
+        Ok(None) => {}
+        Ok(Some(_)) => return Ok(Some(wrong_count("more than one came"))),
+        Err(status) => return Ok(Some(status)),
+    }
+    match lines.write(json(&reply, 1)?).await {
+        Ok(()) => Ok(Some(Status::ok(""))),
+        Err(_) => Ok(None),
+    }
+}
+
+fn json(reply: &DynamicMessage, count: u64) -> Result<String, Failure> {
+    message_to_json(reply).map_err(|error| Failure::output(format!("reply {count}: {error}")))
 }
 
 /// gRPC's `doc/statuscodes.md` asks for this code.
