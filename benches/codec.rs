@@ -1,0 +1,134 @@
+//! Messages to bytes and back: serialisation by itself, and what compression costs a call.
+//!
+//! ```text
+//! cargo bench --bench codec
+//! cargo bench --bench codec -- 'compression/.*/64KiB'
+//! ```
+
+#[path = "support/service.rs"]
+#[allow(dead_code, reason = "the streams are for the other benches")]
+mod service;
+#[path = "support/settings.rs"]
+mod settings;
+#[path = "support/size.rs"]
+#[allow(dead_code, reason = "batches are for the other benches")]
+mod size;
+
+use std::hint::black_box;
+
+use bytes::{Bytes, BytesMut};
+use criterion::{BatchSize, Criterion, Throughput};
+use seltzer::codec::{Codec, CompressionEncoding, ProstCodec};
+use seltzer::services::schemas::grpc::testing::SimpleRequest;
+use seltzer::services::schemas::grpc::testing::benchmark_service_client::BenchmarkServiceClient;
+use seltzer::services::schemas::grpc::testing::benchmark_service_server::BenchmarkServiceServer;
+use seltzer::services::testing::BenchmarkServiceHandler;
+use seltzer::{Channel, Server};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::service::payload;
+use crate::size::SIZES;
+
+fn main() {
+    let mut criterion = settings::criterion();
+    encode(&mut criterion);
+    decode(&mut criterion);
+    compression(&mut criterion);
+    criterion.final_summary();
+}
+
+fn codec() -> ProstCodec<SimpleRequest, SimpleRequest> {
+    ProstCodec::default()
+}
+
+/// A message whose payload is text, so that there is something to compress.
+fn message(bytes: usize) -> SimpleRequest {
+    let words = ["stream", "message", "status", "trailer", "deadline", "channel", "header", "window"];
+    let mut text = String::with_capacity(bytes + 16);
+    // A linear congruential generator: no two lines alike, and the same lines in each run.
+    let mut state: u32 = 1;
+    while text.len() < bytes {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let word = words[(state >> 29) as usize];
+        text.push_str(&format!("{word} {} ", state >> 20));
+    }
+    text.truncate(bytes);
+    SimpleRequest { payload: Some(payload(text.into_bytes())), ..SimpleRequest::default() }
+}
+
+fn encoded(message: &SimpleRequest) -> Bytes {
+    let mut buffer = BytesMut::new();
+    codec().encode(message, &mut buffer).expect("a message has a form in bytes");
+    buffer.freeze()
+}
+
+/// Into a buffer that is there already, as a stream's is.
+fn encode(criterion: &mut Criterion) {
+    for size in SIZES {
+        let message = message(size.bytes);
+        let expected = encoded(&message);
+        let mut buffer = BytesMut::with_capacity(expected.len());
+        let mut group = criterion.benchmark_group("codec/encode");
+        group.throughput(Throughput::Bytes(size.bytes as u64));
+        group.bench_function(size.name, |bencher| {
+            bencher.iter(|| {
+                buffer.clear();
+                codec().encode(black_box(&message), &mut buffer).expect("a message has a form in bytes");
+                black_box(&buffer);
+            });
+        });
+        assert!(buffer.is_empty() || buffer == expected, "other bytes than the first time");
+    }
+}
+
+/// From bytes that arrived in one piece.
+fn decode(criterion: &mut Criterion) {
+    for size in SIZES {
+        let message = message(size.bytes);
+        let bytes = encoded(&message);
+        assert_eq!(codec().decode(bytes.clone()).expect("these are a message's bytes"), message);
+        let mut group = criterion.benchmark_group("codec/decode");
+        group.throughput(Throughput::Bytes(size.bytes as u64));
+        group.bench_function(size.name, |bencher| {
+            bencher.iter_batched(
+                || bytes.clone(),
+                |bytes| codec().decode(black_box(bytes)).expect("these are a message's bytes"),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+}
+
+/// A whole call within the process whose request is compressed by the client and decompressed by the server. What
+/// `identity` takes is the call itself.
+fn compression(criterion: &mut Criterion) {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime can be had");
+    let encodings = [None, Some(CompressionEncoding::Gzip), Some(CompressionEncoding::Deflate)];
+    for encoding in encodings {
+        let client = runtime.block_on(client(encoding));
+        let name = encoding.map_or("identity", CompressionEncoding::name);
+        for size in SIZES {
+            let message = message(size.bytes);
+            let mut group = criterion.benchmark_group(format!("codec/compression/{name}"));
+            group.throughput(Throughput::Bytes(size.bytes as u64));
+            group.bench_function(size.name, |bencher| {
+                bencher.iter(|| call(&runtime, &client, &message));
+            });
+        }
+    }
+}
+
+async fn client(encoding: Option<CompressionEncoding>) -> BenchmarkServiceClient {
+    let server = Server::builder().add_service(BenchmarkServiceServer::new(BenchmarkServiceHandler));
+    let server = server.serve_in_process().expect("the settings are the defaults");
+    let client = BenchmarkServiceClient::new(Channel::in_process(&server));
+    match encoding {
+        Some(encoding) => client.send_compressed(encoding),
+        None => client,
+    }
+}
+
+fn call(runtime: &Runtime, client: &BenchmarkServiceClient, message: &SimpleRequest) {
+    let response = runtime.block_on(client.unary_call(message.clone())).expect("the call succeeds");
+    assert_eq!(response.get_ref().payload, None, "nothing was asked for");
+}
