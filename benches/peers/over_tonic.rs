@@ -44,11 +44,11 @@ impl Client for BenchmarkServiceClient<Channel> {
         self.unary_call(request).await.map(Response::into_inner)
     }
 
-    async fn from_server(&mut self, request: SimpleRequest) -> Result<Self::Responses, Status> {
+    async fn stream_down(&mut self, request: SimpleRequest) -> Result<Self::Responses, Status> {
         self.streaming_from_server(request).await.map(Response::into_inner)
     }
 
-    async fn from_client<S>(&mut self, requests: S) -> Result<SimpleResponse, Status>
+    async fn stream_up<S>(&mut self, requests: S) -> Result<SimpleResponse, Status>
     where
         S: Stream<Item = SimpleRequest> + Send + 'static,
     {

@@ -20,9 +20,9 @@ pub(crate) trait Client: Clone + Send + 'static {
 
     fn unary(&mut self, request: SimpleRequest) -> impl Future<Output = Result<SimpleResponse, Status>> + Send;
 
-    fn from_server(&mut self, request: SimpleRequest) -> impl Future<Output = Result<Self::Responses, Status>> + Send;
+    fn stream_down(&mut self, request: SimpleRequest) -> impl Future<Output = Result<Self::Responses, Status>> + Send;
 
-    fn from_client<S>(&mut self, requests: S) -> impl Future<Output = Result<SimpleResponse, Status>> + Send
+    fn stream_up<S>(&mut self, requests: S) -> impl Future<Output = Result<SimpleResponse, Status>> + Send
     where
         S: Stream<Item = SimpleRequest> + Send + 'static;
 
@@ -68,13 +68,13 @@ async fn call_for_each<C: Client>(mut client: C, request: SimpleRequest, answer_
 async fn download<C: Client>(mut client: C, bytes: usize, messages: usize) {
     let count = Count { messages: messages as u64, bytes: 0 };
     let request = SimpleRequest { payload: Some(count.to_payload()), ..request(0, bytes) };
-    let responses = client.from_server(request).await.expect("the call succeeds");
+    let responses = client.stream_down(request).await.expect("the call succeeds");
     assert_responses(responses, bytes, messages).await;
 }
 
 async fn upload<C: Client>(mut client: C, bytes: usize, messages: usize) {
     let requests = Repeat::new(request(bytes, 0), messages as u64);
-    let response = client.from_client(requests).await.expect("the call succeeds");
+    let response = client.stream_up(requests).await.expect("the call succeeds");
     let expected = Count { messages: messages as u64, bytes: (messages * bytes) as u64 };
     assert_eq!(Count::from_payload(response.payload.as_ref()), Some(expected), "not all has arrived");
 }
