@@ -17,7 +17,7 @@ fn calls_of_all_four_kinds_and_their_statuses() {
         (&["/Calculator/Divide", "-d", r#"{"a":1,"b":4}"#], 0, "{\"value\":0.25,\"message\":\"1 / 4 = 0.25\"}\n", ""),
         (&["user.User.GetUser", "-d", r#"{"id":2}"#], 0, "{\"details\":{\"id\":2,\"value\":\"twtrubiks\"}}\n", ""),
         // Without -d there is one empty message, or a stream without messages.
-        (&["Calculator/Add"], 0, "{\"value\":0.0,\"message\":\"0 + 0 = 0\"}\n", ""),
+        (&["Calculator/Add"], 0, "{\"message\":\"0 + 0 = 0\"}\n", ""),
         (&["Contact/sendStatus"], 0, "", ""),
         // Statuses.
         (&["Calculator/Divide", "-d", r#"{"a":1,"b":0}"#], 3, "", "INVALID_ARGUMENT: 除数不能为零！\n"),
@@ -26,7 +26,7 @@ fn calls_of_all_four_kinds_and_their_statuses() {
         (&["grpc.testing.ReconnectService/Stop"], 12, "", "UNIMPLEMENTED: there is no service"),
         (&["grpc.health.v1.Health/Nothing"], 64, "", "there is no method"),
         (&["Calculator/GetSquares", "-d", r#"{"value":9}"#, "--max-message-bytes", "4"], 8, "", "RESOURCE_EXHAUSTED: "),
-        (&["Calculator/Add", "-H", &format!("x-bin: {details}")], 0, "{\"value\":0.0,\"message\":\"0 + 0 = 0\"}\n", ""),
+        (&["Calculator/Add", "-H", &format!("x-bin: {details}")], 0, "{\"message\":\"0 + 0 = 0\"}\n", ""),
     ];
     for (arguments, code, stdout, stderr) in table {
         check(&server.call(arguments), *code, stdout, stderr);
