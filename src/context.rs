@@ -31,7 +31,7 @@ use http::HeaderValue;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::deadline::Deadline;
-use crate::metadata::{MetadataKey, MetadataMap, MetadataValue};
+use crate::metadata::{MetadataKey, MetadataMap, MetadataValue, is_reserved_name};
 use crate::status::Status;
 
 thread_local! {
@@ -193,7 +193,8 @@ impl Context {
     /// A failed call sends the metadata of its [`Status`] besides.
     ///
     /// # Errors
-    /// INTERNAL when the key or the value cannot travel: keys are lower-case ASCII, values printable ASCII.
+    /// INTERNAL when the key or the value cannot travel (keys are lower-case ASCII, values printable ASCII), when the
+    /// key belongs to the protocol, and outside of a call.
     /// For bytes use [`set_trailing_metadata_bin`](Self::set_trailing_metadata_bin).
     pub fn set_trailing_metadata(&self, key: &str, value: &str) -> Result<(), Status> {
         let key = MetadataKey::from_bytes(key.as_bytes())
@@ -201,19 +202,17 @@ impl Context {
         let value: MetadataValue<_> = value
             .parse()
             .map_err(|_| Status::internal(format!("trailing metadata: the value of {key} is not printable ASCII")))?;
-        self.with_reply(|reply| reply.trailing.append(key, value));
-        Ok(())
+        self.add_trailing(key.as_str(), |trailing| trailing.append(key.clone(), value))
     }
 
     /// Adds a binary entry to the metadata sent with the final status; the key ends in `-bin`.
     ///
     /// # Errors
-    /// INTERNAL when the key is not a valid one for bytes.
+    /// INTERNAL when the key is not a valid one for bytes, and outside of a call.
     pub fn set_trailing_metadata_bin(&self, key: &str, value: &[u8]) -> Result<(), Status> {
         let key = MetadataKey::from_bytes(key.as_bytes())
             .map_err(|_| Status::internal(format!("trailing metadata: {key:?} is not a valid key for bytes")))?;
-        self.with_reply(|reply| reply.trailing.append_bin(key, MetadataValue::from_bytes(value)));
-        Ok(())
+        self.add_trailing(key.as_str(), |trailing| trailing.append_bin(key.clone(), MetadataValue::from_bytes(value)))
     }
 
     /// Sends the response's initial metadata now, before the handler has an answer.
@@ -296,9 +295,21 @@ impl Context {
         self.call.as_ref().map(|call| std::mem::take(&mut call.reply().trailing)).unwrap_or_default()
     }
 
-    fn with_reply(&self, change: impl FnOnce(&mut ReplyMetadata) -> bool) {
+    fn add_trailing(&self, key: &str, add: impl FnOnce(&mut MetadataMap) -> bool) -> Result<(), Status> {
+        if is_reserved_name(key) {
+            return Err(Status::internal(format!("trailing metadata: {key} belongs to the protocol")));
+        }
+        let Some(call) = &self.call else {
+            return Err(Status::internal("trailing metadata was set outside of a call"));
+        };
+        add(&mut call.reply().trailing);
+        Ok(())
+    }
+
+    /// Metadata that came too late for the headers.
+    pub(crate) fn append_trailing(&self, metadata: MetadataMap) {
         if let Some(call) = &self.call {
-            change(&mut call.reply());
+            crate::metadata::merge(&mut call.reply().trailing, metadata);
         }
     }
 }
@@ -448,6 +459,8 @@ mod tests {
         let error = context.set_trailing_metadata("x y", "z").expect_err("a space in a key");
         assert!(error.message().contains("x y"), "{error:?}");
         assert!(context.set_trailing_metadata("x", "a\nb").is_err());
+        assert!(context.set_trailing_metadata("grpc-status", "0").is_err());
+        assert!(Context::default().set_trailing_metadata("x", "y").is_err());
         assert!(context.set_trailing_metadata_bin("x", b"z").is_err());
         assert!(context.set_trailing_metadata_bin("x-bin", b"z").is_ok());
         assert_eq!(context.take_trailing_metadata().len(), 1);

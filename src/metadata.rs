@@ -12,17 +12,30 @@ pub use tonic::metadata::{
 };
 
 pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+pub(crate) const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+pub(crate) const GRPC_STATUS_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 pub(crate) const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 pub(crate) const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 /// Whether a header belongs to the protocol rather than to the user.
 pub(crate) fn is_reserved(name: &HeaderName) -> bool {
+    is_reserved_name(name.as_str())
+}
+
+/// The same of a name in lower case.
+pub(crate) fn is_reserved_name(name: &str) -> bool {
     matches!(
-        name.as_str(),
+        name,
         "te" | "content-type"
             | "content-length"
             | "user-agent"
+            // They belong to one connection, and make an HTTP/2 message malformed (RFC 9113, section 8.2.2).
+            | "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "transfer-encoding"
+            | "upgrade"
             | "grpc-timeout"
             | "grpc-encoding"
             | "grpc-accept-encoding"
@@ -31,6 +44,14 @@ pub(crate) fn is_reserved(name: &HeaderName) -> bool {
             | "grpc-status"
             | "grpc-status-details-bin"
     )
+}
+
+/// Whether a content type means gRPC: `application/grpc`, alone or with a subtype or parameters.
+pub(crate) fn is_grpc(content_type: &HeaderValue) -> bool {
+    match content_type.as_bytes().strip_prefix(b"application/grpc") {
+        Some(rest) => matches!(rest.first(), None | Some(b'+' | b';')),
+        None => false,
+    }
 }
 
 /// The user's part of a block of headers or trailers.

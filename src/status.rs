@@ -8,6 +8,11 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderValue};
+
+use crate::metadata::{GRPC_MESSAGE, GRPC_STATUS, GRPC_STATUS_DETAILS, MetadataMap, user_metadata};
+
 pub use tonic::{Code, Status};
 
 /// Who made a [`Status`]: asked of any status by `use seltzer::StatusExt`.
@@ -36,11 +41,6 @@ impl StatusExt for Status {
     }
 }
 
-/// Marks a status as read from the wire.
-pub(crate) fn mark_sent_by_peer(status: &mut Status) {
-    status.set_source(Arc::new(SentByPeer));
-}
-
 #[derive(Debug)]
 struct SentByPeer;
 
@@ -51,6 +51,42 @@ impl fmt::Display for SentByPeer {
 }
 
 impl StdError for SentByPeer {}
+
+/// The status in a block of headers or trailers that a peer sent, `None` if there is none.
+///
+/// What the peer garbled never costs the code: a message that is not valid UTF-8 is read as far as it goes, details
+/// that are not base64 are left out.
+pub(crate) fn from_peer(block: &HeaderMap) -> Option<Status> {
+    let code = Code::from_bytes(block.get(GRPC_STATUS)?.as_bytes());
+    let message = block
+        .get(GRPC_MESSAGE)
+        .map(|message| percent_encoding::percent_decode(message.as_bytes()).decode_utf8_lossy().into_owned());
+    let metadata = user_metadata(block.clone());
+    let mut status = Status::with_details_and_metadata(
+        code,
+        message.unwrap_or_default(),
+        details(block).unwrap_or_default(),
+        metadata,
+    );
+    status.set_source(Arc::new(SentByPeer));
+    Some(status)
+}
+
+fn details(block: &HeaderMap) -> Option<Bytes> {
+    // A proxy may have joined several values; the first one counts.
+    let first = block.get(GRPC_STATUS_DETAILS)?.as_bytes().split(|byte| *byte == b',').next()?;
+    let mut single = HeaderMap::new();
+    single.insert(GRPC_STATUS_DETAILS, HeaderValue::from_bytes(first.trim_ascii()).ok()?);
+    MetadataMap::from_headers(single).get_bin(GRPC_STATUS_DETAILS.as_str())?.to_bytes().ok()
+}
+
+/// Takes details out that are not base64: other people's clients panic on them.
+#[cfg(feature = "client")]
+pub(crate) fn drop_garbled_details(block: &mut HeaderMap) {
+    if block.contains_key(GRPC_STATUS_DETAILS) && details(block).is_none() {
+        block.remove(GRPC_STATUS_DETAILS);
+    }
+}
 
 /// The code for an HTTP answer that carries no `grpc-status`
 /// (gRPC's `doc/http-grpc-status-mapping.md`).
@@ -112,10 +148,28 @@ mod tests {
 
     #[test]
     fn a_status_knows_whether_the_peer_sent_it() {
-        let mut status = Status::aborted("no");
-        assert!(!status.is_from_peer());
-        mark_sent_by_peer(&mut status);
-        assert!(status.is_from_peer());
+        assert!(!Status::aborted("no").is_from_peer());
+        let mut block = HeaderMap::new();
+        assert!(from_peer(&block).is_none());
+        block.insert(GRPC_STATUS, HeaderValue::from_static("10"));
+        assert!(from_peer(&block).expect("there is one").is_from_peer());
+    }
+
+    #[test]
+    fn what_a_peer_garbled_does_not_cost_the_code() {
+        let table = [
+            ("caf%E9 not found", "AQI", "caf\u{fffd} not found", &[1, 2][..]),
+            ("100%", "!!!!", "100%", &[]),
+            ("%E9%99%A4", "AQI, AwQ", "\u{9664}", &[1, 2]),
+        ];
+        for (message, details, read, bytes) in table {
+            let mut block = HeaderMap::new();
+            block.insert(GRPC_STATUS, HeaderValue::from_static("5"));
+            block.insert(GRPC_MESSAGE, HeaderValue::from_static(message));
+            block.insert(GRPC_STATUS_DETAILS, HeaderValue::from_static(details));
+            let status = from_peer(&block).expect("there is one");
+            assert_eq!((status.code(), status.message(), status.details()), (Code::NotFound, read, bytes));
+        }
     }
 
     #[test]

@@ -163,6 +163,54 @@ async fn an_interceptor_sees_calls_first_on_either_side() {
 }
 
 #[tokio::test]
+async fn an_interceptor_that_panics_ends_its_own_call_only() {
+    fn careless(request: Request<()>) -> Result<Request<()>, Status> {
+        let _ = request.metadata().get("x-needed").expect("everybody sends it");
+        Ok(request)
+    }
+    let server = Server::builder().interceptor(careless).add_service(Probe::new().0.server());
+    let server = Running::start(server).await;
+    let client = Client::new(server.channel().await);
+    let with_header = || {
+        let mut request = Request::new(ask("hi"));
+        request.metadata_mut().insert("x-needed", "1".parse().unwrap());
+        request
+    };
+    let (requests, stream) = tokio::sync::mpsc::channel(1);
+    let mut both = Request::new(tokio_stream::wrappers::ReceiverStream::new(stream));
+    both.metadata_mut().insert("x-needed", "1".parse().unwrap());
+    let mut both = client.streaming_call(both).await.unwrap().into_inner();
+    assert_eq!(client.unary_call(ask("hi")).await.unwrap_err().code(), Code::Internal);
+    requests.send(ask("still here")).await.unwrap();
+    assert_eq!(text(&patiently(both.message()).await.unwrap().unwrap()), "still here");
+    assert!(client.unary_call(with_header()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_sent_says_so_even_after_the_answer_began() {
+    let (_server, client) = probe().await;
+    let client = client.max_encoding_message_size(1000);
+    let (requests, stream) = tokio::sync::mpsc::channel(1);
+    requests.send(ask("first")).await.unwrap();
+    let stream = tokio_stream::wrappers::ReceiverStream::new(stream);
+    let mut both = client.streaming_call(stream).await.unwrap().into_inner();
+    assert_eq!(text(&both.message().await.unwrap().unwrap()), "first");
+    requests.send(ask(&"x".repeat(1000))).await.unwrap();
+    let status = patiently(both.message()).await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+    assert!(!status.is_from_peer());
+}
+
+#[tokio::test]
+async fn a_clients_own_interceptor_is_not_the_peer() {
+    let (server, _) = probe().await;
+    let refusing = Client::with_interceptor(server.channel().await, |_: Request<()>| Err(Status::aborted("not today")));
+    let status = refusing.unary_call(ask("hi")).await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::Aborted, "not today"));
+    assert!(!status.is_from_peer());
+}
+
+#[tokio::test]
 async fn many_calls_share_a_channel() {
     let (_server, client) = probe().await;
     let calls = (0..500).map(|n| {

@@ -133,6 +133,22 @@ async fn dropping_a_call_drops_its_handler() {
 }
 
 #[tokio::test]
+async fn connecting_outlives_the_call_that_began_it() {
+    // The listener's backlog takes the connection at once, but nothing answers for a while.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let client = Client::new(Channel::builder(format!("http://{address}")).connect_lazy());
+    for _ in 0..3 {
+        let status = patiently(client.unary_call(within(SHORT, "hi"))).await.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+    }
+    // One connection came, not one a call.
+    let _first = listener.accept().await.unwrap();
+    let second = tokio::time::timeout(SHORT, listener.accept()).await;
+    assert!(second.is_err(), "every call opened a connection of its own");
+}
+
+#[tokio::test]
 async fn an_endless_stream_waits_for_its_reader_and_stops_with_it() {
     let (_server, client, mut seen) = probe().await;
     let mut stream = client.streaming_from_server(ask("endless")).await.unwrap().into_inner();

@@ -115,6 +115,19 @@ async fn the_grace_is_the_end_of_patience() {
 }
 
 #[tokio::test]
+async fn a_grace_without_end_and_strange_sizes_are_understood() {
+    let server = Server::builder()
+        .drain_grace(Duration::MAX)
+        .max_frame_size(1)
+        .initial_stream_window_size(u32::MAX)
+        .add_service(Probe::new().0.server());
+    let server = Running::start(server).await;
+    let client = Client::new(server.channel().await);
+    assert!(client.unary_call(ask("hi")).await.is_ok());
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn silent_peers_do_not_hold_a_server_up() {
     let server = Running::start(probe()).await;
     let _says_nothing = tokio::net::TcpStream::connect(server.address).await.unwrap();

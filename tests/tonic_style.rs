@@ -28,6 +28,10 @@ impl Echo for Theirs {
         let text = match request.get_ref().text.as_str() {
             "panic" => panic!("as told"),
             "hang" => std::future::pending().await,
+            "trailer" => {
+                seltzer::context::current().set_trailing_metadata("x-trailer", "theirs")?;
+                "set".to_owned()
+            }
             "deadline" => format!("{:?}", seltzer::context::current().deadline().is_some()),
             "user" => format!("{:?}", request.metadata().get("x-user")),
             "address" => format!("{:?}", request.remote_addr().map(|address| address.ip())),
@@ -114,6 +118,14 @@ async fn deadlines_and_panics_are_ours_to_keep() {
     let mut request = Request::new(message("deadline"));
     request.set_timeout(Duration::from_secs(60));
     assert_eq!(client.unary(request).await.unwrap().get_ref().text, "true");
+}
+
+#[tokio::test]
+async fn trailing_metadata_of_a_tonic_service_arrives() {
+    let server = Running::start(Server::builder().add_service(EchoServer::new(Theirs))).await;
+    let mut client = EchoClient::new(server.channel().await);
+    let answer = client.unary(message("trailer")).await.unwrap();
+    assert_eq!(answer.metadata().get("x-trailer").unwrap(), "theirs");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use tonic::body::Body;
 use tonic::{Request, Response};
 
 use crate::client::request::{CallRequest, CallTarget, once};
-use crate::client::response::CallResponse;
+use crate::client::response::{CallResponse, Failure};
 use crate::codec::{Codec, Compression, CompressionEncoding, MessageLimits, ReceivedCompressed, Streaming};
 use crate::metadata;
 use crate::service::MethodDescriptor;
@@ -168,9 +168,9 @@ impl<C: GrpcService> Client<C> {
         S: Stream<Item = D::Encode> + Send + 'static,
     {
         let path = target.path().to_owned();
-        let response = self.start(target, codec.clone(), request).await?;
+        let (response, failure) = self.start(target, codec.clone(), request).await?;
         let CallResponse { mut metadata, mut extensions, mut reader } =
-            CallResponse::read(response, codec, &self.compression, self.limits)?;
+            CallResponse::read(response, failure, codec, &self.compression, self.limits)?;
         let cardinality =
             |came: &str| Status::unimplemented(format!("{path} answers with exactly one message, and {came}"));
         let message = match reader.next_message().await {
@@ -201,8 +201,8 @@ impl<C: GrpcService> Client<C> {
         D: Codec + Clone,
         S: Stream<Item = D::Encode> + Send + 'static,
     {
-        let response = self.start(target, codec.clone(), request).await?;
-        let response = CallResponse::read(response, codec, &self.compression, self.limits)?;
+        let (response, failure) = self.start(target, codec.clone(), request).await?;
+        let response = CallResponse::read(response, failure, codec, &self.compression, self.limits)?;
         Ok(Response::from_parts(response.metadata, Streaming::new(response.reader), response.extensions))
     }
 
@@ -211,7 +211,7 @@ impl<C: GrpcService> Client<C> {
         target: CallTarget,
         codec: D,
         request: Request<S>,
-    ) -> impl Future<Output = Result<http::Response<Body>, Status>> + Send + 'static
+    ) -> impl Future<Output = Result<(http::Response<Body>, Failure), Status>> + Send + 'static
     where
         D: Codec,
         S: Stream<Item = D::Encode> + Send + 'static,
@@ -221,12 +221,13 @@ impl<C: GrpcService> Client<C> {
         let service = self.service.clone();
         let request = call.build(codec, request);
         async move {
-            let (request, refused) = request;
+            let (request, failure) = request;
+            let mut failure: Failure = Box::pin(failure);
             tokio::select! {
                 biased;
                 // A message that cannot be sent ends the call with its own status, not with the reset it causes.
-                status = refused => Err(status),
-                response = service.send(request) => response,
+                status = &mut failure => Err(status),
+                response = service.send(request) => response.map(|response| (response, failure)),
             }
         }
     }

@@ -3,16 +3,17 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use http::header::{HeaderValue, USER_AGENT};
 use http::uri::{PathAndQuery, Scheme};
-use tokio::sync::Mutex;
+use tokio::sync::watch;
 use tonic::body::Body;
 
 use crate::client::Endpoint;
 use crate::client::guard::CallGuard;
+use crate::context::Context;
 use crate::status::Status;
 use crate::transport::connect::connect;
 use crate::transport::error::{Error, Step};
@@ -45,8 +46,7 @@ pub struct Channel {
 struct Inner {
     endpoint: Endpoint,
     in_process: Option<InProcess>,
-    /// Held while connecting, so that calls which come together wait for one connection.
-    connection: Mutex<Option<Connection>>,
+    state: Mutex<State>,
     /// Made once: the certificates are read once, and sessions are resumed.
     #[cfg(feature = "_tls")]
     tls: std::sync::OnceLock<TlsConnector>,
@@ -126,7 +126,7 @@ impl Channel {
             inner: Arc::new(Inner {
                 endpoint,
                 in_process,
-                connection: Mutex::new(None),
+                state: Mutex::new(State::Closed),
                 #[cfg(feature = "_tls")]
                 tls: std::sync::OnceLock::new(),
             }),
@@ -153,14 +153,63 @@ impl Channel {
     }
 }
 
+/// What is known of the connection.
+enum State {
+    Closed,
+    /// Being opened by a task of its own, so that a call that gives up does not make the others begin again.
+    Opening(watch::Receiver<Option<Result<Connection, Error>>>),
+    Open(Connection),
+}
+
 impl Inner {
-    /// The open connection; opens one if there is none.
-    async fn connection(&self) -> Result<Connection, Error> {
-        let mut connection = self.connection.lock().await;
-        match &*connection {
-            Some(open) if !open.is_closed() => Ok(open.clone()),
-            _ => Ok(connection.insert(self.open().await?).clone()),
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Only whole values are put in under this lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The open connection; opens one if there is none. All who ask meanwhile wait for the same attempt.
+    async fn connection(self: &Arc<Self>) -> Result<Connection, Error> {
+        let mut opening = {
+            let mut state = self.state();
+            match &*state {
+                State::Open(open) if !open.is_closed() => return Ok(open.clone()),
+                State::Opening(opening) => opening.clone(),
+                _ => {
+                    let opening = self.begin_opening();
+                    *state = State::Opening(opening.clone());
+                    opening
+                }
+            }
+        };
+        match opening.wait_for(Option::is_some).await.map(|opened| (*opened).clone()) {
+            Ok(Some(opened)) => opened,
+            _ => {
+                *self.state() = State::Closed;
+                Err(Error::new(Step::Connect, "the attempt to connect was dropped: its runtime has ended")
+                    .with_target(self.endpoint.written()))
+            }
         }
+    }
+
+    fn begin_opening(self: &Arc<Self>) -> watch::Receiver<Option<Result<Connection, Error>>> {
+        let (done, opening) = watch::channel(None);
+        let inner = Arc::clone(self);
+        // Whoever asked first must not lend its call to everybody's connection.
+        tokio::spawn(Context::default().scope(async move {
+            let timeout = inner.endpoint.connect_timeout;
+            let opened = tokio::time::timeout(timeout, inner.open()).await.unwrap_or_else(|_elapsed| {
+                Err(Error::new(Step::Connect, format!("no answer within {timeout:?}"))
+                    .with_target(inner.endpoint.written())
+                    .with_hint("is the address right, and does a firewall drop packets in between?"))
+            });
+            *inner.state() = match &opened {
+                Ok(connection) => State::Open(connection.clone()),
+                Err(_) => State::Closed,
+            };
+            // Everybody who waited may be gone.
+            let _ = done.send(Some(opened));
+        }));
+        opening
     }
 
     async fn open(&self) -> Result<Connection, Error> {
@@ -172,7 +221,7 @@ impl Inner {
                 .await
                 .map_err(|error| Error::new(Step::Connect, error.to_string()).with_target(target.to_string()))?,
             None => {
-                let io = connect(target, endpoint.tcp, endpoint.connect_timeout).await?;
+                let io = connect(target, endpoint.tcp).await?;
                 self.secure(io, target).await?
             }
         };
@@ -208,7 +257,7 @@ impl Inner {
         Ok(io)
     }
 
-    async fn send(&self, mut request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
+    async fn send(self: &Arc<Self>, mut request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
         self.prepare(&mut request);
         let mut resends = 0;
         loop {
@@ -217,19 +266,10 @@ impl Inner {
                 Ok(response) => return Ok(response),
                 Err((_, Some(unsent))) if resends < RESENDS_MAX => {
                     resends += 1;
-                    self.forget_closed().await;
                     request = unsent;
                 }
                 Err((status, _)) => return Err(status),
             }
-        }
-    }
-
-    /// Makes the next call open a new connection, if this one is closed.
-    async fn forget_closed(&self) {
-        let mut connection = self.connection.lock().await;
-        if connection.as_ref().is_some_and(Connection::is_closed) {
-            *connection = None;
         }
     }
 
@@ -268,7 +308,7 @@ impl tower_service::Service<http::Request<Body>> for Channel {
     type Error = Status;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Status>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), Status>> {
         Poll::Ready(Ok(()))
     }
 

@@ -18,6 +18,9 @@ const STREAM_WINDOW_BYTES_DEFAULT: u32 = 2 * 1024 * 1024;
 /// The receive window of a connection: four streams at full speed.
 const CONNECTION_WINDOW_BYTES_DEFAULT: u32 = 8 * 1024 * 1024;
 
+/// The largest window that there can be (RFC 9113, section 6.9.1).
+const WINDOW_BYTES_MAX: u32 = (1 << 31) - 1;
+
 /// The headers or trailers of one answer, as HTTP/2 counts them.
 const HEADER_LIST_BYTES_MAX_DEFAULT: u32 = 16 * 1024;
 
@@ -181,14 +184,15 @@ impl Endpoint {
     /// The receive window of a stream, in bytes. 2 MiB unless set, or set to `None`.
     #[must_use]
     pub fn initial_stream_window_size(mut self, bytes: impl Into<Option<u32>>) -> Self {
-        self.connection.stream_window_bytes = bytes.into().unwrap_or(STREAM_WINDOW_BYTES_DEFAULT);
+        self.connection.stream_window_bytes = bytes.into().unwrap_or(STREAM_WINDOW_BYTES_DEFAULT).min(WINDOW_BYTES_MAX);
         self
     }
 
     /// The receive window of the connection, in bytes. 8 MiB unless set, or set to `None`.
     #[must_use]
     pub fn initial_connection_window_size(mut self, bytes: impl Into<Option<u32>>) -> Self {
-        self.connection.connection_window_bytes = bytes.into().unwrap_or(CONNECTION_WINDOW_BYTES_DEFAULT);
+        self.connection.connection_window_bytes =
+            bytes.into().unwrap_or(CONNECTION_WINDOW_BYTES_DEFAULT).min(WINDOW_BYTES_MAX);
         self
     }
 
@@ -232,7 +236,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// The step that failed and what to try: resolving, connecting, TLS or HTTP/2.
-    pub async fn connect(self) -> Result<Channel, Error> {
+    pub async fn connect(&self) -> Result<Channel, Error> {
         let channel = self.connect_lazy();
         channel.ready().await?;
         Ok(channel)
@@ -240,8 +244,8 @@ impl Endpoint {
 
     /// A channel that opens its connection with the first call.
     #[must_use]
-    pub fn connect_lazy(self) -> Channel {
-        Channel::new(self, None)
+    pub fn connect_lazy(&self) -> Channel {
+        Channel::new(self.clone(), None)
     }
 }
 

@@ -129,10 +129,12 @@ impl CallRequest<'_> {
     fn uri(&self) -> Uri {
         let path = self.target.path.clone();
         let Some(origin) = self.origin else { return path };
-        let mut parts = path.into_parts();
-        parts.scheme = origin.scheme().cloned().or(Some(http::uri::Scheme::HTTP));
-        parts.authority = origin.authority().cloned();
-        Uri::from_parts(parts).unwrap_or_else(|_| self.target.path.clone())
+        let prefixed = format!("{}{}", origin.path().trim_end_matches('/'), path.path());
+        let uri = Uri::builder()
+            .scheme(origin.scheme().cloned().unwrap_or(http::uri::Scheme::HTTP))
+            .authority(origin.authority().map_or("", http::uri::Authority::as_str))
+            .path_and_query(prefixed);
+        uri.build().unwrap_or(path)
     }
 }
 

@@ -1,5 +1,6 @@
 //! An HTTP response as the answer to a call.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -10,7 +11,7 @@ use tonic::body::Body;
 
 use crate::codec::{ByteSource, Codec, Compression, MessageLimits, MessageReader, Part};
 use crate::metadata::{self, MetadataMap};
-use crate::status::{Status, code_for_http_status, mark_sent_by_peer};
+use crate::status::{self, Code, Status, code_for_http_status};
 
 /// The answer to a call: initial metadata, then messages.
 pub(crate) struct CallResponse<D> {
@@ -26,14 +27,19 @@ impl<D: Codec> CallResponse<D> {
     /// The status that it carries, or the one that its HTTP status means.
     pub(crate) fn read(
         response: http::Response<Body>,
+        failure: Failure,
         codec: D,
         compression: &Compression,
         limits: MessageLimits,
     ) -> Result<Self, Status> {
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
+        // An interceptor on this side answers with a status of its own, which no peer can put here.
+        if let Some(status) = parts.extensions.remove::<Status>() {
+            return Err(status);
+        }
         let mut end = None;
-        if let Some(status) = Status::from_header_map(&parts.headers) {
-            end = Some(Ok(outcome(status, &parts.headers)?));
+        if let Some(status) = status::from_peer(&parts.headers) {
+            end = Some(Ok(outcome(status)?));
         } else {
             check_head(parts.status, &parts.headers)?;
         }
@@ -41,7 +47,7 @@ impl<D: Codec> CallResponse<D> {
             // A server must only use what we accept, so this is its mistake rather than something we lack.
             Status::internal(format!("the server's answer cannot be read: {}", status.message()))
         })?;
-        let source = ResponseSource { body, end };
+        let source = ResponseSource { body, end, failure };
         Ok(CallResponse {
             metadata: metadata::user_metadata(parts.headers),
             extensions: parts.extensions,
@@ -59,7 +65,7 @@ fn check_head(status: StatusCode, headers: &HeaderMap) -> Result<(), Status> {
         ));
     }
     match headers.get(CONTENT_TYPE) {
-        Some(content_type) if content_type.as_bytes().starts_with(b"application/grpc") => Ok(()),
+        Some(content_type) if metadata::is_grpc(content_type) => Ok(()),
         other => Err(Status::unknown(format!(
             "the server answered with content-type {:?}, which is not gRPC",
             other.map_or("none".into(), |value| String::from_utf8_lossy(value.as_bytes()))
@@ -67,14 +73,9 @@ fn check_head(status: StatusCode, headers: &HeaderMap) -> Result<(), Status> {
     }
 }
 
-/// What a status among headers or trailers means: trailing metadata, or an error with the metadata beside it.
-fn outcome(mut status: Status, block: &HeaderMap) -> Result<MetadataMap, Status> {
-    if status.code() == crate::status::Code::Ok {
-        return Ok(MetadataMap::new());
-    }
-    mark_sent_by_peer(&mut status);
-    *status.metadata_mut() = metadata::user_metadata(block.clone());
-    Err(status)
+/// What a status that the peer sent means: trailing metadata, or an error with the metadata beside it.
+fn outcome(status: Status) -> Result<MetadataMap, Status> {
+    if status.code() == Code::Ok { Ok(status.metadata().clone()) } else { Err(status) }
 }
 
 /// A response's body as bytes, with the status of its trailers at the end.
@@ -82,6 +83,20 @@ struct ResponseSource {
     body: Body,
     /// Known already when the headers were the trailers too.
     end: Option<Result<MetadataMap, Status>>,
+    /// The status of a request message that could not be sent: it explains the reset that it caused.
+    failure: Failure,
+}
+
+/// The status with which sending the request failed; never ready where it did not.
+pub(crate) type Failure = Pin<Box<dyn Future<Output = Status> + Send>>;
+
+impl ResponseSource {
+    fn own_failure_or(&mut self, cx: &mut Context<'_>, status: Status) -> Part {
+        match self.failure.as_mut().poll(cx) {
+            Poll::Ready(own) => Part::End(Err(own)),
+            Poll::Pending => Part::End(Err(status)),
+        }
+    }
 }
 
 impl ByteSource for ResponseSource {
@@ -93,20 +108,18 @@ impl ByteSource for ResponseSource {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(bytes) => Part::Data(bytes),
                 Err(frame) => Part::End(match frame.into_trailers() {
-                    Ok(trailers) => ended(trailers),
+                    Ok(trailers) => ended(&trailers),
                     Err(_) => Err(Status::internal("a frame is neither data nor trailers")),
                 }),
             },
-            Some(Err(status)) => Part::End(Err(status)),
-            None => Part::End(Err(without_status())),
+            Some(Err(status)) => self.own_failure_or(cx, status),
+            None => self.own_failure_or(cx, without_status()),
         })
     }
 }
 
-fn ended(trailers: HeaderMap) -> Result<MetadataMap, Status> {
-    let status = Status::from_header_map(&trailers).ok_or_else(without_status)?;
-    outcome(status, &trailers)?;
-    Ok(metadata::user_metadata(trailers))
+fn ended(trailers: &HeaderMap) -> Result<MetadataMap, Status> {
+    outcome(status::from_peer(trailers).ok_or_else(without_status)?)
 }
 
 fn without_status() -> Status {

@@ -266,6 +266,25 @@ mod tests {
         }
     }
 
+    /// A frame that declares a window of a gigabyte and then repeats one byte without end.
+    #[cfg(feature = "zstd")]
+    #[test]
+    fn a_declared_window_is_not_memory_to_give_away() {
+        let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 20 << 3];
+        for _ in 0..4000 {
+            // A block of 128 KiB that repeats one byte: four bytes on the wire.
+            let header = (128_u32 * 1024) << 3 | 1 << 1;
+            frame.extend_from_slice(&header.to_le_bytes()[..3]);
+            frame.push(b'x');
+        }
+        let error = CompressionEncoding::Zstd.decompress(&frame, 1 << 20).expect_err("the window is too large");
+        assert_eq!(error.code(), crate::Code::ResourceExhausted);
+        // The same with a window that is supported: the limit ends it, long before half a gigabyte.
+        frame[5] = 13 << 3;
+        let error = CompressionEncoding::Zstd.decompress(&frame, 1 << 20).expect_err("the message is too large");
+        assert_eq!(error.code(), crate::Code::ResourceExhausted);
+    }
+
     #[test]
     fn levels_matter() {
         let mut sizes = Vec::new();

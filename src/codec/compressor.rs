@@ -241,6 +241,32 @@ mod zstd {
 
     pub(in crate::codec) static ZSTD: Zstd = Zstd;
 
+    /// What every decoder must support (RFC 8878, section 3.1.1.1.2), whatever the message limit.
+    const WINDOW_BYTES_SUPPORTED: u64 = 8 * 1024 * 1024;
+
+    fn window_bytes_max(message_bytes_max: usize) -> u64 {
+        u64::try_from(message_bytes_max).unwrap_or(u64::MAX).max(WINDOW_BYTES_SUPPORTED)
+    }
+
+    /// The window that a frame's header declares (RFC 8878, section 3.1.1.1); `None` where it is cut short.
+    fn declared_window(frame: &[u8]) -> Option<u64> {
+        const MAGIC_BYTES: usize = 4;
+        let descriptor = *frame.get(MAGIC_BYTES)?;
+        let is_single_segment = descriptor & 0x20 != 0;
+        if !is_single_segment {
+            let window = *frame.get(MAGIC_BYTES + 1)?;
+            let base = 1_u64 << (10 + (window >> 3));
+            return Some(base + base / 8 * u64::from(window & 7));
+        }
+        // The content's size stands for the window, after the dictionary's id.
+        let id_bytes = [0, 1, 2, 4][usize::from(descriptor & 3)];
+        let size_bytes = [1, 2, 4, 8][usize::from(descriptor >> 6)];
+        let start = MAGIC_BYTES + 1 + id_bytes;
+        let size = frame.get(start..start + size_bytes)?;
+        let size = size.iter().rev().fold(0_u64, |size, byte| size << 8 | u64::from(*byte));
+        Some(if size_bytes == 2 { size + 256 } else { size })
+    }
+
     impl Compressor for Zstd {
         fn name(&self) -> &'static str {
             "zstd"
@@ -258,6 +284,11 @@ mod zstd {
             output: &mut Vec<u8>,
         ) -> Result<(), DecompressError> {
             while !message.is_empty() {
+                // The decoder holds back a window's worth before it gives anything out, so the window that the peer
+                // declares is memory that it asks for.
+                if declared_window(message).is_some_and(|window| window > window_bytes_max(bytes_max)) {
+                    return Err(DecompressError::TooLarge);
+                }
                 let decoder =
                     StreamingDecoder::new(&mut message).map_err(|error| DecompressError::Corrupt(Box::new(error)))?;
                 let room = bytes_max.saturating_add(1).saturating_sub(output.len());

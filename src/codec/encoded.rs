@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::BytesMut;
 use futures_core::Stream;
 
-use crate::codec::encoder::PACKED_BYTES_MAX;
+use crate::codec::encoder::{PACKED_BYTES_MAX, PACKED_MESSAGES_MAX};
 use crate::codec::{ByteSource, Codec, MessageEncoder, Part};
 use crate::metadata::MetadataMap;
 use crate::status::Status;
@@ -36,7 +36,9 @@ where
 {
     fn poll_part(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Part> {
         let mut this = self.project();
-        while this.end.is_none() && this.buffer.len() < PACKED_BYTES_MAX {
+        let mut packed = 0;
+        while this.end.is_none() && this.buffer.len() < PACKED_BYTES_MAX && packed < PACKED_MESSAGES_MAX {
+            packed += 1;
             // A stream that panics has still made the messages before; they go out, then its failure.
             let polled = catch_unwind(AssertUnwindSafe(|| this.stream.as_mut().poll_next(cx)));
             let polled = polled

@@ -10,6 +10,9 @@ use crate::status::Status;
 /// stream of tiny messages costs one frame in hundreds of messages.
 pub(crate) const PACKED_BYTES_MAX: usize = 32 * 1024;
 
+/// ... or until it holds this many messages: messages that are small but slow to make must not hold a thread up.
+pub(crate) const PACKED_MESSAGES_MAX: usize = 128;
+
 /// Encodes the messages of one direction of one call.
 #[derive(Debug)]
 pub(crate) struct MessageEncoder<C> {

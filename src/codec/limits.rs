@@ -3,7 +3,7 @@
 /// The largest message that is received unless set otherwise: 4 MiB, as every gRPC implementation has it.
 pub const DECODING_BYTES_MAX_DEFAULT: usize = 4 * 1024 * 1024;
 
-/// The largest messages of a service or a client, in bytes, measured without compression.
+/// The largest messages of a service or a client, in bytes: both as they travel and when decompressed.
 ///
 /// A message over a limit ends its call as RESOURCE_EXHAUSTED; the connection lives on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -31,12 +32,18 @@ use crate::status::Status;
 /// }
 /// ```
 pub struct Streaming<T> {
-    reader: Pin<Box<dyn ReadMessages<T>>>,
+    /// The lock is never waited for; it only makes the type `Sync`, so that a request that holds one may be borrowed
+    /// across an `await`.
+    reader: Mutex<Pin<Box<dyn ReadMessages<T>>>>,
 }
 
 impl<T> Streaming<T> {
     pub(crate) fn new<C: Codec<Decode = T>>(reader: MessageReader<C>) -> Self {
-        Streaming { reader: Box::pin(reader) }
+        Streaming { reader: Mutex::new(Box::pin(reader)) }
+    }
+
+    fn reader(&mut self) -> Pin<&mut dyn ReadMessages<T>> {
+        self.reader.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut()
     }
 
     /// The next message, `None` after the last.
@@ -47,13 +54,13 @@ impl<T> Streaming<T> {
     /// The call's status if it failed, or the status that says what was wrong with the bytes. After an error the
     /// stream is at its end.
     pub async fn message(&mut self) -> Result<Option<T>, Status> {
-        std::future::poll_fn(|cx| self.reader.as_mut().poll_message(cx)).await.transpose()
+        std::future::poll_fn(|cx| self.reader().poll_message(cx)).await.transpose()
     }
 
     /// Whether the message that was taken last had travelled compressed.
     #[must_use]
     pub fn last_was_compressed(&self) -> bool {
-        self.reader.last_was_compressed()
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner).last_was_compressed()
     }
 
     /// The call's trailing metadata: reads to the end first, dropping messages that were not taken.
@@ -64,7 +71,7 @@ impl<T> Streaming<T> {
     /// The call's status if it failed.
     pub async fn trailers(&mut self) -> Result<Option<MetadataMap>, Status> {
         while self.message().await?.is_some() {}
-        Ok(self.reader.as_mut().take_trailers())
+        Ok(self.reader().take_trailers())
     }
 }
 
@@ -72,7 +79,7 @@ impl<T> Stream for Streaming<T> {
     type Item = Result<T, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.reader.as_mut().poll_message(cx)
+        self.reader().poll_message(cx)
     }
 }
 
@@ -188,7 +195,18 @@ impl<C: Codec> MessageReader<C> {
         self.is_over = true;
         self.end = None;
         self.deframer = Deframer::default();
+        // Letting go of the bytes lets the carrier end the stream.
+        self.source = Box::pin(Nothing);
         status
+    }
+}
+
+/// What is left of a source after a failure.
+struct Nothing;
+
+impl ByteSource for Nothing {
+    fn poll_part(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Part> {
+        Poll::Ready(Part::End(Ok(MetadataMap::new())))
     }
 }
 
@@ -226,6 +244,12 @@ mod tests {
 
     fn data(bytes: &'static [u8]) -> Part {
         Part::Data(Bytes::from_static(bytes))
+    }
+
+    #[test]
+    fn a_stream_can_be_sent_and_shared() {
+        fn is_send_and_sync<T: Send + Sync>() {}
+        is_send_and_sync::<Streaming<std::cell::Cell<u8>>>();
     }
 
     #[tokio::test]

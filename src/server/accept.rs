@@ -36,7 +36,14 @@ pub(crate) async fn accept_all(mut listener: Listener, shared: Arc<Shared>) {
         let accepted = tokio::select! {
             accepted = listener.accept(shared.settings.tcp) => accepted,
             () = shared.stop.cancelled() => break,
-            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            Some(ended) = connections.join_next(), if !connections.is_empty() => {
+                if let Err(panic) = ended
+                    && panic.is_panic()
+                {
+                    tracing::error!(%panic, "a connection's task panicked; please report this");
+                }
+                continue;
+            }
         };
         match accepted {
             Ok((io, peer)) => {
@@ -44,6 +51,8 @@ pub(crate) async fn accept_all(mut listener: Listener, shared: Arc<Shared>) {
                 connections.spawn(serve(io, peer, Arc::clone(&shared)));
             }
             Err(error) if is_about_one_connection(&error) => {}
+            // A listener within the process whose callers are all gone.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => break,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections for the moment");
                 tokio::select! {

@@ -28,6 +28,13 @@ const STREAM_WINDOW_BYTES_DEFAULT: u32 = 1024 * 1024;
 /// The receive window of a connection: four streams at full speed.
 const CONNECTION_WINDOW_BYTES_DEFAULT: u32 = 4 * 1024 * 1024;
 
+/// The largest window that there can be (RFC 9113, section 6.9.1).
+const WINDOW_BYTES_MAX: u32 = (1 << 31) - 1;
+
+/// What SETTINGS_MAX_FRAME_SIZE may be (RFC 9113, section 6.5.2).
+const FRAME_BYTES_SMALLEST: u32 = 1 << 14;
+const FRAME_BYTES_LARGEST: u32 = (1 << 24) - 1;
+
 /// Calls in flight on one connection. More are refused by the protocol's own means, which clients wait for.
 const CONCURRENT_STREAMS_MAX_DEFAULT: u32 = 256;
 
@@ -216,19 +223,22 @@ impl Server {
 
     /// The receive window of a stream, in bytes. 1 MiB unless set, or set to `None`.
     pub fn initial_stream_window_size(mut self, bytes: impl Into<Option<u32>>) -> Self {
-        self.settings.connection.stream_window_bytes = bytes.into().unwrap_or(STREAM_WINDOW_BYTES_DEFAULT);
+        self.settings.connection.stream_window_bytes =
+            bytes.into().unwrap_or(STREAM_WINDOW_BYTES_DEFAULT).min(WINDOW_BYTES_MAX);
         self
     }
 
     /// The receive window of a connection, in bytes. 4 MiB unless set, or set to `None`.
     pub fn initial_connection_window_size(mut self, bytes: impl Into<Option<u32>>) -> Self {
-        self.settings.connection.connection_window_bytes = bytes.into().unwrap_or(CONNECTION_WINDOW_BYTES_DEFAULT);
+        self.settings.connection.connection_window_bytes =
+            bytes.into().unwrap_or(CONNECTION_WINDOW_BYTES_DEFAULT).min(WINDOW_BYTES_MAX);
         self
     }
 
-    /// The largest HTTP/2 frame that is received, in bytes; 16 KiB unless set.
+    /// The largest HTTP/2 frame that is received, in bytes, from 16 KiB to 16 MiB; 16 KiB unless set.
     pub fn max_frame_size(mut self, bytes: impl Into<Option<u32>>) -> Self {
-        self.settings.connection.frame_bytes_max = bytes.into();
+        self.settings.connection.frame_bytes_max =
+            bytes.into().map(|bytes| bytes.clamp(FRAME_BYTES_SMALLEST, FRAME_BYTES_LARGEST));
         self
     }
 
@@ -299,7 +309,7 @@ impl Server {
     }
 
     /// Serves within the process, without a socket, on a task of its own: connect with
-    /// [`Channel::in_process`](crate::Channel::in_process). It ends with the runtime.
+    /// [`Channel::in_process`](crate::Channel::in_process). It ends when the handle and all channels are dropped.
     ///
     /// # Errors
     /// The settings of the server cannot be used.

@@ -11,7 +11,7 @@ use tonic::body::Body;
 
 use crate::context::{Context, Peer};
 use crate::deadline::{Deadline, parse_timeout};
-use crate::metadata::{GRPC_STATUS, GRPC_TIMEOUT};
+use crate::metadata::{self, GRPC_STATUS, GRPC_TIMEOUT};
 use crate::server::guard::{Guard, log_call};
 use crate::server::native::{Intercept, NativeCall, add_status};
 use crate::service::{Found, NotFound, Router, TowerHandler};
@@ -60,19 +60,30 @@ impl Dispatcher {
         Ok(match found {
             Found::Native { service, settings, method } => {
                 let request = with_peer(request, peer);
+                let (service, settings) = (Arc::clone(service), Arc::clone(settings));
                 let call = NativeCall { service, settings, method, context: context.clone() };
-                Box::pin(Guard::new(context, call.answer(request, &self.interceptors)))
+                Box::pin(Guard::new(context, call.answer(request, Arc::clone(&self.interceptors))))
             }
             Found::Tower(handler) => {
-                let request = intercept(with_peer(request, peer), &self.interceptors, &context)
-                    .map_err(|status| refuse(&status))?;
-                Box::pin(Guard::new(context, handler.call(request)))
+                let (request, handler) = (with_peer(request, peer), handler.clone());
+                let (interceptors, current) = (Arc::clone(&self.interceptors), context.clone());
+                // All of it inside the guard: an interceptor that panics is its own call's affair.
+                let answer = async move {
+                    match intercept(request, &interceptors, &current) {
+                        Ok(request) => handler.call(request).await,
+                        Err(status) => refuse(&status),
+                    }
+                };
+                Box::pin(Guard::new(context, answer))
             }
         })
     }
 
     /// Answers a request that is no gRPC call.
     fn answer_plain(&self, request: http::Request<Body>) -> ResponseFuture {
+        if let Some(fallback) = &self.fallback {
+            return fallback.call(request);
+        }
         // A gRPC method reached with another content type: the specification asks for 415.
         if request.method() == Method::POST && self.router.find(request.uri().path()).is_ok() {
             let mut response = plain(
@@ -82,9 +93,6 @@ impl Dispatcher {
             response.headers_mut().insert("accept-post", HeaderValue::from_static("application/grpc"));
             return Box::pin(std::future::ready(response));
         }
-        if let Some(fallback) = &self.fallback {
-            return fallback.call(request);
-        }
         #[cfg(feature = "server")]
         let response = crate::server::page::answer(&request, &self.router);
         #[cfg(not(feature = "server"))]
@@ -93,13 +101,9 @@ impl Dispatcher {
     }
 }
 
-/// Whether a request is meant as gRPC: its content type is `application/grpc`, alone or with a subtype.
+/// Whether a request is meant as gRPC.
 fn is_grpc(headers: &HeaderMap) -> bool {
-    let Some(content_type) = headers.get(CONTENT_TYPE) else { return false };
-    match content_type.as_bytes().strip_prefix(b"application/grpc") {
-        Some(rest) => matches!(rest.first(), None | Some(b'+' | b';')),
-        None => false,
-    }
+    headers.get(CONTENT_TYPE).is_some_and(metadata::is_grpc)
 }
 
 /// What gRPC demands of the HTTP around it.

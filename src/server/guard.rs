@@ -17,7 +17,7 @@ use tonic::body::Body;
 
 use crate::context::{Context, Peer};
 use crate::deadline::Deadline;
-use crate::metadata::GRPC_STATUS;
+use crate::metadata::{GRPC_STATUS, append_user_metadata};
 use crate::server::native::{add_status, trailers};
 use crate::status::{Code, Status, code_name};
 
@@ -164,6 +164,7 @@ struct Panicked;
 
 /// What the deadline's timer takes away, even from a body that nobody polls because the peer does not read.
 struct Guarded {
+    context: Context,
     body: Mutex<Option<Body>>,
     expired: AtomicBool,
     waker: Mutex<Option<Waker>>,
@@ -171,12 +172,16 @@ struct Guarded {
 
 impl GuardedBody {
     fn around(response: http::Response<Body>, mut watch: Watch) -> http::Response<Body> {
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
+        if parts.headers.contains_key(GRPC_STATUS) {
+            append_user_metadata(&mut parts.headers, watch.context.take_trailing_metadata());
+        }
         watch.see(&parts.headers);
         if body.is_end_stream() {
             return http::Response::from_parts(parts, body);
         }
         let body = Arc::new(Guarded {
+            context: watch.context.clone(),
             body: Mutex::new(Some(body)),
             expired: AtomicBool::new(false),
             waker: Mutex::new(None),
@@ -208,9 +213,10 @@ fn expire_at(deadline: Deadline, body: &Arc<Guarded>) -> AbortHandle {
 impl Guarded {
     fn expire(&self) {
         self.expired.store(true, Ordering::SeqCst);
+        self.context.cancel();
         // Locked means polled right now: that poll sees the flag when it is done.
         if let Ok(mut body) = self.body.try_lock() {
-            body.take();
+            drop_within(&self.context, &mut body);
         }
         let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(waker) = waker {
@@ -219,7 +225,7 @@ impl Guarded {
     }
 
     fn take(&self) {
-        self.body.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop_within(&self.context, &mut self.body.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn register(&self, waker: &Waker) {
@@ -227,10 +233,10 @@ impl Guarded {
     }
 
     /// Polls the body; `Err` tells of a panic in it.
-    fn poll(&self, context: &Context, cx: &mut TaskContext<'_>) -> Result<PolledFrame, Panicked> {
+    fn poll(&self, cx: &mut TaskContext<'_>) -> Result<PolledFrame, Panicked> {
         let mut slot = self.body.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(body) = slot.as_mut() else { return Ok(Poll::Ready(None)) };
-        let _entered = context.enter();
+        let _entered = self.context.enter();
         catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(cx))).map_err(|_panic| Panicked)
     }
 }
@@ -246,17 +252,19 @@ impl http_body::Body for GuardedBody {
         if self.timer.is_some() {
             self.body.register(cx.waker());
         }
-        let polled = self.body.poll(&self.watch.context, cx);
+        let polled = self.body.poll(cx);
         if self.body.expired.load(Ordering::SeqCst) {
             return Poll::Ready(Some(Ok(self.end_with(deadline_status()))));
         }
         let Ok(polled) = polled else {
             return Poll::Ready(Some(Ok(self.end_with(panic_status()))));
         };
-        let frame = ready!(polled);
-        match &frame {
+        let mut frame = ready!(polled);
+        match &mut frame {
             Some(Ok(frame)) => {
-                if let Some(trailers) = frame.trailers_ref() {
+                if let Some(trailers) = frame.trailers_mut() {
+                    // What a tonic-generated handler set; native ones have taken theirs along already.
+                    append_user_metadata(trailers, self.watch.context.take_trailing_metadata());
                     self.watch.see(trailers);
                     self.is_over = true;
                 }
@@ -284,8 +292,6 @@ impl Drop for GuardedBody {
         if let Some(timer) = &self.timer {
             timer.abort();
         }
-        // The handler's stream goes inside its own context, as it lived.
-        let _entered = self.watch.context.enter();
         self.body.take();
     }
 }

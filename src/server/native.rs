@@ -23,9 +23,9 @@ const STATUS_OK: HeaderValue = HeaderValue::from_static("0");
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
 /// A call that found its native handler.
-pub(crate) struct NativeCall<'a> {
-    pub(crate) service: &'a Arc<dyn Service>,
-    pub(crate) settings: &'a Arc<CallSettings>,
+pub(crate) struct NativeCall {
+    pub(crate) service: Arc<dyn Service>,
+    pub(crate) settings: Arc<CallSettings>,
     pub(crate) method: usize,
     pub(crate) context: Context,
 }
@@ -33,28 +33,24 @@ pub(crate) struct NativeCall<'a> {
 /// The interceptors of a whole server, in the order in which they were added.
 pub(crate) type Intercept = Arc<dyn Fn(tonic::Request<()>) -> Result<tonic::Request<()>, Status> + Send + Sync>;
 
-impl NativeCall<'_> {
+impl NativeCall {
     /// Hands the request to the service and turns its answer into a response.
-    pub(crate) fn answer(
+    pub(crate) async fn answer(
         self,
         request: http::Request<Body>,
-        interceptors: &[Intercept],
-    ) -> impl Future<Output = http::Response<Body>> + Send + use<> {
+        interceptors: Arc<Vec<Intercept>>,
+    ) -> http::Response<Body> {
         let content_type = request.headers().get(CONTENT_TYPE).cloned().unwrap_or(GRPC);
-        let compression = &self.settings.compression;
-        let accept_encoding = compression.accept_header();
+        let accept_encoding = self.settings.compression.accept_header();
         let context = self.context.clone();
-        let started = self.start(request, interceptors);
-        async move {
-            let mut response = match started {
-                Ok(reply) => response(reply.await, context),
-                Err(status) => failed(&status, MetadataMap::new(), &context),
-            };
-            let headers = response.headers_mut();
-            headers.insert(CONTENT_TYPE, content_type);
-            headers.insert(metadata::GRPC_ACCEPT_ENCODING, accept_encoding);
-            response
-        }
+        let mut response = match self.start(request, &interceptors) {
+            Ok(reply) => response(reply.await, context),
+            Err(status) => failed(&status, MetadataMap::new(), &context),
+        };
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, content_type);
+        headers.insert(metadata::GRPC_ACCEPT_ENCODING, accept_encoding);
+        response
     }
 
     fn start(
@@ -73,7 +69,7 @@ impl NativeCall<'_> {
             extensions: parts.extensions,
             source: Box::pin(RequestSource(body)),
             context: self.context,
-            settings: Arc::clone(self.settings),
+            settings: Arc::clone(&self.settings),
             request_encoding,
             response_encoding,
         };

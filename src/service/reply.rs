@@ -75,7 +75,11 @@ impl Future for ReplyFuture {
         // The handler is not done, but it may have sent its initial metadata ahead.
         let metadata = ready!(self.context.poll_initial_metadata(cx.waker()));
         let handler = self.handler.take().expect("it was polled just now");
-        Poll::Ready(Reply { metadata, encoding, body: ReplyBody::Stream(Box::pin(Late { handler, stream: None })) })
+        Poll::Ready(Reply {
+            metadata,
+            encoding,
+            body: ReplyBody::Stream(Box::pin(Late { context: self.context.clone(), handler, stream: None })),
+        })
     }
 }
 
@@ -87,6 +91,7 @@ impl fmt::Debug for ReplyFuture {
 
 /// The bytes of a handler that sent its initial metadata first and is still at work.
 struct Late {
+    context: Context,
     handler: Pin<Box<dyn Future<Output = Answered> + Send>>,
     stream: Option<Pin<Box<dyn ByteSource>>>,
 }
@@ -98,8 +103,13 @@ impl ByteSource for Late {
                 return stream.as_mut().poll_part(cx);
             }
             match ready!(self.handler.as_mut().poll(cx)) {
-                Ok((_, ReplyBody::Stream(stream))) => self.stream = Some(stream),
-                Ok((_, ReplyBody::Message(message))) => {
+                // The headers are gone: what the response would have put there goes into the trailers.
+                Ok((metadata, ReplyBody::Stream(stream))) => {
+                    self.context.append_trailing(metadata);
+                    self.stream = Some(stream);
+                }
+                Ok((metadata, ReplyBody::Message(message))) => {
+                    self.context.append_trailing(metadata);
                     self.stream = Some(Box::pin(Finished));
                     return Poll::Ready(Part::Data(message));
                 }

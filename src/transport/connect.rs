@@ -1,7 +1,6 @@
 //! Opening connections.
 
 use std::io;
-use std::time::Duration;
 
 use tokio::net::TcpStream;
 
@@ -10,19 +9,12 @@ use crate::transport::io::Io;
 use crate::transport::target::{Address, Target};
 use crate::transport::tcp::{TcpSettings, configure};
 
-/// Opens the socket that a target names, within `timeout`.
-pub(crate) async fn connect(target: &Target, settings: TcpSettings, timeout: Duration) -> Result<Io, Error> {
-    let connecting = async {
-        match &target.address {
-            Address::Tcp { host, port } => connect_tcp(target, host, *port, settings).await,
-            Address::Unix(path) => connect_unix(target, path).await,
-        }
-    };
-    tokio::time::timeout(timeout, connecting).await.unwrap_or_else(|_elapsed| {
-        Err(Error::new(Step::Connect, format!("no answer within {timeout:?}"))
-            .with_target(target.to_string())
-            .with_hint("is the address right, and does a firewall drop packets in between?"))
-    })
+/// Opens the socket that a target names.
+pub(crate) async fn connect(target: &Target, settings: TcpSettings) -> Result<Io, Error> {
+    match &target.address {
+        Address::Tcp { host, port } => connect_tcp(target, host, *port, settings).await,
+        Address::Unix(path) => connect_unix(target, path).await,
+    }
 }
 
 async fn connect_tcp(target: &Target, host: &str, port: u16, settings: TcpSettings) -> Result<Io, Error> {

@@ -11,23 +11,46 @@ use crate::status::Status;
 
 /// A received body whose errors are statuses.
 #[derive(Debug)]
-pub(crate) struct ReceivedBody(pub(crate) Incoming);
+pub(crate) struct ReceivedBody {
+    body: Incoming,
+    /// Whether an end without END_STREAM is an error: hyper takes a reset with NO_ERROR for an ordinary end, which
+    /// would make half an upload look whole.
+    must_end_properly: bool,
+}
+
+impl ReceivedBody {
+    #[cfg(feature = "server")]
+    pub(crate) fn of_request(request: http::Request<Incoming>) -> http::Request<Self> {
+        let must_end_properly = request.version() == http::Version::HTTP_2;
+        request.map(|body| ReceivedBody { body, must_end_properly })
+    }
+
+    /// Responses end with trailers, whose absence is an error by itself.
+    #[cfg(feature = "client")]
+    pub(crate) fn of_response(body: Incoming) -> Self {
+        ReceivedBody { body, must_end_properly: false }
+    }
+}
 
 impl http_body::Body for ReceivedBody {
     type Data = Bytes;
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = ready!(Pin::new(&mut self.0).poll_frame(cx));
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if frame.is_none() && self.must_end_properly && !self.body.is_end_stream() {
+            self.must_end_properly = false;
+            return Poll::Ready(Some(Err(Status::cancelled("the peer reset the stream before its end"))));
+        }
         Poll::Ready(frame.map(|frame| frame.map_err(|error| status_of(&error))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
-        self.0.size_hint()
+        self.body.size_hint()
     }
 }
 

@@ -5,14 +5,14 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::Frame;
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 use tonic::body::Body;
 
-use crate::status::Status;
+use crate::status::{Status, drop_garbled_details};
 
 /// A request whose body ends with CANCEL when the guard is dropped.
 pub(crate) fn cancellable(request: http::Request<Body>) -> (http::Request<Body>, DropGuard) {
@@ -41,25 +41,17 @@ impl http_body::Body for RequestBody {
         if self.is_over {
             return Poll::Ready(None);
         }
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        match frame {
-            Poll::Ready(Some(Err(status))) => {
-                self.is_over = true;
-                Poll::Ready(Some(Err(resets_with_cancel(status))))
-            }
-            Poll::Ready(None) => {
-                self.is_over = true;
-                Poll::Ready(None)
-            }
-            Poll::Ready(frame) => Poll::Ready(frame),
-            Poll::Pending if self.cancelled.as_mut().poll(cx).is_ready() => {
-                self.is_over = true;
-                // The caller's own stream goes with the call.
-                self.body = Body::empty();
-                Poll::Ready(Some(Err(resets_with_cancel(Status::cancelled("the caller dropped the call")))))
-            }
-            Poll::Pending => Poll::Pending,
+        // First of all, because a stream of requests may always have one more ready.
+        if self.cancelled.as_mut().poll(cx).is_ready() {
+            self.is_over = true;
+            // The caller's own stream goes with the call.
+            self.body = Body::empty();
+            let status = Status::cancelled("the caller dropped the call");
+            return Poll::Ready(Some(Err(resets_with_cancel(status))));
         }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        self.is_over = !matches!(frame, Some(Ok(_)));
+        Poll::Ready(frame.map(|frame| frame.map_err(resets_with_cancel)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -87,7 +79,13 @@ impl http_body::Body for ResponseBody {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let mut frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(Ok(frame)) = &mut frame
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            drop_garbled_details(trailers);
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

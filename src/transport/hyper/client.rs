@@ -9,7 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
-use crate::status::{Code, Status};
+use crate::status::{Code, Status, drop_garbled_details};
 use crate::transport::error::{Error, Step};
 use crate::transport::hyper::body::{ReceivedBody, status_of, whole_story};
 use crate::transport::hyper::cancel::{cancellable, guarded};
@@ -101,7 +101,9 @@ impl Connection {
         match self.requests.try_send_request(request).await {
             Ok(response) => {
                 self.life.has_answered.store(true, Ordering::Relaxed);
-                Ok(guarded(response.map(|body| Body::new(ReceivedBody(body))), guard))
+                let mut response = response;
+                drop_garbled_details(response.headers_mut());
+                Ok(guarded(response.map(|body| Body::new(ReceivedBody::of_response(body))), guard))
             }
             Err(mut error) => {
                 // An unsent request is sent again as it is, so its own guard must not cut it off.

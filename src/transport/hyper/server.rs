@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -39,9 +39,12 @@ pub(crate) struct Drain {
     pub(crate) grace: Duration,
 }
 
-/// How long a connection without any call may take to say goodbye: long enough for a round trip, so that a silent
-/// peer never holds a server up.
-const FAREWELL: Duration = Duration::from_millis(500);
+/// How long a connection without any call may be quiet before it is cut: long enough for round trips, so that what
+/// is still on its way arrives, and short enough that a silent peer never holds a server up.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The longest grace that is kept, which stands for ever: longer ones overflow the clock.
+const GRACE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Serves a connection until the peer leaves, or until it is drained.
 ///
@@ -62,7 +65,7 @@ where
         let active = Arc::clone(&active);
         move |request: http::Request<Incoming>| {
             let call = ActiveCall::begin(&active);
-            let response = handler(request.map(|body| Body::new(ReceivedBody(body))));
+            let response = handler(ReceivedBody::of_request(request).map(Body::new));
             async move {
                 let response = response.await;
                 Ok::<_, Infallible>(response.map(|body| CountedBody { body, _call: call }))
@@ -70,21 +73,29 @@ where
         }
     });
     let builder = builder(settings);
+    let moved = Arc::new(AtomicU64::new(0));
+    let io = io.counting(&moved);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
     tokio::select! {
         ended = connection.as_mut() => return ended,
         () = drain.begin.cancelled() => connection.as_mut().graceful_shutdown(),
     }
-    let deadline = tokio::time::Instant::now() + drain.grace;
+    let deadline = tokio::time::Instant::now() + drain.grace.min(GRACE_MAX);
+    // A body that was handed over may still be on its way, so a connection ends when its calls are over and no byte
+    // has moved for a while. One that behaves ends by itself.
+    let mut moved_before = u64::MAX;
     loop {
         let now = tokio::time::Instant::now();
         let next_look = (now + FAREWELL).min(deadline);
         tokio::select! {
             ended = connection.as_mut() => return ended,
             () = tokio::time::sleep_until(next_look) => {
-                if next_look >= deadline || active.load(Ordering::Acquire) == 0 {
+                let moved_now = moved.load(Ordering::Relaxed);
+                let is_quiet = active.load(Ordering::Acquire) == 0 && moved_now == moved_before;
+                if next_look >= deadline || is_quiet {
                     return Ok(());
                 }
+                moved_before = moved_now;
             }
         }
     }
@@ -107,7 +118,7 @@ fn builder(settings: &ConnectionSettings) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// Counts a call until its last byte is sent or it is dropped.
+/// Counts a call until its last byte is handed over for sending or it is dropped.
 struct ActiveCall(Arc<AtomicUsize>);
 
 impl ActiveCall {

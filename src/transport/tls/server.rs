@@ -10,7 +10,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::SingleCertAndKey;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::transport::error::{Error, Step};
 use crate::transport::tls::failure::{self, Peer};
@@ -170,12 +170,33 @@ impl TlsAcceptor {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        match tokio::time::timeout(self.timeout, self.inner.accept(io)).await {
+        match tokio::time::timeout(self.timeout, self.inner.accept(io).into_fallible()).await {
             Ok(Ok(stream)) => Ok(TlsStream::new(stream, Peer::Client)),
-            Ok(Err(error)) => Err(failure::handshake(error, Peer::Client)),
+            Ok(Err((error, io))) => {
+                part(io).await;
+                Err(failure::handshake(error, Peer::Client))
+            }
             Err(_) => Err(failure::timed_out(self.timeout, Peer::Client)),
         }
     }
+}
+
+/// How long a refused client may take to hear why.
+const PARTING: Duration = Duration::from_millis(500);
+
+/// How much of what it sent meanwhile is read: its first requests, not an upload.
+const PARTING_BYTES_MAX: u64 = 64 * 1024;
+
+/// Lets the alert arrive. A client may have written before it knows that it is refused; closing a socket with unread
+/// bytes would reset the connection, and the alert would be lost with it.
+async fn part<IO: AsyncRead + AsyncWrite + Unpin>(mut io: IO) {
+    let parting = async {
+        if io.shutdown().await.is_ok() {
+            let mut rest = io.take(PARTING_BYTES_MAX);
+            let _ = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await;
+        }
+    };
+    let _ = tokio::time::timeout(PARTING, parting).await;
 }
 
 impl fmt::Debug for TlsAcceptor {

@@ -67,9 +67,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<IO> {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<IO> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.project();
+        let mut this = self.project();
         let peer = *this.peer;
-        this.inner.poll_write(context, bytes).map_err(|error| failure::later(error, peer))
+        match this.inner.as_mut().poll_write(context, bytes) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(last_words(this.inner, context, error, peer))),
+            other => other,
+        }
     }
 
     fn poll_write_vectored(
@@ -77,9 +80,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<IO> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let this = self.project();
+        let mut this = self.project();
         let peer = *this.peer;
-        this.inner.poll_write_vectored(context, slices).map_err(|error| failure::later(error, peer))
+        match this.inner.as_mut().poll_write_vectored(context, slices) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(last_words(this.inner, context, error, peer))),
+            other => other,
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -87,10 +93,30 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<IO> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.project().inner.poll_flush(context)
+        let mut this = self.project();
+        let peer = *this.peer;
+        match this.inner.as_mut().poll_flush(context) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(last_words(this.inner, context, error, peer))),
+            other => other,
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.project().inner.poll_shutdown(context)
     }
+}
+
+/// Why a connection that broke under a write really ended: the peer's alert, if one is waiting to be read.
+fn last_words<IO: AsyncRead + AsyncWrite + Unpin>(
+    stream: Pin<&mut tokio_rustls::TlsStream<IO>>,
+    context: &mut Context<'_>,
+    error: io::Error,
+    peer: Peer,
+) -> io::Error {
+    let is_broken = matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset);
+    let mut byte = [0];
+    if is_broken && let Poll::Ready(Err(alert)) = stream.poll_read(context, &mut ReadBuf::new(&mut byte)) {
+        return failure::at_first_read(alert, peer);
+    }
+    failure::later(error, peer)
 }
