@@ -127,7 +127,8 @@ impl Life {
         let _ = tokio::time::timeout(LAST_WORDS, self.ended.cancelled()).await;
         let why = self.end.get().cloned().unwrap_or_else(|| whole_story(error));
         let mut error = Error::new(Step::Http2, format!("the connection broke: {why}")).with_target(&self.target);
-        if !self.has_answered.load(Ordering::Relaxed) {
+        // Under TLS the handshake has shown already who is there.
+        if !self.has_answered.load(Ordering::Relaxed) && !self.target.starts_with("https:") {
             error = error.with_hint(
                 "it never answered anything: does the server speak gRPC, and does it want https:// where the target \
                  says http://?",
