@@ -56,6 +56,9 @@ impl Table {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (header, rows) = self.rows.split_first().expect("a table is made with its header");
+        if rows.is_empty() {
+            return writeln!(f, "(no rows)");
+        }
         self.line(f, header)?;
         for column in 0..header.len() {
             let right = if column < self.left_aligned { '-' } else { ':' };
