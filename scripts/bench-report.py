@@ -54,6 +54,8 @@ class Run:
             half_width = (interval["upper_bound"] - interval["lower_bound"]) / 2
             self.cases[(case["group_id"], case["function_id"])] = (
                 median["point_estimate"], half_width / median["point_estimate"], case["throughput"])
+        if not self.cases:
+            raise Missing(f"{directory} holds no measurements of criterion")
 
     def case(self, group: str, function: str):
         try:
