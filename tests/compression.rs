@@ -90,18 +90,19 @@ async fn short_messages_stay_plain_where_a_minimum_is_set() {
 
 #[tokio::test]
 async fn one_call_can_choose_for_itself() {
-    // The message limit is measured without compression, so a server with a small one tells what came.
     let server = Running::start(probe()).await;
     let client = Client::new(server.channel().await);
-    let mut request = Request::new(ask("hi"));
-    request.extensions_mut().insert(CompressionEncoding::Deflate);
-    assert_eq!(text(client.unary_call(request).await.unwrap().get_ref()), "hi");
+    let plain = Request::new(ask("compressed?"));
+    let mut deflated = Request::new(ask("compressed?"));
+    deflated.extensions_mut().insert(CompressionEncoding::Deflate);
     let switch = CompressionSwitch::default();
     switch.off();
-    let mut request = Request::new(ask("hi"));
-    request.extensions_mut().insert(CompressionEncoding::Gzip);
-    request.extensions_mut().insert(switch);
-    assert_eq!(text(client.unary_call(request).await.unwrap().get_ref()), "hi");
+    let mut switched_off = Request::new(ask("compressed?"));
+    switched_off.extensions_mut().insert(CompressionEncoding::Gzip);
+    switched_off.extensions_mut().insert(switch);
+    for (request, expected) in [(plain, "false"), (deflated, "true"), (switched_off, "false")] {
+        assert_eq!(text(client.unary_call(request).await.unwrap().get_ref()), expected);
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_core::Stream;
-use seltzer::codec::CompressionSwitch;
+use seltzer::codec::{CompressionSwitch, ReceivedCompressed};
 use seltzer::context;
 use seltzer::error_details::{ErrorDetails, StatusExt as _};
 use seltzer::services::schemas::grpc::testing::benchmark_service_client::BenchmarkServiceClient;
@@ -126,6 +126,10 @@ type Answers = Pin<Box<dyn Stream<Item = Result<SimpleResponse, Status>> + Send>
 
 impl BenchmarkService for Probe {
     async fn unary_call(&self, request: Request<SimpleRequest>) -> Result<Response<SimpleResponse>, Status> {
+        if body(request.get_ref()) == "compressed?" {
+            let was_compressed = request.extensions().get::<ReceivedCompressed>().is_some();
+            return Ok(Response::new(say(&was_compressed.to_string())));
+        }
         let mut response = Response::new(self.obey(request.get_ref()).await?);
         // Whatever the caller sent under these names comes back.
         for name in ["x-echo", "x-echo-bin"] {
@@ -184,7 +188,9 @@ impl BenchmarkService for Probe {
             }
             "endless" => {
                 let seen = Arc::clone(&self.seen);
+                let guard = Hanging::begin(&self.seen);
                 Box::pin(tokio_stream::iter(std::iter::repeat_with(move || {
+                    let _lives_as_long_as_the_stream = &guard;
                     seen.send_modify(|seen| seen.made += 1);
                     Ok(say(&"x".repeat(1000)))
                 })))
