@@ -62,6 +62,8 @@ pub mod codec;
 pub mod codegen;
 pub mod context;
 mod deadline;
+#[cfg(any(feature = "server", feature = "client"))]
+mod either;
 pub mod metadata;
 pub mod service;
 pub mod status;

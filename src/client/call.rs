@@ -12,6 +12,7 @@ use tonic::{Request, Response};
 use crate::client::request::{CallRequest, CallTarget, once};
 use crate::client::response::{CallResponse, Failure};
 use crate::codec::{Codec, Compression, CompressionEncoding, MessageLimits, ReceivedCompressed, Streaming};
+use crate::either::{Either, either};
 use crate::metadata;
 use crate::service::MethodDescriptor;
 use crate::status::Status;
@@ -223,11 +224,10 @@ impl<C: GrpcService> Client<C> {
         async move {
             let (request, failure) = request;
             let mut failure: Failure = Box::pin(failure);
-            tokio::select! {
-                biased;
-                // A message that cannot be sent ends the call with its own status, not with the reset it causes.
-                status = &mut failure => Err(status),
-                response = service.send(request) => response.map(|response| (response, failure)),
+            // A message that cannot be sent ends the call with its own status, not with the reset it causes.
+            match either(&mut failure, service.send(request)).await {
+                Either::First(status) => Err(status),
+                Either::Second(response) => response.map(|response| (response, failure)),
             }
         }
     }

@@ -14,6 +14,7 @@ use tonic::body::Body;
 
 use crate::context;
 use crate::deadline::{Deadline, format_timeout, parse_timeout};
+use crate::either::{Either, either};
 use crate::metadata::GRPC_TIMEOUT;
 use crate::status::Status;
 
@@ -45,10 +46,9 @@ impl CallGuard {
     where
         F: Future<Output = Result<http::Response<Body>, Status>>,
     {
-        let response = tokio::select! {
-            biased;
-            status = std::future::poll_fn(|cx| self.poll_over(cx)) => return Err(status),
-            response = call => response?,
+        let response = match either(std::future::poll_fn(|cx| self.poll_over(cx)), call).await {
+            Either::First(status) => return Err(status),
+            Either::Second(response) => response?,
         };
         if self.timer.is_none() && self.cancelled.is_none() {
             return Ok(response);

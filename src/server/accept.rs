@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Peer;
+use crate::either::{Either, either};
 use crate::server::builder::Settings;
 use crate::server::dispatch::Dispatcher;
 use crate::transport::hyper::server::{Drain, serve_connection};
@@ -33,10 +34,18 @@ pub(crate) async fn accept_all(mut listener: Listener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     let mut pause = ACCEPT_PAUSE_MIN;
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept(shared.settings.tcp) => accepted,
-            () = shared.stop.cancelled() => break,
-            Some(ended) = connections.join_next(), if !connections.is_empty() => {
+        // `join_next` of no connections would be ready at once.
+        let ended = async {
+            match connections.join_next().await {
+                Some(ended) => ended,
+                None => std::future::pending().await,
+            }
+        };
+        let event = either(shared.stop.cancelled(), either(listener.accept(shared.settings.tcp), ended)).await;
+        let accepted = match event {
+            Either::First(()) => break,
+            Either::Second(Either::First(accepted)) => accepted,
+            Either::Second(Either::Second(ended)) => {
                 if let Err(panic) = ended
                     && panic.is_panic()
                 {
@@ -55,9 +64,8 @@ pub(crate) async fn accept_all(mut listener: Listener, shared: Arc<Shared>) {
             Err(error) if error.kind() == io::ErrorKind::NotConnected => break,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections for the moment");
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
-                    () = shared.stop.cancelled() => break,
+                if shared.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                    break;
                 }
                 pause = (pause * 2).min(ACCEPT_PAUSE_MAX);
             }
@@ -90,11 +98,7 @@ async fn serve(io: Io, peer: Peer, shared: Arc<Shared>) {
 #[cfg(feature = "_tls")]
 async fn secure(io: Io, mut peer: Peer, shared: &Shared) -> Option<(Io, Peer)> {
     let Some(acceptor) = &shared.tls else { return Some((io, peer)) };
-    let accepted = tokio::select! {
-        accepted = acceptor.accept(io) => accepted,
-        () = shared.stop.cancelled() => return None,
-    };
-    match accepted {
+    match shared.stop.run_until_cancelled(acceptor.accept(io)).await? {
         Ok(stream) => {
             peer.encrypted = true;
             peer.certificates = stream.peer_certificates();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::either::{Either, either};
 use crate::server::accept::{Shared, accept_all};
 use crate::server::builder::Settings;
 use crate::server::dispatch::Dispatcher;
@@ -91,11 +92,8 @@ impl BoundServer {
         for listener in self.listeners {
             listeners.spawn(accept_all(listener, Arc::clone(&shared)));
         }
-        tokio::select! {
-            () = signal => {}
-            Some(_) = listeners.join_next() => {
-                return Err(Error::new(Step::Serve, "a listener stopped by itself; please report this"));
-            }
+        if let Either::Second(_) = either(signal, listeners.join_next()).await {
+            return Err(Error::new(Step::Serve, "a listener stopped by itself; please report this"));
         }
         stop.cancel();
         while listeners.join_next().await.is_some() {}

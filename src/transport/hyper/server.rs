@@ -1,7 +1,7 @@
 //! The server's side of a connection that hyper carries.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -76,10 +76,11 @@ where
     let moved = Arc::new(AtomicU64::new(0));
     let io = io.counting(&moved);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
-    tokio::select! {
-        ended = connection.as_mut() => return ended,
-        () = drain.begin.cancelled() => connection.as_mut().graceful_shutdown(),
+    let ended = drain.begin.run_until_cancelled(poll_fn(|cx| connection.as_mut().poll(cx))).await;
+    if let Some(ended) = ended {
+        return ended;
     }
+    connection.as_mut().graceful_shutdown();
     let deadline = tokio::time::Instant::now() + drain.grace.min(GRACE_MAX);
     // A body that was handed over may still be on its way, so a connection ends when its calls are over and no byte
     // has moved for a while. One that behaves ends by itself.
@@ -87,17 +88,15 @@ where
     loop {
         let now = tokio::time::Instant::now();
         let next_look = (now + FAREWELL).min(deadline);
-        tokio::select! {
-            ended = connection.as_mut() => return ended,
-            () = tokio::time::sleep_until(next_look) => {
-                let moved_now = moved.load(Ordering::Relaxed);
-                let is_quiet = active.load(Ordering::Acquire) == 0 && moved_now == moved_before;
-                if next_look >= deadline || is_quiet {
-                    return Ok(());
-                }
-                moved_before = moved_now;
-            }
+        if let Ok(ended) = tokio::time::timeout_at(next_look, poll_fn(|cx| connection.as_mut().poll(cx))).await {
+            return ended;
         }
+        let moved_now = moved.load(Ordering::Relaxed);
+        let is_quiet = active.load(Ordering::Acquire) == 0 && moved_now == moved_before;
+        if next_look >= deadline || is_quiet {
+            return Ok(());
+        }
+        moved_before = moved_now;
     }
 }
 
