@@ -290,6 +290,11 @@ impl Context {
         reply.initial.take()
     }
 
+    /// Whether the response's headers are on their way, so that nothing can be added to them.
+    pub(crate) fn initial_metadata_is_sent(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| call.reply().initial_is_sent)
+    }
+
     /// What goes into the trailers besides the status.
     pub(crate) fn take_trailing_metadata(&self) -> MetadataMap {
         self.call.as_ref().map(|call| std::mem::take(&mut call.reply().trailing)).unwrap_or_default()

@@ -120,7 +120,7 @@ pub use crate::deadline::Deadline;
 #[cfg(feature = "server")]
 pub use crate::server::{BoundServer, Server};
 pub use crate::service::{Interceptor, MethodKind};
-pub use crate::status::{Code, Status, StatusExt};
+pub use crate::status::{Code, Status, StatusOrigin};
 pub use tonic::{Extensions, IntoRequest, IntoStreamingRequest, Request, Response};
 
 pub use prost;

@@ -1,7 +1,7 @@
 //! How a call ends: the code, the message, the details, and who said so.
 //!
 //! [`Status`] and [`Code`] are tonic's, so that code written for tonic keeps its words. Added here are the
-//! tables of the gRPC specification that map HTTP to codes, and [`StatusExt`], which tells a status that the
+//! tables of the gRPC specification that map HTTP to codes, and [`StatusOrigin`], which tells a status that the
 //! peer sent from one that was made on this side.
 
 use std::error::Error as StdError;
@@ -15,20 +15,20 @@ use crate::metadata::{GRPC_MESSAGE, GRPC_STATUS, GRPC_STATUS_DETAILS, MetadataMa
 
 pub use tonic::{Code, Status};
 
-/// Who made a [`Status`]: asked of any status by `use seltzer::StatusExt`.
+/// Who made a [`Status`]: asked of any status by `use seltzer::StatusOrigin`.
 ///
 /// ```
-/// use seltzer::{Status, StatusExt};
+/// use seltzer::{Status, StatusOrigin};
 ///
 /// assert!(!Status::not_found("no such user").is_from_peer());
 /// ```
-pub trait StatusExt {
+pub trait StatusOrigin {
     /// Whether the peer sent this status over the wire. `false`: it was made on this side, for example
     /// because a deadline passed or the connection broke.
     fn is_from_peer(&self) -> bool;
 }
 
-impl StatusExt for Status {
+impl StatusOrigin for Status {
     fn is_from_peer(&self) -> bool {
         let mut source = self.source();
         while let Some(error) = source {

@@ -1,7 +1,7 @@
 //! The four kinds of call, metadata, trailers, errors with their details.
 
 use seltzer::error_details::StatusExt as _;
-use seltzer::{Channel, Code, Request, Server, Status, StatusExt as _};
+use seltzer::{Channel, Code, Request, Server, Status, StatusOrigin as _};
 use tokio_stream::StreamExt as _;
 
 use crate::support::probe::{Client, Probe, ask, text};

@@ -89,6 +89,55 @@ async fn short_messages_stay_plain_where_a_minimum_is_set() {
 }
 
 #[tokio::test]
+async fn a_service_and_a_client_have_settings_of_their_own() {
+    let service = Probe::new().0.server().send_compressed(CompressionEncoding::Gzip).compression_minimum_bytes(100);
+    let server = Server::builder().compression_minimum_bytes(100_000).add_service(service);
+    let server = Running::start(server).await;
+    let headers = [("content-type", "application/grpc"), ("grpc-accept-encoding", "gzip")];
+    for (command, flag) in [("size 10", 0), ("size 1000", 1)] {
+        let answer = send(server.address, "POST", UNARY, &headers, &message(command)).await.unwrap();
+        assert_eq!(flags(&answer.body), [flag], "{command}");
+    }
+    for (minimum, expected) in [(1000, "false"), (10, "true")] {
+        let client = Client::new(server.channel().await)
+            .send_compressed(CompressionEncoding::Gzip)
+            .compression_level(1)
+            .compression_minimum_bytes(minimum);
+        let answer = client.unary_call(ask("compressed?")).await.unwrap();
+        assert_eq!(text(answer.get_ref()), expected, "with a minimum of {minimum} bytes");
+    }
+}
+
+#[tokio::test]
+async fn the_level_of_a_service_counts() {
+    let mut sizes = Vec::new();
+    for level in [0, 9] {
+        let service = Probe::new().0.server().send_compressed(CompressionEncoding::Gzip).compression_level(level);
+        let server = Running::start(Server::builder().add_service(service)).await;
+        let headers = [("content-type", "application/grpc"), ("grpc-accept-encoding", "gzip")];
+        sizes.push(send(server.address, "POST", UNARY, &headers, &message("size 10000")).await.unwrap().body.len());
+    }
+    assert!(sizes[0] > 10_000 && sizes[1] < 1000, "{sizes:?}");
+}
+
+#[tokio::test]
+async fn a_handler_can_choose_for_its_answer() {
+    let server = Running::start(probe()).await;
+    let cases = [("gzip", Some("deflate"), 0), ("deflate", None, 0), ("deflate", Some("gzip, deflate"), 1)];
+    for (chosen, accepts, flag) in cases {
+        let mut headers = vec![("content-type", "application/grpc")];
+        headers.extend(accepts.map(|accepts| ("grpc-accept-encoding", accepts)));
+        for path in [UNARY, DOWN] {
+            let body = message(&format!("encoding {chosen}"));
+            let answer = send(server.address, "POST", path, &headers, &body).await.unwrap();
+            assert_eq!(flags(&answer.body), [flag], "{path} {chosen} {accepts:?}");
+            let named = answer.headers.get("grpc-encoding").map(|name| name.to_str().unwrap());
+            assert_eq!(named, (flag == 1).then_some(chosen), "{path} {chosen} {accepts:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn one_call_can_choose_for_itself() {
     let server = Running::start(probe()).await;
     let client = Client::new(server.channel().await);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seltzer::{Channel, Code, Request, Server, StatusExt as _};
+use seltzer::{Channel, Code, Request, Server, StatusOrigin as _};
 use tokio::sync::watch;
 
 use crate::support::probe::{Client, Probe, Seen, ask, text};

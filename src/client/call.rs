@@ -11,7 +11,9 @@ use tonic::{Request, Response};
 
 use crate::client::request::{CallRequest, CallTarget, once};
 use crate::client::response::{CallResponse, Failure};
-use crate::codec::{Codec, Compression, CompressionEncoding, MessageLimits, ReceivedCompressed, Streaming};
+use crate::codec::{
+    COMPRESSION_LEVEL_MAX, Codec, Compression, CompressionEncoding, MessageLimits, ReceivedCompressed, Streaming,
+};
 use crate::either::{Either, either};
 use crate::metadata;
 use crate::service::MethodDescriptor;
@@ -77,6 +79,16 @@ impl<C: GrpcService> Client<C> {
     /// Accepts one more encoding from servers; all that are compiled in are accepted already.
     pub fn accept_compressed(&mut self, encoding: CompressionEncoding) {
         self.compression.add_accepted(encoding);
+    }
+
+    /// How hard it compresses, from 0 (fast) to 9 (small). 6 unless set.
+    pub fn compression_level(&mut self, level: u32) {
+        self.compression.level = level.min(COMPRESSION_LEVEL_MAX);
+    }
+
+    /// Requests shorter than this many bytes are sent as they are. 0 unless set.
+    pub fn compression_minimum_bytes(&mut self, bytes: usize) {
+        self.compression.minimum_bytes = bytes;
     }
 
     /// The largest response message, in bytes. 4 MiB unless set.

@@ -184,10 +184,20 @@ impl Inner {
         match opening.wait_for(Option::is_some).await.map(|opened| (*opened).clone()) {
             Ok(Some(opened)) => opened,
             _ => {
-                *self.state() = State::Closed;
+                self.forget(&opening);
                 Err(Error::new(Step::Connect, "the attempt to connect was dropped: its runtime has ended")
                     .with_target(self.endpoint.written()))
             }
+        }
+    }
+
+    /// Lets the next call begin anew, unless another one has done so meanwhile.
+    fn forget(&self, dropped: &watch::Receiver<Option<Result<Connection, Error>>>) {
+        let mut state = self.state();
+        if let State::Opening(opening) = &*state
+            && opening.same_channel(dropped)
+        {
+            *state = State::Closed;
         }
     }
 

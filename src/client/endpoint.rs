@@ -7,6 +7,7 @@ use http::HeaderValue;
 
 use crate::client::Channel;
 use crate::transport::error::{Error, Step};
+use crate::transport::hyper::WINDOW_BYTES_MAX;
 use crate::transport::hyper::client::ConnectionSettings;
 use crate::transport::target::Target;
 use crate::transport::tcp::TcpSettings;
@@ -17,9 +18,6 @@ const STREAM_WINDOW_BYTES_DEFAULT: u32 = 2 * 1024 * 1024;
 
 /// The receive window of a connection: four streams at full speed.
 const CONNECTION_WINDOW_BYTES_DEFAULT: u32 = 8 * 1024 * 1024;
-
-/// The largest window that there can be (RFC 9113, section 6.9.1).
-const WINDOW_BYTES_MAX: u32 = (1 << 31) - 1;
 
 /// The headers or trailers of one answer, as HTTP/2 counts them.
 const HEADER_LIST_BYTES_MAX_DEFAULT: u32 = 16 * 1024;

@@ -49,6 +49,12 @@ impl CompressionEncoding {
         Self::BUILT_IN.iter().copied().find(|encoding| encoding.name() == name)
     }
 
+    /// Whether a peer's `grpc-accept-encoding` names it.
+    pub(crate) fn is_among(self, peer_accepts: Option<&HeaderValue>) -> bool {
+        let accepts = peer_accepts.and_then(|accepts| accepts.to_str().ok()).unwrap_or_default();
+        accepts.split(',').any(|name| name.trim() == self.name())
+    }
+
     pub(crate) fn compressor(self) -> &'static dyn Compressor {
         match self {
             #[cfg(feature = "gzip")]
@@ -107,6 +113,9 @@ pub struct Compression {
     pub minimum_bytes: usize,
 }
 
+/// The hardest that zlib tries.
+pub(crate) const COMPRESSION_LEVEL_MAX: u32 = 9;
+
 /// zlib's own middle: level 6 costs about twice level 1 and saves about a tenth.
 const LEVEL_DEFAULT: u32 = 6;
 
@@ -155,9 +164,7 @@ impl Compression {
 
     /// What to send with, given the peer's `grpc-accept-encoding`.
     pub(crate) fn chosen(&self, peer_accepts: Option<&HeaderValue>) -> Option<CompressionEncoding> {
-        let send = self.send?;
-        let accepts = peer_accepts?.to_str().ok()?;
-        accepts.split(',').any(|name| name.trim() == send.name()).then_some(send)
+        self.send.filter(|send| send.is_among(peer_accepts))
     }
 }
 

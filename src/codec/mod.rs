@@ -20,6 +20,7 @@ pub use self::limits::{DECODING_BYTES_MAX_DEFAULT, MessageLimits};
 pub use self::prost::ProstCodec;
 pub use self::streaming::Streaming;
 
+pub(crate) use self::compression::COMPRESSION_LEVEL_MAX;
 pub(crate) use self::encoded::EncodedStream;
 pub(crate) use self::encoder::MessageEncoder;
 pub(crate) use self::source::{ByteSource, Part};

@@ -10,12 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tonic::body::Body;
 
-use crate::codec::CompressionEncoding;
+use crate::codec::{COMPRESSION_LEVEL_MAX, CompressionEncoding};
 use crate::server::bound::BoundServer;
 use crate::server::dispatch::Dispatcher;
 use crate::server::native::Intercept;
 use crate::service::{CallSettings, Interceptor, IntoRoute, Route, Router, TowerHandler};
 use crate::transport::error::Error;
+use crate::transport::hyper::WINDOW_BYTES_MAX;
 use crate::transport::hyper::server::ConnectionSettings;
 use crate::transport::in_process::{self, InProcess};
 use crate::transport::listen::{ListenAddress, Listener};
@@ -27,9 +28,6 @@ const STREAM_WINDOW_BYTES_DEFAULT: u32 = 1024 * 1024;
 
 /// The receive window of a connection: four streams at full speed.
 const CONNECTION_WINDOW_BYTES_DEFAULT: u32 = 4 * 1024 * 1024;
-
-/// The largest window that there can be (RFC 9113, section 6.9.1).
-const WINDOW_BYTES_MAX: u32 = (1 << 31) - 1;
 
 /// What SETTINGS_MAX_FRAME_SIZE may be (RFC 9113, section 6.5.2).
 const FRAME_BYTES_SMALLEST: u32 = 1 << 14;
@@ -193,7 +191,7 @@ impl Server {
 
     /// How hard to compress, from 0 (fast) to 9 (small). 6 unless set.
     pub fn compression_level(mut self, level: u32) -> Self {
-        self.calls.compression.level = level.min(9);
+        self.calls.compression.level = level.min(COMPRESSION_LEVEL_MAX);
         self
     }
 

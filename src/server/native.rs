@@ -61,7 +61,7 @@ impl NativeCall {
         let (parts, body) = request.into_parts();
         let compression = &self.settings.compression;
         let request_encoding = compression.accepted(parts.headers.get(metadata::GRPC_ENCODING))?;
-        let response_encoding = compression.chosen(parts.headers.get(metadata::GRPC_ACCEPT_ENCODING));
+        let caller_accepts = parts.headers.get(metadata::GRPC_ACCEPT_ENCODING).cloned();
         let methods: &'static [MethodDescriptor] = self.service.descriptor().methods;
         let mut call = ServerCall {
             method: &methods[self.method],
@@ -71,7 +71,7 @@ impl NativeCall {
             context: self.context,
             settings: Arc::clone(&self.settings),
             request_encoding,
-            response_encoding,
+            caller_accepts,
         };
         for interceptor in interceptors {
             call.intercept(|request| interceptor(request))?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use futures_core::Stream;
+use http::HeaderValue;
 use tonic::{Request, Response};
 
 use crate::codec::{
@@ -15,7 +16,7 @@ use crate::codec::{
 };
 use crate::context::Context;
 use crate::metadata::MetadataMap;
-use crate::service::reply::{ReplyBody, ReplyFuture};
+use crate::service::reply::{Answer, ReplyBody, ReplyFuture};
 use crate::service::{CallSettings, MethodDescriptor, ServiceConfig, ServiceDescriptor};
 use crate::status::Status;
 
@@ -40,7 +41,8 @@ pub struct ServerCall {
     pub(crate) context: Context,
     pub(crate) settings: Arc<CallSettings>,
     pub(crate) request_encoding: Option<CompressionEncoding>,
-    pub(crate) response_encoding: Option<CompressionEncoding>,
+    /// The caller's `grpc-accept-encoding`.
+    pub(crate) caller_accepts: Option<HeaderValue>,
 }
 
 impl ServerCall {
@@ -126,13 +128,16 @@ impl ServerCall {
 
     fn run<F, Fut>(self, answer: F) -> ReplyFuture
     where
-        F: FnOnce(ServerCall, Answer) -> Fut,
-        Fut: Future<Output = Result<(MetadataMap, ReplyBody), Status>> + Send + 'static,
+        F: FnOnce(ServerCall, Answering) -> Fut,
+        Fut: Future<Output = Result<Answer, Status>> + Send + 'static,
     {
         let context = self.context.clone();
-        let encoding = self.response_encoding;
-        let how = Answer { settings: Arc::clone(&self.settings), encoding };
-        ReplyFuture::new(context, encoding, answer(self, how))
+        let how = Answering {
+            context: context.clone(),
+            settings: Arc::clone(&self.settings),
+            caller_accepts: self.caller_accepts.clone(),
+        };
+        ReplyFuture::new(context, how.usual_encoding(), answer(self, how))
     }
 
     async fn read_single<C: Codec>(self, codec: C) -> Result<Request<C::Decode>, Status> {
@@ -161,36 +166,56 @@ impl ServerCall {
 }
 
 /// How the handler's response becomes bytes.
-struct Answer {
+struct Answering {
+    context: Context,
     settings: Arc<CallSettings>,
-    encoding: Option<CompressionEncoding>,
+    caller_accepts: Option<HeaderValue>,
 }
 
-impl Answer {
-    fn with_message<C: Codec>(
-        self,
-        codec: C,
-        response: Response<C::Encode>,
-    ) -> Result<(MetadataMap, ReplyBody), Status> {
+impl Answering {
+    fn with_message<C: Codec>(self, codec: C, response: Response<C::Encode>) -> Result<Answer, Status> {
         let (metadata, message, extensions) = response.into_parts();
+        let encoding = self.encoding(&extensions);
         let mut buffer = BytesMut::new();
-        self.encoder(codec, &extensions).encode(&message, &mut buffer)?;
-        Ok((metadata, ReplyBody::Message(buffer.freeze())))
+        self.encoder(codec, encoding, &extensions).encode(&message, &mut buffer)?;
+        Ok(Answer { metadata, encoding, body: ReplyBody::Message(buffer.freeze()) })
     }
 
-    fn with_stream<C, S>(self, codec: C, response: Response<S>) -> (MetadataMap, ReplyBody)
+    fn with_stream<C, S>(self, codec: C, response: Response<S>) -> Answer
     where
         C: Codec,
         S: Stream<Item = Result<C::Encode, Status>> + Send + 'static,
     {
         let (metadata, stream, extensions) = response.into_parts();
-        let encoder = self.encoder(codec, &extensions);
-        (metadata, ReplyBody::Stream(Box::pin(EncodedStream::new(stream, encoder))))
+        let encoding = self.encoding(&extensions);
+        let encoder = self.encoder(codec, encoding, &extensions);
+        Answer { metadata, encoding, body: ReplyBody::Stream(Box::pin(EncodedStream::new(stream, encoder))) }
     }
 
-    fn encoder<C: Codec>(&self, codec: C, extensions: &http::Extensions) -> MessageEncoder<C> {
+    /// What the service sends with, where the caller accepts it.
+    fn usual_encoding(&self) -> Option<CompressionEncoding> {
+        self.settings.compression.chosen(self.caller_accepts.as_ref())
+    }
+
+    /// A `CompressionEncoding` in the response's extensions is for this answer alone; it comes too late when the
+    /// headers are gone.
+    fn encoding(&self, extensions: &http::Extensions) -> Option<CompressionEncoding> {
+        match extensions.get::<CompressionEncoding>() {
+            Some(own) if !self.context.initial_metadata_is_sent() => {
+                own.is_among(self.caller_accepts.as_ref()).then_some(*own)
+            }
+            _ => self.usual_encoding(),
+        }
+    }
+
+    fn encoder<C: Codec>(
+        &self,
+        codec: C,
+        encoding: Option<CompressionEncoding>,
+        extensions: &http::Extensions,
+    ) -> MessageEncoder<C> {
         let settings = &self.settings;
-        MessageEncoder::new(codec, &settings.compression, self.encoding, settings.limits.encoding_bytes_max)
+        MessageEncoder::new(codec, &settings.compression, encoding, settings.limits.encoding_bytes_max)
             .with_switch(extensions.get::<CompressionSwitch>().cloned())
     }
 }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::codec::{Compression, CompressionEncoding, MessageLimits};
+use crate::codec::{COMPRESSION_LEVEL_MAX, Compression, CompressionEncoding, MessageLimits};
 
 /// What a generated service sets for itself; everything unset is the server's.
 #[derive(Debug, Clone, Default)]
 pub struct ServiceConfig {
     accept: Vec<CompressionEncoding>,
     send: Option<CompressionEncoding>,
+    level: Option<u32>,
+    minimum_bytes: Option<usize>,
     decoding_bytes_max: Option<usize>,
     encoding_bytes_max: Option<usize>,
 }
@@ -22,6 +24,16 @@ impl ServiceConfig {
     /// Answers with this encoding where the caller accepts it.
     pub fn send_compressed(&mut self, encoding: CompressionEncoding) {
         self.send = Some(encoding);
+    }
+
+    /// How hard it compresses, from 0 (fast) to 9 (small).
+    pub fn compression_level(&mut self, level: u32) {
+        self.level = Some(level.min(COMPRESSION_LEVEL_MAX));
+    }
+
+    /// Answers shorter than this many bytes are sent as they are.
+    pub fn compression_minimum_bytes(&mut self, bytes: usize) {
+        self.minimum_bytes = Some(bytes);
     }
 
     /// The largest request message, in bytes.
@@ -42,6 +54,12 @@ impl ServiceConfig {
         }
         if self.send.is_some() {
             settings.compression.send = self.send;
+        }
+        if let Some(level) = self.level {
+            settings.compression.level = level;
+        }
+        if let Some(bytes) = self.minimum_bytes {
+            settings.compression.minimum_bytes = bytes;
         }
         if let Some(limit) = self.decoding_bytes_max {
             settings.limits.decoding_bytes_max = limit;

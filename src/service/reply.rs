@@ -30,12 +30,20 @@ pub(crate) enum ReplyBody {
     Failed(Status),
 }
 
-type Answered = Result<(MetadataMap, ReplyBody), Status>;
+/// What a handler answered, and how its messages are compressed.
+pub(crate) struct Answer {
+    pub(crate) metadata: MetadataMap,
+    pub(crate) encoding: Option<CompressionEncoding>,
+    pub(crate) body: ReplyBody,
+}
+
+type Answered = Result<Answer, Status>;
 
 /// The future of an answer, made by [`ServerCall`](crate::service::ServerCall). It never fails: an error is an
 /// answer too.
 pub struct ReplyFuture {
     context: Context,
+    /// What is announced when the handler sends its metadata before it has answered.
     encoding: Option<CompressionEncoding>,
     handler: Option<Pin<Box<dyn Future<Output = Answered> + Send>>>,
 }
@@ -54,12 +62,11 @@ impl Future for ReplyFuture {
     type Output = Reply;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Reply> {
-        let encoding = self.encoding;
         let handler = self.handler.as_mut().expect("a future is not polled after it is ready");
         if let Poll::Ready(answered) = handler.as_mut().poll(cx) {
             self.handler = None;
             return Poll::Ready(match answered {
-                Ok((mut metadata, body)) => {
+                Ok(Answer { mut metadata, encoding, body }) => {
                     if let Some(early) = self.context.take_initial_metadata() {
                         crate::metadata::merge(&mut metadata, early);
                     }
@@ -77,7 +84,7 @@ impl Future for ReplyFuture {
         let handler = self.handler.take().expect("it was polled just now");
         Poll::Ready(Reply {
             metadata,
-            encoding,
+            encoding: self.encoding,
             body: ReplyBody::Stream(Box::pin(Late { context: self.context.clone(), handler, stream: None })),
         })
     }
@@ -102,18 +109,22 @@ impl ByteSource for Late {
             if let Some(stream) = &mut self.stream {
                 return stream.as_mut().poll_part(cx);
             }
-            match ready!(self.handler.as_mut().poll(cx)) {
-                // The headers are gone: what the response would have put there goes into the trailers.
-                Ok((metadata, ReplyBody::Stream(stream))) => {
-                    self.context.append_trailing(metadata);
+            let answer = match ready!(self.handler.as_mut().poll(cx)) {
+                Ok(answer) => answer,
+                Err(status) => return Poll::Ready(Part::End(Err(status))),
+            };
+            // The headers are gone: what the response would have put there goes into the trailers.
+            match answer.body {
+                ReplyBody::Stream(stream) => {
+                    self.context.append_trailing(answer.metadata);
                     self.stream = Some(stream);
                 }
-                Ok((metadata, ReplyBody::Message(message))) => {
-                    self.context.append_trailing(metadata);
+                ReplyBody::Message(message) => {
+                    self.context.append_trailing(answer.metadata);
                     self.stream = Some(Box::pin(Finished));
                     return Poll::Ready(Part::Data(message));
                 }
-                Ok((_, ReplyBody::Failed(status))) | Err(status) => return Poll::Ready(Part::End(Err(status))),
+                ReplyBody::Failed(status) => return Poll::Ready(Part::End(Err(status))),
             }
         }
     }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_core::Stream;
-use seltzer::codec::{CompressionSwitch, ReceivedCompressed};
+use seltzer::codec::{CompressionEncoding, CompressionSwitch, ReceivedCompressed};
 use seltzer::context;
 use seltzer::error_details::{ErrorDetails, StatusExt as _};
 use seltzer::services::schemas::grpc::testing::benchmark_service_client::BenchmarkServiceClient;
@@ -131,6 +131,9 @@ impl BenchmarkService for Probe {
             return Ok(Response::new(say(&was_compressed.to_string())));
         }
         let mut response = Response::new(self.obey(request.get_ref()).await?);
+        if let Some(encoding) = chosen_encoding(&body(request.get_ref())) {
+            response.extensions_mut().insert(encoding);
+        }
         // Whatever the caller sent under these names comes back.
         for name in ["x-echo", "x-echo-bin"] {
             if let Some(value) = request.metadata().get(name) {
@@ -206,7 +209,11 @@ impl BenchmarkService for Probe {
                 Box::pin(tokio_stream::once(Ok(answer)))
             }
         };
-        Ok(Response::new(stream))
+        let mut response = Response::new(stream);
+        if let Some(encoding) = chosen_encoding(&body) {
+            response.extensions_mut().insert(encoding);
+        }
+        Ok(response)
     }
 
     type StreamingBothWaysStream = Answers;
@@ -214,6 +221,11 @@ impl BenchmarkService for Probe {
     async fn streaming_both_ways(&self, _: Request<Streaming<SimpleRequest>>) -> Result<Response<Answers>, Status> {
         Err(Status::unimplemented("the probe has no such thing"))
     }
+}
+
+/// What the command `encoding NAME` wants the answer to be compressed with.
+fn chosen_encoding(command: &str) -> Option<CompressionEncoding> {
+    command.strip_prefix("encoding ").and_then(CompressionEncoding::from_name)
 }
 
 /// Two messages that are compressed, and between them one that is not.

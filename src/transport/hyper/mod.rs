@@ -7,3 +7,6 @@ mod cancel;
 pub(crate) mod client;
 #[cfg(feature = "server")]
 pub(crate) mod server;
+
+/// The largest window that there can be (RFC 9113, section 6.9.1).
+pub(crate) const WINDOW_BYTES_MAX: u32 = (1 << 31) - 1;

@@ -111,6 +111,18 @@ fn setters(seltzer: &TokenStream) -> TokenStream {
             self.inner.accept_compressed(encoding);
             self
         }
+        /// Compresses as hard as `level` says, from 0 (fast) to 9 (small).
+        #[must_use]
+        pub fn compression_level(mut self, level: u32) -> Self {
+            self.inner.compression_level(level);
+            self
+        }
+        /// Requests shorter than `bytes` bytes are sent as they are.
+        #[must_use]
+        pub fn compression_minimum_bytes(mut self, bytes: usize) -> Self {
+            self.inner.compression_minimum_bytes(bytes);
+            self
+        }
         /// Refuses messages from the server that are larger than `limit` bytes.
         #[must_use]
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {

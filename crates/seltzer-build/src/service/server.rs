@@ -197,6 +197,18 @@ impl Parts<'_> {
                 self.config.send_compressed(encoding);
                 self
             }
+            /// Compresses as hard as `level` says, from 0 (fast) to 9 (small).
+            #[must_use]
+            pub fn compression_level(mut self, level: u32) -> Self {
+                self.config.compression_level(level);
+                self
+            }
+            /// Replies shorter than `bytes` bytes are sent as they are.
+            #[must_use]
+            pub fn compression_minimum_bytes(mut self, bytes: usize) -> Self {
+                self.config.compression_minimum_bytes(bytes);
+                self
+            }
             /// Refuses messages from callers that are larger than `limit` bytes.
             #[must_use]
             pub fn max_decoding_message_size(mut self, limit: usize) -> Self {

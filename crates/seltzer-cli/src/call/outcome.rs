@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use seltzer::dynamic::MethodDescriptor;
 use seltzer::status::code_name;
-use seltzer::{Code, Status, StatusExt, transport};
+use seltzer::{Code, Status, StatusOrigin, transport};
 
 use crate::call::{details, metadata};
 use crate::error;
