@@ -30,10 +30,15 @@ class Child:
         )
         self._lines = queue.SimpleQueue()
         self.errors = []
+        self._error_lines = queue.SimpleQueue()
         self._pumps = [
             _pump(self.process.stdout, self._lines.put, lambda: self._lines.put(None)),
-            _pump(self.process.stderr, self.errors.append, lambda: None),
+            _pump(self.process.stderr, self._hear, lambda: self._error_lines.put(None)),
         ]
+
+    def _hear(self, line):
+        self.errors.append(line)
+        self._error_lines.put(line)
 
     def __enter__(self):
         return self
@@ -66,6 +71,17 @@ class Child:
                 )
             if line.startswith(prefix):
                 return line[len(prefix) :].strip()
+
+    def wait_for_error(self, prefix, timeout_s=STOP_TIMEOUT_S):
+        """Reads lines of standard error up to the first that begins with `prefix`."""
+        line = ""
+        while not line.startswith(prefix):
+            try:
+                line = self._error_lines.get(timeout=timeout_s)
+            except queue.Empty:
+                raise TimeoutError(f"{self.name()} did not say '{prefix}...' in {timeout_s} s") from None
+            if line is None:
+                raise RuntimeError(f"{self.name()} ended and did not say '{prefix}...'")
 
     def address(self):
         """The address in the next line `listening on ADDRESS`."""

@@ -53,16 +53,33 @@ async fn connect_unix(target: &Target, _: &std::path::Path) -> Result<Io, Error>
 }
 
 fn connect_error(target: &Target, error: io::Error) -> Error {
-    let hint = match error.kind() {
+    let hint = match &target.address {
+        Address::Tcp { .. } => tcp_hint(error.kind()),
+        Address::Unix(_) => unix_hint(error.kind()),
+    };
+    let connect = Error::new(Step::Connect, error.to_string()).with_target(target.to_string()).with_source(error);
+    match hint {
+        Some(hint) => connect.with_hint(hint),
+        None => connect,
+    }
+}
+
+fn tcp_hint(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
         io::ErrorKind::ConnectionRefused => Some("nothing listens there: is the server running, and on this port?"),
-        io::ErrorKind::NotFound => Some("there is no such socket: is the server running, and with this path?"),
-        io::ErrorKind::PermissionDenied => Some("this user may not open it"),
+        io::ErrorKind::PermissionDenied => Some("this system does not let the program connect there"),
+        _ => None,
+    }
+}
+
+fn unix_hint(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::NotFound => Some("there is no such file: is the server running, and with this path?"),
+        io::ErrorKind::PermissionDenied => Some("this user may not write to the socket, or not enter its folder"),
+        io::ErrorKind::ConnectionRefused => {
+            Some("no server listens on this file; one that was killed leaves its socket behind: start it again")
+        }
         io::ErrorKind::Unsupported => Some("unix sockets are not supported on this system"),
         _ => None,
-    };
-    let mut connect = Error::new(Step::Connect, error.to_string()).with_target(target.to_string()).with_source(error);
-    if let Some(hint) = hint {
-        connect = connect.with_hint(hint);
     }
-    connect
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::net::{TcpListener, TcpStream};
 
@@ -166,24 +166,53 @@ fn tcp_peer(stream: &TcpStream) -> Peer {
 }
 
 fn bind_error(address: &ListenAddress, error: io::Error) -> Error {
-    let hint = match error.kind() {
+    let hint = match address {
+        ListenAddress::Unix(path) => unix_hint(path, error.kind()),
+        ListenAddress::Socket(_) | ListenAddress::Host(_) => tcp_hint(error.kind()),
+    };
+    let bind = Error::new(Step::Bind, error.to_string()).with_target(address.to_string()).with_source(error);
+    match hint {
+        Some(hint) => bind.with_hint(hint),
+        None => bind,
+    }
+}
+
+fn tcp_hint(kind: io::ErrorKind) -> Option<&'static str> {
+    Some(match kind {
         io::ErrorKind::AddrInUse => {
-            Some("another program listens there; stop it, or listen on another port: port 0 takes a free one")
+            "another program listens there; stop it, or listen on another port: port 0 takes a free one"
         }
         io::ErrorKind::AddrNotAvailable => {
-            Some("this machine has no such address; 0.0.0.0 or [::] stands for all of its addresses")
+            "this machine has no such address; 0.0.0.0 or [::] stands for all of its addresses"
         }
-        io::ErrorKind::PermissionDenied => {
-            Some("ports below 1024 and foreign folders need rights that this user has not")
+        io::ErrorKind::PermissionDenied => "ports below 1024 need rights that this user has not",
+        _ => return None,
+    })
+}
+
+fn unix_hint(path: &Path, kind: io::ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        io::ErrorKind::AddrInUse if is_socket(path) => {
+            "another server listens on this socket; stop it, or listen on another path"
         }
-        io::ErrorKind::Unsupported => Some("unix sockets are not supported on this system; listen on a TCP address"),
-        _ => None,
-    };
-    let mut bind = Error::new(Step::Bind, error.to_string()).with_target(address.to_string()).with_source(error);
-    if let Some(hint) = hint {
-        bind = bind.with_hint(hint);
-    }
-    bind
+        io::ErrorKind::AddrInUse => "a file that is no socket is in the way; move it, or listen on another path",
+        io::ErrorKind::NotFound => "there is no such folder; make it, or listen on another path",
+        io::ErrorKind::PermissionDenied => "this user may not make a socket in that folder",
+        io::ErrorKind::InvalidInput => "systems take about 100 bytes for a socket's path; listen on a shorter one",
+        io::ErrorKind::Unsupported => "unix sockets are not supported on this system; listen on a TCP address",
+        _ => return None,
+    })
+}
+
+#[cfg(unix)]
+fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
+}
+
+#[cfg(not(unix))]
+fn is_socket(_: &Path) -> bool {
+    false
 }
 
 /// A unix socket that takes its file away when it is dropped.
@@ -198,7 +227,7 @@ pub(crate) struct UnixListener {
 #[cfg(unix)]
 impl UnixListener {
     /// Binds; a socket file that nobody listens on any more is replaced.
-    async fn bind(path: &std::path::Path) -> io::Result<Self> {
+    async fn bind(path: &Path) -> io::Result<Self> {
         let listener = match tokio::net::UnixListener::bind(path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path).await => {
                 std::fs::remove_file(path)?;
@@ -220,16 +249,57 @@ impl Drop for UnixListener {
 }
 
 #[cfg(unix)]
-async fn is_stale(path: &std::path::Path) -> bool {
-    use std::os::unix::fs::FileTypeExt;
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
-    is_socket
+async fn is_stale(path: &Path) -> bool {
+    is_socket(path)
         && matches!(tokio::net::UnixStream::connect(path).await,
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 #[cfg(unix)]
-fn file_identity(path: &std::path::Path) -> Option<(u64, u64)> {
+fn file_identity(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     std::fs::symlink_metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn error_of(address: &str, kind: io::ErrorKind) -> String {
+        bind_error(&address.parse().expect(address), kind.into()).to_string()
+    }
+
+    #[test]
+    fn hints_speak_of_what_is_listened_on() {
+        let table = [
+            ("127.0.0.1:80", io::ErrorKind::AddrInUse, "port 0 takes a free one"),
+            ("localhost:80", io::ErrorKind::PermissionDenied, "ports below 1024"),
+            ("unix:/tmp/a.sock", io::ErrorKind::PermissionDenied, "may not make a socket in that folder"),
+            ("unix:/no/a.sock", io::ErrorKind::NotFound, "there is no such folder"),
+        ];
+        for (address, kind, hint) in table {
+            let error = error_of(address, kind);
+            assert!(error.contains(hint), "{error}");
+            assert_eq!(error.contains("port"), hint.contains("port"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_in_the_way_of_a_socket_is_told_apart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let listen = |name: &str| ListenAddress::Unix(folder.path().join(name));
+        let long = "x".repeat(200);
+        std::fs::write(folder.path().join("file"), "").expect("a file");
+        let _taken = Listener::bind(&listen("taken")).await.expect("a free path");
+        let table = [
+            ("file", "a file that is no socket is in the way"),
+            ("taken", "another server listens on this socket"),
+            ("none/socket", "there is no such folder"),
+            (&long, "about 100 bytes"),
+        ];
+        for (name, hint) in table {
+            let error = Listener::bind(&listen(name)).await.err().map(|error| error.to_string());
+            assert!(error.as_ref().is_some_and(|error| error.contains(hint)), "{name}: {error:?}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 
 use crate::transport::error::{Error, Step};
 
-/// The port that is taken when a target names none.
+/// The ports of URIs that name none. Other targets must name one: gRPC has no port of its own.
 const PORT_HTTP: u16 = 80;
 const PORT_HTTPS: u16 = 443;
 
@@ -16,9 +16,9 @@ const PORT_HTTPS: u16 = 443;
 ///
 /// | written | means |
 /// |---|---|
-/// | `http://host:port` | without TLS |
-/// | `https://host:port` | with TLS (needs one of the TLS features) |
-/// | `host:port`, `dns:///host:port` | without TLS |
+/// | `http://host:port`, `http://host` | without TLS; the port is 80 unless named |
+/// | `https://host:port`, `https://host` | with TLS (needs one of the TLS features); the port is 443 unless named |
+/// | `host:port`, `dns:host:port`, `dns:///host:port` | without TLS; the port must be named |
 /// | `unix:PATH`, `unix:///PATH` | a unix socket |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -47,11 +47,13 @@ impl Target {
             None => written,
         };
         let uri: Uri = text.parse().map_err(|error| bad(written, format!("it is not an address: {error}")))?;
-        let scheme = uri.scheme().cloned().unwrap_or(Scheme::HTTP);
-        let encrypted = scheme == Scheme::HTTPS;
-        if !encrypted && scheme != Scheme::HTTP {
-            return Err(bad(written, format!("the scheme {:?} is not known", scheme.as_str())));
-        }
+        let encrypted = uri.scheme() == Some(&Scheme::HTTPS);
+        let port_default = match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTPS => Some(PORT_HTTPS),
+            Some(scheme) if *scheme == Scheme::HTTP => Some(PORT_HTTP),
+            Some(scheme) => return Err(bad(written, format!("the scheme {:?} is not known", scheme.as_str()))),
+            None => None,
+        };
         let Some(authority) = uri.authority().cloned() else {
             return Err(bad(written, "it names no host"));
         };
@@ -67,8 +69,7 @@ impl Target {
             None if authority.as_str() != authority.host() => {
                 return Err(bad(written, "the port is not a number from 0 to 65535"));
             }
-            None if encrypted => PORT_HTTPS,
-            None => PORT_HTTP,
+            None => port_default.ok_or_else(|| without_port(written, authority.host()))?,
         };
         Ok(Target { address: Address::Tcp { host, port }, encrypted, authority, written: written.to_owned() })
     }
@@ -122,6 +123,15 @@ fn bad(written: &str, why: impl Into<String>) -> Error {
         .with_hint("write http://host:port, https://host:port, dns:///host:port or unix:PATH")
 }
 
+/// For half an address: a host alone, or a port alone.
+fn without_port(written: &str, host: &str) -> Error {
+    if host.bytes().all(|byte| byte.is_ascii_digit()) {
+        return bad(written, "it names no host").with_hint(format!("write 127.0.0.1:{host}"));
+    }
+    bad(written, "it names no port")
+        .with_hint(format!("write {host}:50051; only `http://` and `https://` have ports by themselves"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +145,7 @@ mod tests {
         let table = [
             ("http://127.0.0.1:50051", tcp("127.0.0.1", 50051), false),
             ("https://example.com", tcp("example.com", 443), true),
+            ("https://example.com:50051", tcp("example.com", 50051), true),
             ("http://example.com/", tcp("example.com", 80), false),
             ("http://[::1]:50051", tcp("::1", 50051), false),
             ("localhost:50051", tcp("localhost", 50051), false),
@@ -161,6 +172,13 @@ mod tests {
             ("http://user@host", "it names no host"),
             ("/just/a/path", "it names no host"),
             ("unix:", "no path follows"),
+            ("localhost", "it names no port (write localhost:50051; "),
+            ("localhost/", "it is not an address"),
+            ("[::1]", "it names no port (write [::1]:50051; "),
+            ("dns:greeter", "it names no port (write greeter:50051; "),
+            ("dns:///greeter", "it names no port (write greeter:50051; "),
+            ("greeter:", "the port is not a number"),
+            ("50051", "it names no host (write 127.0.0.1:50051)"),
         ];
         for (written, why) in table {
             let error = Target::parse(written).expect_err(written).to_string();

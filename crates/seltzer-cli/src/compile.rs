@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use seltzer::prost::Message;
@@ -40,7 +41,16 @@ pub(crate) fn run(arguments: &CompileArguments) -> Result<u8, Failure> {
     Ok(0)
 }
 
+/// Writes a file, or with `-` standard output.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    if path.as_os_str() == "-" {
+        let mut stdout = io::stdout().lock();
+        return match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            // Whoever reads may have seen enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::unwritable(&error)),
+            _ => Ok(()),
+        };
+    }
     fs::write(path, bytes).map_err(|error| {
         Failure::new(format!("cannot write {}: {error}", path.display()))
             .with_hint("is there such a directory, and may this user write to it?")

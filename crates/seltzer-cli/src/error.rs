@@ -1,6 +1,7 @@
 //! Why a command ended early, as a person reads it: one line, a hint, an exit status.
 
 use std::fmt;
+use std::io;
 
 use seltzer::transport;
 
@@ -40,6 +41,11 @@ impl Failure {
     /// What was to be written could not be.
     pub(crate) fn output(message: impl Into<String>) -> Self {
         Failure { exit_code: EXIT_OUTPUT, ..Failure::new(message) }
+    }
+
+    /// Standard output does not take what is written.
+    pub(crate) fn unwritable(error: &io::Error) -> Self {
+        Failure::output(format!("cannot write to standard output: {error}"))
     }
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {

@@ -8,6 +8,7 @@ mod compile;
 mod error;
 mod log;
 mod output;
+mod pem;
 mod self_signed;
 mod serve;
 mod signals;

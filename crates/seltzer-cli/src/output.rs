@@ -70,7 +70,7 @@ impl Lines {
         drop(self.queue);
         match self.ended.await {
             Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
-            Ok(Err(error)) => Err(Failure::output(format!("cannot write to standard output: {error}"))),
+            Ok(Err(error)) => Err(Failure::unwritable(&error)),
             Ok(Ok(())) => Ok(Reader::There),
             Err(_) => Err(Failure::output("the thread that writes to standard output ended early")),
         }

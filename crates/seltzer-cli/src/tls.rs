@@ -8,12 +8,13 @@ use seltzer::transport::{Certificate, ClientTlsConfig, Identity, ListenAddress, 
 
 use crate::arguments::{ClientTls, ServerTls};
 use crate::error::Failure;
+use crate::pem::{self, Wanted};
 use crate::self_signed::SelfSigned;
 
 /// The server's settings; `None` without TLS.
 ///
 /// # Errors
-/// A file cannot be read or written, or no certificate can be made.
+/// A file cannot be read or written, has not what is looked for, or no certificate can be made.
 pub(crate) fn server(arguments: &ServerTls, listen: &[ListenAddress]) -> Result<Option<ServerTlsConfig>, Failure> {
     let identity = match (&arguments.cert, &arguments.key) {
         (Some(cert), Some(key)) => read_identity(cert, key, "try `--tls-self-signed` for a start")?,
@@ -23,7 +24,7 @@ pub(crate) fn server(arguments: &ServerTls, listen: &[ListenAddress]) -> Result<
     let mut config = ServerTlsConfig::new().identity(identity);
     if let Some(path) = &arguments.client_ca {
         let hint = "it holds the certificate of the clients' CA, or the clients' own";
-        config = config.client_ca_root(Certificate::from_pem(read(path, "certificate", hint)?));
+        config = config.client_ca_root(read_certificate(path, hint)?);
     }
     Ok(Some(config))
 }
@@ -31,7 +32,7 @@ pub(crate) fn server(arguments: &ServerTls, listen: &[ListenAddress]) -> Result<
 /// The client's settings; `None` if nothing but perhaps the address asks for TLS.
 ///
 /// # Errors
-/// A file cannot be read.
+/// A file cannot be read, or has not what is looked for.
 pub(crate) fn client(arguments: &ClientTls) -> Result<Option<ClientTlsConfig>, Failure> {
     let ClientTls { ca, cert, key, domain, insecure } = arguments;
     if ca.is_none() && cert.is_none() && domain.is_none() && !insecure {
@@ -41,7 +42,7 @@ pub(crate) fn client(arguments: &ClientTls) -> Result<Option<ClientTlsConfig>, F
     config = match ca {
         Some(path) => {
             let hint = "it holds the certificate of the server's CA, or the server's own";
-            config.ca_certificate(Certificate::from_pem(read(path, "certificate", hint).map_err(Failure::into_usage)?))
+            config.ca_certificate(read_certificate(path, hint).map_err(Failure::into_usage)?)
         }
         None => config.with_enabled_roots(),
     };
@@ -56,17 +57,27 @@ pub(crate) fn client(arguments: &ClientTls) -> Result<Option<ClientTlsConfig>, F
 }
 
 fn read_identity(cert: &Path, key: &Path, hint: &str) -> Result<Identity, Failure> {
-    Ok(Identity::from_pem(read(cert, "certificate", hint)?, read(key, "private key", hint)?))
+    let cert_pem = read(cert, Wanted::Certificate, hint)?;
+    let key_pem = read(key, Wanted::PrivateKey, hint)?;
+    pem::check(&cert_pem, Wanted::Certificate, cert)?;
+    pem::check(&key_pem, Wanted::PrivateKey, key)?;
+    Ok(Identity::from_pem(cert_pem, key_pem))
 }
 
-fn read(path: &Path, what: &str, hint: &str) -> Result<Vec<u8>, Failure> {
+fn read_certificate(path: &Path, hint: &str) -> Result<Certificate, Failure> {
+    let text = read(path, Wanted::Certificate, hint)?;
+    pem::check(&text, Wanted::Certificate, path)?;
+    Ok(Certificate::from_pem(text))
+}
+
+fn read(path: &Path, wanted: Wanted, hint: &str) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|error| {
         let hint = match error.kind() {
             ErrorKind::PermissionDenied => "this user may not read it",
             ErrorKind::IsADirectory => "name a file in it",
             _ => hint,
         };
-        Failure::new(format!("cannot read the {what} {}: {error}", path.display())).with_hint(hint)
+        Failure::new(format!("cannot read the {} {}: {error}", wanted.noun(), path.display())).with_hint(hint)
     })
 }
 

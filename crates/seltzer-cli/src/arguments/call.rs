@@ -16,6 +16,8 @@ use crate::arguments::{Header, Include};
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct CallArguments {
     /// Where the server listens: HOST:PORT, http://HOST:PORT, https://HOST:PORT or unix:PATH
+    ///
+    /// Without a port http:// means 80 and https:// 443; HOST by itself is refused.
     #[arg(value_name = "ADDR")]
     pub(crate) address: String,
 
@@ -23,9 +25,9 @@ pub(crate) struct CallArguments {
     #[arg(value_name = "SERVICE/METHOD")]
     pub(crate) method: String,
 
-    /// The message in JSON, or several one after another; `@` reads standard input
+    /// The message in JSON, or several one after another; `@` reads standard input, `@FILE` a file
     ///
-    /// Several are for methods that take a stream. From standard input (`@`) or a file (`@FILE`) each message is sent as soon as it is complete. Without this option `{}` is sent, or a stream without messages.
+    /// Several are for methods that take a stream. From standard input or a file each message is sent as soon as it is complete. Without this option `{}` is sent, or a stream without messages.
     #[arg(long, short, value_name = "JSON")]
     pub(crate) data: Vec<String>,
 
@@ -108,4 +110,4 @@ Examples:
       -H 'authorization: Bearer token123' -d '{\"name\": \"world\"}'
 
 Exit status: 0 for OK; the code of the gRPC status otherwise (1 CANCELLED to 16 UNAUTHENTICATED);
-64 if the call was never made because of its arguments; 74 if replies could not be written.";
+64 if the call was never made because of its arguments or their files; 74 if replies could not be written.";

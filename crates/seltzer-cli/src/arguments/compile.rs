@@ -20,7 +20,7 @@ pub(crate) struct CompileArguments {
     #[arg(long, short = 'I', value_name = "DIR")]
     pub(crate) include: Vec<Include>,
 
-    /// Write a google.protobuf.FileDescriptorSet
+    /// Write a google.protobuf.FileDescriptorSet; `-` is standard output
     #[arg(long, short = 'o', value_name = "FILE", group = "output", help_heading = "Descriptor set")]
     pub(crate) descriptor_set_out: Option<PathBuf>,
 
@@ -50,4 +50,5 @@ Examples:
   seltzer compile proto/hello.proto -I proto --descriptor-set-out hello.bin --include-imports
   seltzer compile proto/calculator.proto --rust-out src/generated --module calculator
 
-Exit status: 0, 64 for a mistake in the command line, 1 for a schema that is wrong or missing.";
+Exit status: 0, 64 for a mistake in the command line, 1 for a schema that is wrong or missing,
+74 if standard output takes no more.";

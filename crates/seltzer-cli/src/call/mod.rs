@@ -6,6 +6,7 @@ mod metadata;
 mod outcome;
 mod requests;
 mod target;
+mod utf8;
 
 use seltzer::Request;
 use seltzer::dynamic::{DynamicClient, DynamicMessage, MethodDescriptor, message_to_json};
@@ -29,6 +30,7 @@ const FAREWELL_TURNS: usize = 16;
 /// # Errors
 /// The call was never made because of its arguments, or replies could not be written.
 pub(crate) fn run(arguments: &CallArguments) -> Result<u8, Failure> {
+    target::check_order(&arguments.address, &arguments.method)?;
     let method = catalogue::find(&arguments.method, &arguments.schemas)?;
     let requests = Requests::read(&arguments.data, &method)?;
     let endpoint = target::endpoint(&arguments.address, &arguments.tls)?;

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::fields;
+use crate::call::utf8::{BYTE_ORDER_MARK, Utf8};
 use crate::error::Failure;
 
 /// How many messages are read ahead of what the server takes.
@@ -42,8 +43,13 @@ impl Requests {
                     .with_hint("give a single `-d`, or write the messages out in each"));
             }
             many => {
-                let messages = Messages::new(Cursor::new(many.join("\n")), input.clone());
-                let messages = messages.collect::<Result<Vec<_>, _>>()?;
+                let texts: Vec<&str> = many.iter().map(|text| text.trim_start_matches(BYTE_ORDER_MARK)).collect();
+                let messages = Messages::new(Cursor::new(texts.join("\n")), input.clone());
+                let messages = messages.collect::<Result<Vec<_>, _>>();
+                let messages = messages.map_err(|failure| match texts.iter().find_map(|text| place(text)) {
+                    Some(hint) => failure.with_hint(hint),
+                    None => failure,
+                })?;
                 check_count(messages.len(), method)?;
                 return Ok(Requests::Ready(messages));
             }
@@ -79,6 +85,16 @@ fn open(path: &str) -> Result<Box<dyn BufRead + Send>, Failure> {
     }
 }
 
+/// The hint for a text that is no message but says where one is.
+fn place(text: &str) -> Option<String> {
+    let text = text.trim();
+    if text == "-" {
+        return Some("`-d @` reads standard input".to_owned());
+    }
+    let is_file = text.ends_with(".json") || Path::new(text).is_file();
+    is_file.then(|| format!("`-d @{text}` reads that file"))
+}
+
 fn check_count(count: usize, method: &MethodDescriptor) -> Result<(), Failure> {
     if count == 1 || method.is_client_streaming() {
         return Ok(());
@@ -90,14 +106,14 @@ fn check_count(count: usize, method: &MethodDescriptor) -> Result<(), Failure> {
 
 /// Messages that stand one after another.
 struct Messages<R: BufRead> {
-    values: serde_json::StreamDeserializer<'static, serde_json::de::IoRead<R>, Box<RawValue>>,
+    values: serde_json::StreamDeserializer<'static, serde_json::de::IoRead<Utf8<R>>, Box<RawValue>>,
     descriptor: MessageDescriptor,
     count: u64,
 }
 
 impl<R: BufRead> Messages<R> {
     fn new(reader: R, descriptor: MessageDescriptor) -> Self {
-        Messages { values: serde_json::Deserializer::from_reader(reader).into_iter(), descriptor, count: 0 }
+        Messages { values: serde_json::Deserializer::from_reader(Utf8::new(reader)).into_iter(), descriptor, count: 0 }
     }
 }
 
@@ -217,6 +233,12 @@ mod tests {
             ("Calculator/SumNumbers", &[r#"{} {"value": "x"}"#], Err("message 2: not a Number in JSON")),
             ("Calculator/Add", &["@", "{}"], Err("takes everything from one place")),
             ("Calculator/Add", &["@/no/such/file"], Err("cannot read the messages in /no/such/file")),
+            ("Calculator/Add", &["add.json"], Err("column 1\n  hint: `-d @add.json` reads that file")),
+            ("Calculator/Add", &["Cargo.toml"], Err("column 1\n  hint: `-d @Cargo.toml` reads that file")),
+            ("Calculator/SumNumbers", &["{}", "add.json"], Err("hint: `-d @add.json` reads that file")),
+            ("Calculator/Add", &["-"], Err("hint: `-d @` reads standard input")),
+            ("Calculator/Add", &["\u{feff}{}"], Ok(1)),
+            ("Calculator/SumNumbers", &["\u{feff}{}", "\u{feff}{}"], Ok(2)),
         ];
         for (method, data, expected) in table {
             match (read(method, data), expected) {

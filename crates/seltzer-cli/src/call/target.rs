@@ -14,7 +14,6 @@ const USER_AGENT: &str = concat!("seltzer-cli/", env!("CARGO_PKG_VERSION"));
 /// # Errors
 /// The address cannot be read, or a certificate cannot be.
 pub(crate) fn endpoint(address: &str, tls: &ClientTls) -> Result<Endpoint, Failure> {
-    check(address)?;
     let usage = |error: seltzer::transport::Error| Failure::from(error).into_usage();
     let endpoint = Endpoint::from_shared(address).map_err(usage)?.user_agent(USER_AGENT).map_err(usage)?;
     let Some(config) = tls::client(tls)? else { return Ok(endpoint) };
@@ -25,45 +24,42 @@ pub(crate) fn endpoint(address: &str, tls: &ClientTls) -> Result<Endpoint, Failu
     endpoint.tls_config(config).map_err(usage)
 }
 
-/// Refuses what would be an address, but surely is not the one that was meant.
-fn check(address: &str) -> Result<(), Failure> {
-    if address.contains("://") || address.starts_with("unix:") || address.starts_with("dns:") {
+/// Refuses SERVICE/METHOD in front of ADDR.
+///
+/// # Errors
+/// The first is no address and the second no method, but each could be the other.
+pub(crate) fn check_order(address: &str, method: &str) -> Result<(), Failure> {
+    // A method's name has no colon. An address has one, or lacks its port; then only the slash tells.
+    let is_swapped = !address.contains(':') && (method.contains(':') || address.contains('/') && !method.contains('/'));
+    if !is_swapped {
         return Ok(());
     }
-    if address.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Failure::usage(format!("the address {address:?} names no host"))
-            .with_hint(format!("write 127.0.0.1:{address}")));
-    }
-    let after_host = address.rsplit_once(']').map_or(address, |(_, rest)| rest);
-    if !after_host.contains(':') {
-        return Err(Failure::usage(format!("the address {address:?} names no port"))
-            .with_hint(format!("write {address}:50051; `http://` and `https://` have ports by themselves")));
-    }
-    Ok(())
+    Err(Failure::usage(format!("{address:?} is no address, and {method:?} is no method"))
+        .with_hint(format!("the address comes first: seltzer call {method} {address}")))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::check_order;
 
     #[test]
-    fn addresses_that_were_not_meant() {
+    fn swapped_arguments_are_told_from_mistaken_ones() {
         let table = [
-            ("localhost:50051", None),
-            ("[::1]:50051", None),
-            ("https://example.com", None),
-            ("unix:/tmp/a", None),
-            ("50051", Some("write 127.0.0.1:50051")),
-            ("localhost", Some("write localhost:50051")),
-            ("[::1]", Some("write [::1]:50051")),
+            ("127.0.0.1:50051", "Calculator/Add", false),
+            ("localhost", "Calculator/Add", false),
+            ("50051", "Calculator/Add", false),
+            ("unix:/tmp/a", "whatever", false),
+            ("whatever", "whatever", false),
+            ("Calculator/Add", "127.0.0.1:50051", true),
+            ("Calculator/Add", "localhost", true),
+            ("/Calculator/Add", "unix:/tmp/a", true),
+            ("user.User.GetUser", "https://example.com", true),
         ];
-        for (address, hint) in table {
-            let found = check(address).err().map(|failure| failure.to_string());
-            match (found, hint) {
-                (None, None) => {}
-                (Some(text), Some(hint)) => assert!(text.contains(hint), "{text}"),
-                (found, _) => panic!("{address}: {found:?}"),
-            }
+        for (address, method, is_swapped) in table {
+            let found = check_order(address, method).err().map(|failure| failure.to_string());
+            let hint = format!("the address comes first: seltzer call {method} {address}");
+            let expected = format!("error: {address:?} is no address, and {method:?} is no method\n  hint: {hint}");
+            assert_eq!(found, is_swapped.then_some(expected));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::program::{Server, check, run};
+use crate::program::{Server, check, command, run};
 
 /// A schema that can be called at the demo services, in a file and package of its own.
 const HELLO: &str = r#"syntax = "proto3";
@@ -89,6 +89,19 @@ fn a_set_has_imports_and_comments_on_request() {
     set(&[]);
     let call = run(&["call", "127.0.0.1:1", "hello.Greeter/SayHello", "--descriptor-set", text(&out)]);
     check(&call, 64, "", "hint: write it with `seltzer compile ... --descriptor-set-out FILE --include-imports`");
+}
+
+#[test]
+fn a_set_goes_to_standard_output_too() {
+    let folder = folder();
+    let proto = folder.path().join("hello.proto");
+    let out = folder.path().join("set.bin");
+    let compile = ["compile", text(&proto), "--include-imports", "-o"];
+    check(&run(&[&compile[..], &[text(&out)]].concat()), 0, "", "");
+    let output = command(&[&compile[..], &["-"]].concat()).current_dir(folder.path()).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    assert_eq!(output.stdout, fs::read(&out).unwrap());
+    assert!(!folder.path().join("-").exists());
 }
 
 #[test]

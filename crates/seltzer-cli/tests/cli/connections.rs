@@ -21,7 +21,6 @@ fn a_self_signed_server_is_trusted_on_request_only() {
         (&["--tls-ca", ca, "--tls-domain", "localhost"], 0, SUM, ""),
         (&["--tls-ca", ca, "--tls-domain", "example.com"], 14, "", "--tls-domain"),
         (&["--tls-ca", CLIENT_CERTIFICATE], 14, "", "hint: give the certificate of its CA"),
-        (&["--tls-ca", CLIENT_KEY], 14, "", "no certificate in the PEM"),
         // Without TLS on this side.
         (&[], 14, "", "UNAVAILABLE: "),
     ];
@@ -44,6 +43,28 @@ fn a_certificate_of_the_client_is_asked_for() {
     let warning = server.program.error_line();
     assert!(warning.starts_with("warn: a TLS handshake failed"), "{warning}");
     assert!(warning.contains("the client presented no certificate"), "{warning}");
+}
+
+#[test]
+fn files_for_tls_are_checked_before_anything_is_connected() {
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let empty = empty.path().to_str().unwrap();
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let table: &[(&[&str], &str)] = &[
+        (&["--tls-ca", "/no/ca.pem"], "error: cannot read the certificate /no/ca.pem: "),
+        (&["--tls-ca", folder], "\n  hint: name a file in it\n"),
+        (&["--tls-ca", empty], "the file is empty\n"),
+        (&["--tls-ca", CLIENT_KEY], "it holds a private key\n  hint: are certificate and key swapped?\n"),
+        (&["--tls-ca", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")], "Cargo.toml: it is not PEM"),
+        (&["--tls-cert", "/no/a.pem", "--tls-key", CLIENT_KEY], "error: cannot read the certificate /no/a.pem: "),
+        (&["--tls-cert", CLIENT_CERTIFICATE, "--tls-key", "/no/a.key"], "cannot read the private key /no/a.key: "),
+        (&["--tls-cert", CLIENT_KEY, "--tls-key", CLIENT_CERTIFICATE], "fixtures/client.key: it holds a private key"),
+        (&["--tls-cert", CLIENT_CERTIFICATE, "--tls-key", CLIENT_CERTIFICATE], "error: there is no private key in "),
+    ];
+    for (options, stderr) in table {
+        // Nobody listens there: connecting would be UNAVAILABLE.
+        check(&crate::program::run(&[&["call", "127.0.0.1:1"], &ADD[..], options].concat()), 64, "", stderr);
+    }
 }
 
 #[test]

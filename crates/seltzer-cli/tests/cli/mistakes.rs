@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::program::{Server, check, run};
+use crate::program::{Program, Server, check, listening, run};
 
 #[test]
 fn mistakes_in_the_command_line_are_64() {
@@ -27,7 +27,12 @@ fn mistakes_in_the_command_line_are_64() {
         ),
         (&["call", "gopher://host", "Calculator/Add"], "the scheme \"gopher\" is not known\n  hint: write http://"),
         (&["call", "50051", "Calculator/Add"], "hint: write 127.0.0.1:50051"),
-        (&["call", "localhost", "Calculator/Add"], "hint: write localhost:50051"),
+        (&["call", "localhost", "Calculator/Add"], "it names no port\n  hint: write localhost:50051"),
+        (
+            &["call", "Calculator/Add", "127.0.0.1:50051"],
+            "error: \"Calculator/Add\" is no address, and \"127.0.0.1:50051\" is no method\n  \
+             hint: the address comes first: seltzer call 127.0.0.1:50051 Calculator/Add\n",
+        ),
         (&["serve", "--listen", "nowhere"], "it is neither HOST:PORT nor unix:PATH"),
         (&["serve", "--tls-cert", "a"], "--tls-key"),
         (&["serve", "--tls-client-ca", "a"], "--tls-self-signed"),
@@ -77,6 +82,10 @@ fn methods_and_messages_that_do_not_exist_are_64() {
         ),
         (&["Calculator/Add", "-d", "{a:1}"], "error: message 1: not JSON: key must be a string at line 1 column 2\n"),
         (&["Calculator/Add", "-d", "{} {}"], "Calculator/Add takes one message, and there are 2"),
+        (
+            &["Calculator/Add", "-d", "m.json"],
+            "expected value at line 1 column 1\n  hint: `-d @m.json` reads that file\n",
+        ),
         (&["Calculator/Add", "-d", "@/no/such/file"], "cannot read the messages in /no/such/file: "),
         (&["Calculator/Add", "--proto", "/no/such.proto"], "`/no/such.proto` does not exist\n  hint: searched `/no`"),
         (&["Calculator/Add", "--descriptor-set", "/no/set.bin"], "cannot read the descriptor set /no/set.bin: "),
@@ -102,7 +111,7 @@ fn a_port_in_use_and_files_that_are_missing() {
         (&["--tls-cert", empty, "--tls-key", "/no/key.pem"], "error: cannot read the private key /no/key.pem: "),
         (
             &["--tls-cert", empty, "--tls-key", empty],
-            "error: the server's identity: no certificate in the PEM: it is empty",
+            &format!("error: there is no certificate in {empty}: the file is empty\n"),
         ),
         (
             &["--tls-self-signed", "--tls-self-signed-out", "/no/ca.pem"],
@@ -127,5 +136,37 @@ fn a_refused_connection_is_unavailable() {
     check(&ended, 14, "", &expected);
     assert!(ended.stderr.contains("\n  hint: nothing listens there: is the server running, and on this port?\n"));
     assert_eq!(ended.stderr.lines().count(), 2, "{ended:#?}");
-    check(&run(&["call", "unix:/no/such/socket", "Calculator/Add"]), 14, "", "UNAVAILABLE: cannot connect to unix:/no");
+}
+
+#[cfg(unix)]
+#[test]
+fn unix_sockets_are_not_told_about_ports() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| format!("unix:{}", folder.path().join(name).display());
+    // A server that was killed leaves its socket behind.
+    drop(std::os::unix::net::UnixListener::bind(folder.path().join("dead")).unwrap());
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let calls = [
+        ("none", "hint: there is no such file: is the server running, and with this path?\n"),
+        (
+            "dead",
+            "hint: no server listens on this file; one that was killed leaves its socket behind: start it again\n",
+        ),
+        ("file", "hint: no server listens on this file; "),
+    ];
+    for (name, stderr) in calls {
+        let ended = run(&["call", &place(name), "Calculator/Add"]);
+        check(&ended, 14, "", stderr);
+        assert!(ended.stderr.starts_with(&format!("UNAVAILABLE: cannot connect to {}: ", place(name))), "{ended:#?}");
+    }
+    let taken = Program::start(&["--listen", &place("taken")]);
+    listening(&taken);
+    let servers = [
+        ("taken", "hint: another server listens on this socket; stop it, or listen on another path\n"),
+        ("file", "hint: a file that is no socket is in the way; move it, or listen on another path\n"),
+        ("no/such/folder", "hint: there is no such folder; make it, or listen on another path\n"),
+    ];
+    for (name, stderr) in servers {
+        check(&run(&["--listen", &place(name)]), 1, "", stderr);
+    }
 }

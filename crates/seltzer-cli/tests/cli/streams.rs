@@ -21,6 +21,8 @@ fn a_method_that_takes_one_message_reads_it_from_standard_input_too() {
     let server = Server::start(&[]);
     let table = [
         (r#"{"a":1,"b":2}"#, 0, "{\"value\":3.0,\"message\":\"1 + 2 = 3\"}\n", ""),
+        // Some editors put this mark in front of UTF-8.
+        ("\u{feff}{\"a\":1,\"b\":2}", 0, "{\"value\":3.0,\"message\":\"1 + 2 = 3\"}\n", ""),
         ("", 64, "", "Calculator/Add takes one message, and there are 0"),
         ("{} {}", 64, "", "Calculator/Add takes one message, and there are 2"),
     ];
@@ -34,6 +36,11 @@ fn a_method_that_takes_one_message_reads_it_from_standard_input_too() {
     let data = format!("@{}", file.path().display());
     let sum = "{\"value\":3.0,\"message\":\"the sum of 2 numbers\"}\n";
     check(&server.call(&["Calculator/SumNumbers", "-d", &data]), 0, sum, "");
+    // What `>` of some shells writes.
+    let utf_16: Vec<u8> = "\u{feff}{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(file.path(), utf_16).unwrap();
+    let error = "error: cannot read the messages: it is UTF-16; save it as UTF-8\n";
+    check(&server.call(&["Calculator/SumNumbers", "-d", &data]), 64, "", error);
 }
 
 #[test]
