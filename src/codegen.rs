@@ -12,7 +12,7 @@ pub use crate::codec::CompressionEncoding;
 pub use crate::server::TowerService;
 pub use crate::service::{
     Idempotency, Intercepted, MethodDescriptor, MethodKind, ReplyFuture, ServerCall, Service, ServiceConfig,
-    ServiceDescriptor,
+    ServiceDescriptor, UnaryCall, UnaryReply,
 };
 
 /// Any error.

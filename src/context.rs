@@ -23,7 +23,8 @@ use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -53,12 +54,43 @@ pub struct Context {
 }
 
 struct Call {
-    method: String,
+    origin: Arc<Origin>,
     deadline: Option<Deadline>,
-    peer: Arc<Peer>,
-    user_agent: Option<HeaderValue>,
-    cancelled: CancellationToken,
+    cancelled: Cancellation,
     reply: Mutex<ReplyMetadata>,
+}
+
+/// What many calls of one connection have in common.
+#[derive(Debug, Default)]
+pub(crate) struct Origin {
+    pub(crate) method: String,
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) user_agent: Option<HeaderValue>,
+}
+
+/// Whether a call is over early. Most calls never ask, so what can be waited for is made when somebody does.
+#[derive(Default)]
+struct Cancellation {
+    has_come: AtomicBool,
+    token: OnceLock<CancellationToken>,
+}
+
+impl Cancellation {
+    fn cancel(&self) {
+        self.has_come.store(true, Ordering::SeqCst);
+        if let Some(token) = self.token.get() {
+            token.cancel();
+        }
+    }
+
+    fn token(&self) -> &CancellationToken {
+        let token = self.token.get_or_init(CancellationToken::new);
+        // It may have come between the two lines above, unseen by whoever cancelled.
+        if self.has_come.load(Ordering::SeqCst) {
+            token.cancel();
+        }
+        token
+    }
 }
 
 /// The metadata that a handler sets besides its response.
@@ -120,28 +152,49 @@ impl fmt::Debug for Peer {
 }
 
 impl Context {
-    pub(crate) fn new(
-        method: String,
-        deadline: Option<Deadline>,
-        peer: Arc<Peer>,
-        user_agent: Option<HeaderValue>,
-    ) -> Self {
+    pub(crate) fn new(origin: Arc<Origin>, deadline: Option<Deadline>) -> Self {
         Context {
             call: Some(Arc::new(Call {
-                method,
+                origin,
                 deadline,
-                peer,
-                user_agent,
-                cancelled: CancellationToken::new(),
+                cancelled: Cancellation::default(),
                 reply: Mutex::default(),
             })),
         }
     }
 
+    /// The context of another call in the memory of this one, if nobody holds on to it any more.
+    #[cfg(feature = "server")]
+    pub(crate) fn reused(mut self, origin: &Arc<Origin>, deadline: Option<Deadline>) -> Self {
+        let Some(call) = self.call.as_mut().and_then(Arc::get_mut) else {
+            return Context::new(Arc::clone(origin), deadline);
+        };
+        if !Arc::ptr_eq(&call.origin, origin) {
+            call.origin = Arc::clone(origin);
+        }
+        call.deadline = deadline;
+        if *call.cancelled.has_come.get_mut() || call.cancelled.token.get().is_some() {
+            call.cancelled = Cancellation::default();
+        }
+        let reply = call.reply.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if reply.initial_is_sent || reply.initial.is_some() || reply.waker.is_some() || !reply.trailing.is_empty() {
+            *reply = ReplyMetadata::default();
+        }
+        self
+    }
+
+    /// Whether the handler has set metadata for its answer, early or trailing.
+    pub(crate) fn has_reply_metadata(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| {
+            let reply = call.reply();
+            reply.initial.is_some() || !reply.trailing.is_empty()
+        })
+    }
+
     /// The method that was called, as on the wire (`/package.Service/Method`); empty outside of a call.
     #[must_use]
     pub fn method(&self) -> &str {
-        self.call.as_ref().map_or("", |call| &call.method)
+        self.call.as_ref().map_or("", |call| &call.origin.method)
     }
 
     /// When the call must be over, if the caller said so.
@@ -159,19 +212,19 @@ impl Context {
     /// Who called; `None` outside of a call.
     #[must_use]
     pub fn peer(&self) -> Option<&Peer> {
-        self.call.as_ref().map(|call| &*call.peer)
+        self.call.as_ref().map(|call| &*call.origin.peer)
     }
 
     /// The caller's `user-agent`, where it is readable text.
     #[must_use]
     pub fn user_agent(&self) -> Option<&str> {
-        self.call.as_ref()?.user_agent.as_ref()?.to_str().ok()
+        self.call.as_ref()?.origin.user_agent.as_ref()?.to_str().ok()
     }
 
     /// Whether the call is over early: the caller went away or cancelled, or the deadline passed.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.call.as_ref().is_some_and(|call| call.cancelled.is_cancelled())
+        self.call.as_ref().is_some_and(|call| call.cancelled.has_come.load(Ordering::SeqCst))
     }
 
     /// Waits until the call is cancelled; for ever when it ends in the ordinary way or there is none.
@@ -185,7 +238,7 @@ impl Context {
     }
 
     pub(crate) fn cancelled_owned(&self) -> Option<WaitForCancellationFutureOwned> {
-        self.call.as_ref().map(|call| call.cancelled.clone().cancelled_owned())
+        self.call.as_ref().map(|call| call.cancelled.token().clone().cancelled_owned())
     }
 
     /// Adds an entry to the metadata sent with the final status of a successful call.
@@ -337,6 +390,25 @@ impl fmt::Debug for Context {
     }
 }
 
+impl Context {
+    /// Runs something with this as the current context, without counting who holds it.
+    pub(crate) fn within<T>(&mut self, run: impl FnOnce() -> T) -> T {
+        /// Takes the context back, and restores the one before, even after a panic.
+        struct Within<'a> {
+            context: &'a mut Context,
+            previous: Option<Arc<Call>>,
+        }
+        impl Drop for Within<'_> {
+            fn drop(&mut self) {
+                self.context.call = CURRENT.replace(self.previous.take());
+            }
+        }
+        let previous = CURRENT.replace(self.call.take());
+        let _within = Within { context: self, previous };
+        run()
+    }
+}
+
 /// Keeps a context current; restores the one before when dropped.
 pub(crate) struct Entered {
     previous: Option<Arc<Call>>,
@@ -409,7 +481,7 @@ mod tests {
     use super::*;
 
     fn context(method: &str) -> Context {
-        Context::new(method.to_owned(), None, Arc::default(), None)
+        Context::new(Arc::new(Origin { method: method.to_owned(), ..Origin::default() }), None)
     }
 
     #[test]
@@ -424,6 +496,36 @@ mod tests {
         assert_eq!(current().method(), "/a/B");
         drop(outer);
         assert_eq!(current().method(), "");
+    }
+
+    #[test]
+    fn a_context_comes_back_from_what_ran_within_it() {
+        let mut within = context("/a/B");
+        assert_eq!(within.within(|| current().method().to_owned()), "/a/B");
+        let panic = std::panic::AssertUnwindSafe(|| within.within(|| panic!("as told")));
+        assert!(std::panic::catch_unwind(panic).is_err());
+        assert_eq!((within.method(), current().method()), ("/a/B", ""));
+    }
+
+    #[test]
+    #[cfg(feature = "server")]
+    fn nothing_of_a_call_is_left_when_its_context_is_used_again() {
+        let used = context("/a/B");
+        used.set_trailing_metadata("x", "y").expect("valid");
+        used.send_initial_metadata(MetadataMap::new()).expect("the first time");
+        used.cancel();
+        let origin = Arc::new(Origin { method: "/c/D".to_owned(), ..Origin::default() });
+        let address = used.call.as_ref().map(Arc::as_ptr);
+        let reused = used.reused(&origin, None);
+        assert_eq!(reused.call.as_ref().map(Arc::as_ptr), address, "the memory is the same");
+        assert_eq!((reused.method(), reused.is_cancelled()), ("/c/D", false));
+        assert!(!reused.has_reply_metadata());
+        assert!(reused.send_initial_metadata(MetadataMap::new()).is_ok());
+
+        let held = reused.clone();
+        let another = reused.reused(&Arc::default(), None);
+        another.cancel();
+        assert_eq!((held.method(), held.is_cancelled()), ("/c/D", false), "whoever held on still has its own");
     }
 
     #[tokio::test]

@@ -31,7 +31,12 @@ impl Deadline {
     /// The deadline that lies `timeout` from now.
     #[must_use]
     pub fn after(timeout: Duration) -> Self {
-        Deadline(Instant::now() + timeout.min(TIMEOUT_MAX))
+        Self::counted_from(Instant::now(), timeout)
+    }
+
+    /// The deadline that lies `timeout` from a point in time.
+    pub(crate) fn counted_from(begin: Instant, timeout: Duration) -> Self {
+        Deadline(begin + timeout.min(TIMEOUT_MAX))
     }
 
     /// The time that is left, zero once it has passed.

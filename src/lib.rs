@@ -62,7 +62,6 @@ pub mod codec;
 pub mod codegen;
 pub mod context;
 mod deadline;
-#[cfg(any(feature = "server", feature = "client"))]
 mod either;
 pub mod metadata;
 pub mod service;
@@ -80,9 +79,13 @@ pub mod services;
 ///
 /// The names are those of `tonic::transport`.
 pub mod transport {
+    #[cfg(feature = "server")]
+    pub(crate) mod carrier;
     #[cfg(feature = "client")]
     pub(crate) mod connect;
     pub(crate) mod error;
+    #[cfg(feature = "server")]
+    pub(crate) mod h2;
     #[cfg(any(feature = "server", feature = "client"))]
     pub(crate) mod hyper;
     #[cfg(any(feature = "server", feature = "client"))]
@@ -98,6 +101,8 @@ pub mod transport {
     #[cfg(feature = "_tls")]
     pub(crate) mod tls;
 
+    #[cfg(feature = "server")]
+    pub use self::carrier::Carrier;
     pub use self::error::{Error, Step};
     #[cfg(any(feature = "server", feature = "client"))]
     pub use self::in_process::InProcess;

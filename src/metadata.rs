@@ -48,7 +48,12 @@ pub(crate) fn is_reserved_name(name: &str) -> bool {
 
 /// Whether a content type means gRPC: `application/grpc`, alone or with a subtype or parameters.
 pub(crate) fn is_grpc(content_type: &HeaderValue) -> bool {
-    match content_type.as_bytes().strip_prefix(b"application/grpc") {
+    is_grpc_bytes(content_type.as_bytes())
+}
+
+/// The same of a value that is not known to be one.
+pub(crate) fn is_grpc_bytes(content_type: &[u8]) -> bool {
+    match content_type.strip_prefix(b"application/grpc") {
         Some(rest) => matches!(rest.first(), None | Some(b'+' | b';')),
         None => false,
     }

@@ -3,6 +3,7 @@
 //! | module | what belongs there |
 //! |---|---|
 //! | `architecture` | the house itself: who may import whom |
+//! | `carriers` | all of it once more, with hyper as the carrier |
 //! | `calls` | the four kinds of call, metadata, trailers, errors with details |
 //! | `compression` | encodings and message limits on the wire |
 //! | `deadlines` | deadlines, cancellation, and what a call inside a call inherits |
@@ -18,6 +19,7 @@
 
 mod architecture;
 mod calls;
+mod carriers;
 mod compression;
 mod deadlines;
 mod lifecycle;

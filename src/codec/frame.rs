@@ -17,7 +17,7 @@ pub(crate) struct Frame {
 
 /// A message's buffer is at most this many times as large as what has arrived of it. Doubling would copy a large
 /// message once more on its way, eight times copies a seventh of it; a claim alone still costs the claimant.
-const GROWTH: usize = 8;
+pub(crate) const GROWTH: usize = 8;
 
 /// Cuts a stream of bytes into messages.
 ///
@@ -98,7 +98,11 @@ impl Deframer {
     }
 }
 
-fn read_prefix(prefix: [u8; PREFIX_BYTES], bytes_max: usize) -> Result<(bool, usize), Status> {
+/// Reads a prefix: whether the message is compressed, and its length.
+///
+/// # Errors
+/// As [`Deframer::next`].
+pub(crate) fn read_prefix(prefix: [u8; PREFIX_BYTES], bytes_max: usize) -> Result<(bool, usize), Status> {
     let [flag, length @ ..] = prefix;
     let length = u32::from_be_bytes(length);
     let compressed = match flag {

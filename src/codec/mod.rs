@@ -23,6 +23,9 @@ pub use self::streaming::Streaming;
 pub(crate) use self::compression::COMPRESSION_LEVEL_MAX;
 pub(crate) use self::encoded::EncodedStream;
 pub(crate) use self::encoder::MessageEncoder;
+pub(crate) use self::frame::PREFIX_BYTES;
+#[cfg(feature = "server")]
+pub(crate) use self::frame::{GROWTH, read_prefix};
 pub(crate) use self::source::{ByteSource, Part};
 pub(crate) use self::streaming::MessageReader;
 
@@ -80,4 +83,12 @@ pub trait Codec: Send + 'static {
     /// # Errors
     /// INTERNAL when they are not a message of this type.
     fn decode(&mut self, message: Bytes) -> Result<Self::Decode, Status>;
+
+    /// Reads a message from bytes that are only lent: small messages are read from where they arrived.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode), which it calls with a copy unless a codec knows better.
+    fn decode_slice(&mut self, message: &[u8]) -> Result<Self::Decode, Status> {
+        self.decode(Bytes::copy_from_slice(message))
+    }
 }

@@ -38,10 +38,17 @@ where
     }
 
     fn decode(&mut self, message: Bytes) -> Result<Decode, Status> {
-        Decode::decode(message).map_err(|error| {
-            Status::internal(format!("the message is not valid protobuf of the expected type: {error}"))
-        })
+        Decode::decode(message).map_err(invalid)
     }
+
+    fn decode_slice(&mut self, message: &[u8]) -> Result<Decode, Status> {
+        Decode::decode(message).map_err(invalid)
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "an error that is mapped comes by value")]
+fn invalid(error: ::prost::DecodeError) -> Status {
+    Status::internal(format!("the message is not valid protobuf of the expected type: {error}"))
 }
 
 impl<Encode, Decode> Default for ProstCodec<Encode, Decode> {

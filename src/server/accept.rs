@@ -11,6 +11,10 @@ use crate::context::Peer;
 use crate::either::{Either, either};
 use crate::server::builder::Settings;
 use crate::server::dispatch::Dispatcher;
+use crate::server::unary::{Answerer, UnaryMethods};
+use crate::transport;
+use crate::transport::carrier::Carrier;
+use crate::transport::h2::{Spoken, sniff};
 use crate::transport::hyper::server::{Drain, serve_connection};
 use crate::transport::io::Io;
 use crate::transport::listen::Listener;
@@ -24,6 +28,8 @@ const ACCEPT_PAUSE_MAX: Duration = Duration::from_millis(500);
 pub(crate) struct Shared {
     pub(crate) dispatcher: Dispatcher,
     pub(crate) settings: Settings,
+    pub(crate) engine: seltzer_h2::Config,
+    pub(crate) methods: Arc<UnaryMethods>,
     #[cfg(feature = "_tls")]
     pub(crate) tls: Option<crate::transport::tls::TlsAcceptor>,
     pub(crate) stop: CancellationToken,
@@ -87,12 +93,40 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 async fn serve(io: Io, peer: Peer, shared: Arc<Shared>) {
     let Some((io, peer)) = secure(io, peer, &shared).await else { return };
     let peer = Arc::new(peer);
+    let served = match shared.settings.carrier {
+        Carrier::Engine => serve_by_engine(io, peer, &shared).await,
+        Carrier::Hyper => serve_by_hyper(io, peer, &shared).await,
+    };
+    if let Err(error) = served {
+        tracing::debug!(error, "a connection ended early");
+    }
+}
+
+type Served = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// HTTP/2 is the engine's, anything else is HTTP/1.1 and hyper's.
+async fn serve_by_engine(mut io: Io, peer: Arc<Peer>, shared: &Shared) -> Served {
+    let mut head = Vec::new();
+    let timeout = shared.settings.connection.header_read_timeout;
+    let sniffed = tokio::time::timeout(timeout, sniff(&mut io, &mut head));
+    match shared.stop.run_until_cancelled(sniffed).await {
+        // Told to stop, or too slow, or gone, before a word was said.
+        None | Some(Err(_) | Ok(Ok(Spoken::Neither))) => Ok(()),
+        Some(Ok(Err(error))) => Err(error.into()),
+        Some(Ok(Ok(Spoken::Http1))) => serve_by_hyper(io.with_head(head), peer, shared).await,
+        Some(Ok(Ok(Spoken::Http2))) => {
+            let answerer = Answerer::new(shared.dispatcher.clone(), Arc::clone(&shared.methods), peer);
+            let drain = Drain { begin: shared.stop.clone(), grace: shared.settings.drain_grace };
+            Ok(transport::h2::server::serve(io, head, &shared.engine, answerer, drain).await?)
+        }
+    }
+}
+
+async fn serve_by_hyper(io: Io, peer: Arc<Peer>, shared: &Shared) -> Served {
     let dispatcher = shared.dispatcher.clone();
     let handler = move |request| dispatcher.answer(request, &peer);
     let drain = Drain { begin: shared.stop.clone(), grace: shared.settings.drain_grace };
-    if let Err(error) = serve_connection(io, &shared.settings.connection, handler, drain).await {
-        tracing::debug!(error, "a connection ended early");
-    }
+    serve_connection(io, &shared.settings.connection, handler, drain).await
 }
 
 #[cfg(feature = "_tls")]

@@ -12,6 +12,7 @@ use crate::either::{Either, either};
 use crate::server::accept::{Shared, accept_all};
 use crate::server::builder::Settings;
 use crate::server::dispatch::Dispatcher;
+use crate::server::unary::UnaryMethods;
 use crate::transport::error::{Error, Step};
 use crate::transport::listen::{ListenAddress, Listener};
 
@@ -82,7 +83,9 @@ impl BoundServer {
     {
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
+            methods: Arc::new(UnaryMethods::of(&self.dispatcher.router)),
             dispatcher: self.dispatcher,
+            engine: self.settings.engine(),
             settings: self.settings,
             #[cfg(feature = "_tls")]
             tls: self.tls,

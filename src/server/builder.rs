@@ -15,6 +15,7 @@ use crate::server::bound::BoundServer;
 use crate::server::dispatch::Dispatcher;
 use crate::server::native::Intercept;
 use crate::service::{CallSettings, Interceptor, IntoRoute, Route, Router, TowerHandler};
+use crate::transport::carrier::Carrier;
 use crate::transport::error::Error;
 use crate::transport::hyper::WINDOW_BYTES_MAX;
 use crate::transport::hyper::server::ConnectionSettings;
@@ -80,6 +81,29 @@ pub(crate) struct Settings {
     pub(crate) connection: ConnectionSettings,
     pub(crate) tcp: TcpSettings,
     pub(crate) drain_grace: Duration,
+    pub(crate) carrier: Carrier,
+}
+
+impl Settings {
+    /// The settings in the engine's words.
+    pub(crate) fn engine(&self) -> seltzer_h2::Config {
+        let connection = &self.connection;
+        let mut limits = seltzer_h2::Limits::server();
+        limits.stream_window_bytes = connection.stream_window_bytes;
+        limits.connection_window_bytes = connection.connection_window_bytes;
+        limits.concurrent_streams_max = connection.concurrent_streams_max;
+        limits.header_list_bytes_max = usize::try_from(connection.header_list_bytes_max).unwrap_or(usize::MAX);
+        if let Some(bytes) = connection.frame_bytes_max {
+            limits.frame_bytes_max = bytes;
+        }
+        if connection.keepalive_interval.is_some() {
+            limits.keepalive_interval = connection.keepalive_interval;
+        }
+        limits.keepalive_timeout = connection.keepalive_timeout;
+        let mut config = seltzer_h2::Config::default();
+        config.limits = limits;
+        config
+    }
 }
 
 impl Default for Settings {
@@ -97,6 +121,7 @@ impl Default for Settings {
             },
             tcp: TcpSettings { nodelay: true, keepalive: None },
             drain_grace: DRAIN_GRACE_DEFAULT,
+            carrier: Carrier::default(),
         }
     }
 }
@@ -255,6 +280,12 @@ impl Server {
     /// How long a peer may take to answer such a ping. 20 seconds unless set.
     pub fn http2_keepalive_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.settings.connection.keepalive_timeout = timeout.unwrap_or(KEEPALIVE_TIMEOUT_DEFAULT);
+        self
+    }
+
+    /// What carries HTTP/2: our own engine unless set.
+    pub fn carrier(mut self, carrier: Carrier) -> Self {
+        self.settings.carrier = carrier;
         self
     }
 

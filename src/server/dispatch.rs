@@ -9,7 +9,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, TE, USER_AGENT};
 use http::{Method, StatusCode, Version};
 use tonic::body::Body;
 
-use crate::context::{Context, Peer};
+use crate::context::{Context, Origin, Peer};
 use crate::deadline::{Deadline, parse_timeout};
 use crate::metadata::{self, GRPC_STATUS, GRPC_TIMEOUT};
 use crate::server::guard::{Guard, log_call};
@@ -56,7 +56,8 @@ impl Dispatcher {
         let found = found.map_err(|why| refuse(&not_found(&why, path, &self.router)))?;
         let deadline = [timeout, self.timeout].into_iter().flatten().min().map(Deadline::after);
         let user_agent = request.headers().get(USER_AGENT).cloned();
-        let context = Context::new(path.to_owned(), deadline, Arc::clone(peer), user_agent);
+        let origin = Origin { method: path.to_owned(), peer: Arc::clone(peer), user_agent };
+        let context = Context::new(Arc::new(origin), deadline);
         Ok(match found {
             Found::Native { service, settings, method } => {
                 let request = with_peer(request, peer);
@@ -94,10 +95,9 @@ impl Dispatcher {
             return Box::pin(std::future::ready(response));
         }
         #[cfg(feature = "server")]
-        let response = crate::server::page::answer(&request, &self.router);
+        return Box::pin(crate::server::page::answer(request, Arc::clone(&self.router)));
         #[cfg(not(feature = "server"))]
-        let response = plain(StatusCode::NOT_FOUND, "there is nothing here\n");
-        Box::pin(std::future::ready(response))
+        Box::pin(std::future::ready(plain(StatusCode::NOT_FOUND, "there is nothing here\n")))
     }
 }
 
@@ -107,7 +107,7 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 }
 
 /// What gRPC demands of the HTTP around it.
-fn check_http(request: &http::Request<Body>) -> Result<(), http::Response<Body>> {
+pub(crate) fn check_http<B>(request: &http::Request<B>) -> Result<(), http::Response<Body>> {
     if request.version() < Version::HTTP_2 {
         return Err(plain(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "gRPC needs HTTP/2\n"));
     }
@@ -125,7 +125,7 @@ fn check_http(request: &http::Request<Body>) -> Result<(), http::Response<Body>>
     }
 }
 
-fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
+pub(crate) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
     let Some(value) = headers.get(GRPC_TIMEOUT) else { return Ok(None) };
     parse_timeout(value).map(Some).ok_or_else(|| {
         let value = String::from_utf8_lossy(value.as_bytes());

@@ -87,7 +87,7 @@ fn drop_within<T>(context: &Context, handler: &mut Option<T>) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(handler)));
 }
 
-fn deadline_status() -> Status {
+pub(crate) fn deadline_status() -> Status {
     Status::deadline_exceeded("the deadline passed before the call was over")
 }
 

@@ -12,6 +12,8 @@ mod native;
 #[cfg(feature = "server")]
 mod page;
 mod tower;
+#[cfg(feature = "server")]
+mod unary;
 
 #[cfg(feature = "server")]
 pub use self::bound::BoundServer;

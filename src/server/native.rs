@@ -43,14 +43,11 @@ impl NativeCall {
         let content_type = request.headers().get(CONTENT_TYPE).cloned().unwrap_or(GRPC);
         let accept_encoding = self.settings.compression.accept_header();
         let context = self.context.clone();
-        let mut response = match self.start(request, &interceptors) {
+        let response = match self.start(request, &interceptors) {
             Ok(reply) => response(reply.await, context),
             Err(status) => failed(&status, MetadataMap::new(), &context),
         };
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, content_type);
-        headers.insert(metadata::GRPC_ACCEPT_ENCODING, accept_encoding);
-        response
+        complete(response, content_type, accept_encoding)
     }
 
     fn start(
@@ -98,7 +95,20 @@ impl ByteSource for RequestSource {
     }
 }
 
-fn response(reply: Reply, context: Context) -> http::Response<Body> {
+/// Adds the headers that every answer has.
+pub(crate) fn complete(
+    mut response: http::Response<Body>,
+    content_type: HeaderValue,
+    accept_encoding: HeaderValue,
+) -> http::Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(metadata::GRPC_ACCEPT_ENCODING, accept_encoding);
+    response
+}
+
+/// A reply as an HTTP response, but for the headers that every answer has.
+pub(crate) fn response(reply: Reply, context: Context) -> http::Response<Body> {
     let mut headers = HeaderMap::new();
     metadata::append_user_metadata(&mut headers, reply.metadata.clone());
     if let Some(encoding) = reply.encoding

@@ -1,16 +1,35 @@
 //! The page at `/`: what is served here, for a person with a browser or curl.
 
 use std::fmt::Write as _;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
+use http_body_util::BodyExt as _;
 use tonic::body::Body;
 
 use crate::server::dispatch::plain;
 use crate::service::{MethodKind, Router};
 
+/// How much of a request's body is read before it is answered, although nobody needs it: what is wrong with a request
+/// shows at its end, and an answer before that would hide it.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// How long that is waited for.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Answers a request that is neither gRPC nor the user's own fallback's.
-pub(crate) fn answer(request: &http::Request<Body>, router: &Router) -> http::Response<Body> {
+pub(crate) async fn answer(request: http::Request<Body>, router: Arc<Router>) -> http::Response<Body> {
+    let (head, body) = request.into_parts();
+    let body = pin!(http_body_util::Limited::new(body, BODY_BYTES_MAX).collect());
+    // Too long, too slow or broken: the answer is the same.
+    let _ = tokio::time::timeout(BODY_TIMEOUT, body).await;
+    respond(&http::Request::from_parts(head, ()), &router)
+}
+
+fn respond(request: &http::Request<()>, router: &Router) -> http::Response<Body> {
     if request.uri().path() != "/" {
         return plain(StatusCode::NOT_FOUND, "there is nothing here; GET / lists what is served\n");
     }

@@ -7,8 +7,11 @@ mod call;
 mod config;
 mod descriptor;
 mod interceptor;
+mod pace;
 mod reply;
 mod router;
+mod slots;
+mod unary;
 
 pub use self::call::{ServerCall, Service};
 pub use self::config::ServiceConfig;
@@ -16,7 +19,12 @@ pub use self::descriptor::{Idempotency, MethodDescriptor, MethodKind, ServiceDes
 pub use self::interceptor::{Intercepted, Interceptor};
 pub use self::reply::ReplyFuture;
 pub use self::router::{IntoRoute, Route, Router};
+pub use self::unary::{UnaryCall, UnaryReply};
 
 pub(crate) use self::config::CallSettings;
+#[cfg(feature = "server")]
+pub(crate) use self::pace::Pace;
 pub(crate) use self::reply::{Reply, ReplyBody};
 pub(crate) use self::router::{Found, NotFound, TowerHandler};
+#[cfg(feature = "server")]
+pub(crate) use self::unary::{Answered, Payload};

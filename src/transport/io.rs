@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 trait ReadWrite: AsyncRead + AsyncWrite + Send {}
@@ -16,13 +17,22 @@ impl<T: AsyncRead + AsyncWrite + Send> ReadWrite for T {}
 /// A connected stream of bytes: TCP, a unix socket, TLS on either, or a pipe within the process.
 pub(crate) struct Io {
     stream: Pin<Box<dyn ReadWrite>>,
+    /// Bytes that were read to see what the peer speaks, and are read again.
+    head: Bytes,
     /// Grows with every byte that moves either way, for those who watch.
     moved: Option<Arc<AtomicU64>>,
 }
 
 impl Io {
     pub(crate) fn new(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
-        Io { stream: Box::pin(stream), moved: None }
+        Io { stream: Box::pin(stream), head: Bytes::new(), moved: None }
+    }
+
+    /// Puts bytes that were read back in front of those that come.
+    #[cfg(feature = "server")]
+    pub(crate) fn with_head(mut self, head: Vec<u8>) -> Self {
+        self.head = head.into();
+        self
     }
 
     /// Counts the bytes that move.
@@ -48,6 +58,11 @@ impl Io {
 
 impl AsyncRead for Io {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.head.is_empty() {
+            let count = self.head.len().min(buffer.remaining());
+            buffer.put_slice(&self.head.split_to(count));
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let read = self.stream.as_mut().poll_read(cx, buffer);
         self.count(buffer.filled().len() - before);

@@ -7,12 +7,25 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use seltzer::transport::Carrier;
 use seltzer::{BoundServer, Channel, Server};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// Long enough for anything that works, short enough to wait for once. A test that needs it has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Names the carrier that servers of tests are on; the engine where it is not set.
+pub(crate) const CARRIER_VARIABLE: &str = "SELTZER_TEST_CARRIER";
+
+/// What carries the servers of tests: what gRPC means must not depend on it.
+pub(crate) fn carrier() -> Carrier {
+    match std::env::var(CARRIER_VARIABLE).as_deref() {
+        Ok("hyper") => Carrier::Hyper,
+        Ok(other) => panic!("{CARRIER_VARIABLE} is {other:?}, which is no carrier"),
+        Err(_) => Carrier::Engine,
+    }
+}
 
 /// A server that runs until it is stopped or dropped.
 pub(crate) struct Running {
@@ -24,7 +37,7 @@ pub(crate) struct Running {
 impl Running {
     /// Serves on a free port of the loopback.
     pub(crate) async fn start(server: Server) -> Self {
-        Self::run(server.bind("127.0.0.1:0").await.unwrap())
+        Self::run(server.carrier(carrier()).bind("127.0.0.1:0").await.unwrap())
     }
 
     pub(crate) fn run(server: BoundServer) -> Self {

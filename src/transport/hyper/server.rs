@@ -41,10 +41,10 @@ pub(crate) struct Drain {
 
 /// How long a connection without any call may be quiet before it is cut: long enough for round trips, so that what
 /// is still on its way arrives, and short enough that a silent peer never holds a server up.
-const FAREWELL: Duration = Duration::from_secs(1);
+pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The longest grace that is kept, which stands for ever: longer ones overflow the clock.
-const GRACE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub(crate) const GRACE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Serves a connection until the peer leaves, or until it is drained.
 ///

@@ -122,6 +122,10 @@ impl Kind {
         }
     }
 
+    pub(crate) fn is_unary(self) -> bool {
+        matches!(self, Kind::Unary)
+    }
+
     pub(crate) fn client_streams(self) -> bool {
         matches!(self, Kind::ClientStreaming | Kind::BidiStreaming)
     }

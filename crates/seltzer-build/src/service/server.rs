@@ -234,8 +234,9 @@ impl Parts<'_> {
             .methods
             .iter()
             .enumerate()
-            .map(|(index, method)| self.arm(index, method))
+            .map(|(index, method)| self.arm(index, method, &method.kind.function()))
             .collect::<Result<Vec<_>, _>>()?;
+        let call_unary = self.call_unary()?;
         Ok(quote! {
             impl<#handler: self::#the_trait> #seltzer::codegen::Service for #name<#handler> {
                 fn descriptor(&self) -> &'static #seltzer::codegen::ServiceDescriptor {
@@ -254,6 +255,7 @@ impl Parts<'_> {
                         _ => call.unimplemented(),
                     }
                 }
+                #call_unary
             }
             /// The service's full name.
             pub const SERVICE_NAME: &str = #full_name;
@@ -263,12 +265,35 @@ impl Parts<'_> {
         })
     }
 
-    fn arm(&self, index: usize, method: &Method) -> Result<TokenStream, Error> {
+    /// The short way of unary calls whose message has arrived; nothing for a service that has none.
+    fn call_unary(&self) -> Result<TokenStream, Error> {
+        let seltzer = &self.seltzer;
+        let unary = self.service.methods.iter().enumerate().filter(|(_, method)| method.kind.is_unary());
+        let arms = unary
+            .map(|(index, method)| self.arm(index, method, &format_ident!("answer")))
+            .collect::<Result<Vec<_>, _>>()?;
+        if arms.is_empty() {
+            return Ok(TokenStream::new());
+        }
+        Ok(quote! {
+            fn call_unary(
+                &self,
+                method: usize,
+                call: #seltzer::codegen::UnaryCall<'_>,
+            ) -> #seltzer::codegen::UnaryReply {
+                match method {
+                    #(#arms)*
+                    _ => call.go_the_long_way(self, method),
+                }
+            }
+        })
+    }
+
+    fn arm(&self, index: usize, method: &Method, function: &Ident) -> Result<TokenStream, Error> {
         let (seltzer, handler) = (&self.seltzer, &self.handler);
         let the_trait = self.service.trait_name();
         let index = proc_macro2::Literal::usize_unsuffixed(index);
         let codec = self.settings.codec(method.codec_path.as_deref())?;
-        let function = method.kind.function();
         let name = method.ident();
         Ok(quote! {
             #index => {

@@ -1,49 +1,54 @@
 //! Numbers with a prefix, section 5.1.
 
+use bytes::BufMut;
+
 use crate::hpack::Error;
 
 /// More than 28 bits after the prefix are never needed: no table, string or index is that large.
 const SHIFT_MAX: u32 = 28;
 
 /// Reads a number whose first byte holds `prefix_bits` of it; gives it and the bytes after it.
+#[inline]
 pub(super) fn decode(block: &[u8], prefix_bits: u32) -> Result<(usize, &[u8]), Error> {
-    let (first, mut rest) = block.split_first().ok_or(Error::Truncated)?;
+    let (first, rest) = block.split_first().ok_or(Error::Truncated)?;
     let mask = (1_u32 << prefix_bits) - 1;
-    let mut value = u32::from(*first) & mask;
-    if value == mask {
-        let mut shift = 0;
-        loop {
-            let (byte, tail) = rest.split_first().ok_or(Error::Truncated)?;
-            rest = tail;
-            let more = u32::from(byte & 0x7f);
-            if shift > SHIFT_MAX || (shift == SHIFT_MAX && more > 0xf) {
-                return Err(Error::IntegerOverflow);
-            }
-            value = value.checked_add(more << shift).ok_or(Error::IntegerOverflow)?;
-            if byte & 0x80 == 0 {
-                break;
-            }
-            shift += 7;
+    let value = u32::from(*first) & mask;
+    if value < mask { Ok((value as usize, rest)) } else { decode_more(value, rest) }
+}
+
+/// The bytes after a full prefix.
+fn decode_more(mut value: u32, mut rest: &[u8]) -> Result<(usize, &[u8]), Error> {
+    let mut shift = 0;
+    loop {
+        let (byte, tail) = rest.split_first().ok_or(Error::Truncated)?;
+        rest = tail;
+        let more = u32::from(byte & 0x7f);
+        if shift > SHIFT_MAX || (shift == SHIFT_MAX && more > 0xf) {
+            return Err(Error::IntegerOverflow);
         }
+        value = value.checked_add(more << shift).ok_or(Error::IntegerOverflow)?;
+        if byte & 0x80 == 0 {
+            return Ok((usize::try_from(value).map_err(|_| Error::IntegerOverflow)?, rest));
+        }
+        shift += 7;
     }
-    let value = usize::try_from(value).map_err(|_| Error::IntegerOverflow)?;
-    Ok((value, rest))
 }
 
 /// Appends a number; `pattern` is what stands in the first byte above the prefix.
-pub(super) fn encode(value: usize, prefix_bits: u32, pattern: u8, output: &mut Vec<u8>) {
+#[inline]
+pub(super) fn encode(value: usize, prefix_bits: u32, pattern: u8, output: &mut impl BufMut) {
     let mask = (1_usize << prefix_bits) - 1;
     if value < mask {
-        output.push(pattern | low_byte(value));
+        output.put_u8(pattern | low_byte(value));
         return;
     }
-    output.push(pattern | low_byte(mask));
+    output.put_u8(pattern | low_byte(mask));
     let mut rest = value - mask;
     while rest >= 0x80 {
-        output.push(low_byte(rest & 0x7f) | 0x80);
+        output.put_u8(low_byte(rest & 0x7f) | 0x80);
         rest >>= 7;
     }
-    output.push(low_byte(rest));
+    output.put_u8(low_byte(rest));
 }
 
 fn low_byte(value: usize) -> u8 {

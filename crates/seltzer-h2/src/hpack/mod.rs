@@ -2,27 +2,36 @@
 //!
 //! ```
 //! use seltzer_h2::hpack::{Decoder, Encoder, Limits};
+//! use seltzer_h2::{HeaderField, Token};
 //!
 //! let mut block = Vec::new();
-//! Encoder::default().encode(b":path", b"/hello.Greeter/SayHello", &mut block);
+//! Encoder::default().encode_field(&HeaderField::new(b":path", b"/hello.Greeter/SayHello"), &mut block);
 //!
-//! let mut fields = Vec::new();
-//! Decoder::default().decode(&block, &Limits::default(), |field| {
-//!     fields.push((field.name.to_vec(), field.value.to_vec()));
-//! })?;
-//! assert_eq!(fields, [(b":path".to_vec(), b"/hello.Greeter/SayHello".to_vec())]);
+//! let mut decoder = Decoder::default();
+//! decoder.decode(&block, &Limits::default())?;
+//! assert_eq!(decoder.fields().get(Token::Path), Some(&b"/hello.Greeter/SayHello"[..]));
 //! # Ok::<(), seltzer_h2::hpack::Error>(())
 //! ```
 
+mod block_cache;
 mod decoder;
 mod dynamic_table;
 mod encoder;
+mod encoder_table;
+mod hash;
 mod huffman;
 mod integer;
+mod known;
+mod literal_cache;
+mod prepared_cache;
+mod recent;
 mod static_table;
 
-pub use self::decoder::{Decoded, Decoder, Field, Limits};
-pub use self::encoder::Encoder;
+pub use self::block_cache::Memo;
+pub use self::decoder::{Decoded, Decoder, Limits};
+pub(crate) use self::encoder::PreparedField;
+pub use self::encoder::{Encoder, Indexing};
+pub(crate) use self::known::known_token;
 
 use std::fmt;
 
@@ -62,3 +71,9 @@ pub const FIELD_OVERHEAD_BYTES: usize = 32;
 
 /// The table's size before anybody says otherwise (RFC 9113 section 6.5.2).
 pub const TABLE_BYTES_DEFAULT: usize = 4096;
+
+/// Name and value of a field of the static table, of which the first has the index 1.
+#[inline]
+pub(crate) fn static_field(index: u8) -> (&'static [u8], &'static [u8]) {
+    static_table::STATIC_TABLE.get(usize::from(index).wrapping_sub(1)).copied().unwrap_or_default()
+}

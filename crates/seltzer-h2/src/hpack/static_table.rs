@@ -1,8 +1,11 @@
 //! The table that both sides know from the start, appendix A.
 
+/// How many fields it has.
+pub(super) const STATIC_COUNT: usize = 61;
+
 /// The fields, of which the first has index 1.
 #[rustfmt::skip]
-pub(super) static STATIC_TABLE: [(&[u8], &[u8]); 61] = [
+pub(super) static STATIC_TABLE: [(&[u8], &[u8]); STATIC_COUNT] = [
     (b":authority", b""),
     (b":method", b"GET"),
     (b":method", b"POST"),

@@ -1,0 +1,3 @@
+//! The server that Connect's conformance suite judges.
+
+fn main() {}

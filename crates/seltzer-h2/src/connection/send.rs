@@ -1,0 +1,334 @@
+//! Messages that go out: headers, data, trailers. RFC 9113 section 8.1.
+
+use crate::connection::{Connection, Phase, Role};
+use crate::error::{OpenError, SendError};
+use crate::fields::HeaderField;
+use crate::flow::SendWindow;
+use crate::frame::{END_HEADERS, END_STREAM, HEAD_BYTES, continuation, data, headers, patch_length, put_head};
+use crate::hpack::FIELD_OVERHEAD_BYTES;
+use crate::limits::{COPY_BYTES_MAX, OUTPUT_BYTES_TARGET};
+use crate::prepared::Prepared;
+use crate::stream::{End, Sent, State, Stream};
+use crate::stream_id::StreamId;
+use bytes::{Bytes, BytesMut};
+
+impl Connection {
+    /// Client: opens a stream. Its headers must be sent before those of any stream that is opened later.
+    ///
+    /// # Errors
+    /// The peer permits no more streams now, or the connection is being closed or used up.
+    pub fn open_stream(&mut self) -> Result<StreamId, OpenError> {
+        if self.phase == Phase::Closed || self.closing.is_going_away() {
+            return Err(OpenError::GoingAway);
+        }
+        if self.role == Role::Server || self.next_stream > StreamId::MAX.get() {
+            return Err(OpenError::Exhausted);
+        }
+        if self.streams.len() >= self.peer.concurrent_streams_max as usize {
+            return Err(OpenError::TooMany);
+        }
+        let id = StreamId::new(self.next_stream);
+        self.next_stream += 2;
+        self.streams.insert(id, Stream::new(self.stream_window, self.new_send_window()));
+        self.timers.stream_opened();
+        Ok(id)
+    }
+
+    /// Client: how many more streams the peer permits now.
+    #[inline]
+    #[must_use]
+    pub fn open_streams_allowed(&self) -> usize {
+        let is_closed = self.phase == Phase::Closed || self.closing.is_going_away() || self.role == Role::Server;
+        if is_closed || self.next_stream > StreamId::MAX.get() {
+            return 0;
+        }
+        (self.peer.concurrent_streams_max as usize).saturating_sub(self.streams.len())
+    }
+
+    #[inline]
+    pub(crate) fn new_send_window(&self) -> SendWindow {
+        SendWindow::new(self.peer.initial_window)
+    }
+
+    /// Sends a block of headers: a request's, an interim or final response's, or trailers, which wait for data that
+    /// is queued. Names must be in lower case; pseudo-fields come first.
+    ///
+    /// # Errors
+    /// The stream is over, or it has come too far for headers, or the peer does not accept as many.
+    pub fn send_headers<'a>(
+        &mut self,
+        stream: StreamId,
+        fields: impl IntoIterator<Item = HeaderField<'a>>,
+        end_stream: bool,
+    ) -> Result<(), SendError> {
+        let record = self.sendable(stream)?;
+        let sent = record.sent;
+        if sent == Sent::Headers && !end_stream {
+            return Err(SendError::OutOfOrder);
+        }
+        let is_queueing = record.is_queueing();
+        let list_bytes_max = self.peer.header_list_bytes_max;
+        if list_bytes_max != u32::MAX || is_queueing {
+            // The encoder cannot take back what it has put in its table: ask first.
+            let fields: Vec<HeaderField<'a>> = fields.into_iter().collect();
+            let size = |field: &HeaderField<'_>| field.name.len() + field.value.len() + FIELD_OVERHEAD_BYTES;
+            if fields.iter().map(size).sum::<usize>() > list_bytes_max as usize {
+                return Err(SendError::HeadersTooLarge);
+            }
+            if is_queueing {
+                self.queue_trailers(stream, Prepared::new(fields));
+            } else {
+                self.write_headers(stream, fields, end_stream);
+            }
+            return Ok(());
+        }
+        self.write_headers(stream, fields, end_stream);
+        Ok(())
+    }
+
+    /// The same with a block that was made before and is encoded once a connection.
+    ///
+    /// # Errors
+    /// The stream is over, or it has come too far for headers.
+    pub fn send_prepared(&mut self, stream: StreamId, block: &Prepared, end_stream: bool) -> Result<(), SendError> {
+        let record = self.sendable(stream)?;
+        if record.sent == Sent::Headers && !end_stream {
+            return Err(SendError::OutOfOrder);
+        }
+        if record.is_queueing() {
+            self.queue_trailers(stream, block.clone());
+            return Ok(());
+        }
+        record.sent = if end_stream { Sent::Everything } else { Sent::Headers };
+        self.write_prepared(stream, block, end_stream);
+        Ok(())
+    }
+
+    /// Sends data. What the windows do not allow yet waits in the stream's queue and holds up no other stream.
+    ///
+    /// # Errors
+    /// The stream is over, or its headers were not sent.
+    pub fn send_data(&mut self, stream: StreamId, data: Bytes, end_stream: bool) -> Result<(), SendError> {
+        let record = self.sendable(stream)?;
+        if record.sent == Sent::Nothing {
+            return Err(SendError::OutOfOrder);
+        }
+        self.send_bytes(stream, data, if end_stream { End::Data } else { End::Open });
+        Ok(())
+    }
+
+    /// Sends data that a closure appends straight to the output. It must only append. What the windows do not allow
+    /// is split off and queued. If it fails, nothing is sent.
+    ///
+    /// # Errors
+    /// The stream is over, or its headers were not sent. The inner error is the closure's.
+    pub fn send_data_with<E>(
+        &mut self,
+        stream: StreamId,
+        write: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+        end_stream: bool,
+    ) -> Result<Result<(), E>, SendError> {
+        let record = self.sendable(stream)?;
+        if record.sent == Sent::Nothing {
+            return Err(SendError::OutOfOrder);
+        }
+        let (allowed, is_queueing) = (record.send_window.available(), record.is_queueing());
+        let allowed = allowed.min(self.send_window.available());
+        let end = if end_stream { End::Data } else { End::Open };
+        if is_queueing || self.output.len() >= OUTPUT_BYTES_TARGET {
+            let mut own = BytesMut::new();
+            if let Err(error) = write(&mut own) {
+                return Ok(Err(error));
+            }
+            self.send_bytes(stream, own.freeze(), end);
+            return Ok(Ok(()));
+        }
+        let (head_at, payload_at) = self.output.begin_data(stream);
+        let written = write(self.output.open_buffer());
+        let length = self.output.position().saturating_sub(payload_at);
+        let frame_bytes = self.output.position().saturating_sub(head_at + HEAD_BYTES);
+        if let Err(error) = written {
+            self.output.undo_data(stream, head_at, payload_at);
+            return Ok(Err(error));
+        }
+        if length > allowed || frame_bytes > self.peer.frame_bytes_max || (length == 0 && !end_stream) {
+            let data = self.take_back(payload_at);
+            self.output.undo_data(stream, head_at, payload_at);
+            self.send_bytes(stream, data, end);
+            return Ok(Ok(()));
+        }
+        self.output.end_data(stream, head_at, end_stream);
+        self.sent_data(stream, length, end_stream);
+        Ok(Ok(()))
+    }
+
+    /// Sends a whole unary answer: headers, one message that a closure appends straight to the output, trailers. The
+    /// closure must only append. If it fails, nothing is sent.
+    ///
+    /// # Errors
+    /// The stream is over, or something was sent on it. The inner error is the closure's.
+    #[inline]
+    pub fn send_response<E>(
+        &mut self,
+        stream: StreamId,
+        head: &Prepared,
+        write: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+        trailers: &Prepared,
+    ) -> Result<Result<(), E>, SendError> {
+        let record = self.sendable(stream)?;
+        if record.sent != Sent::Nothing {
+            return Err(SendError::OutOfOrder);
+        }
+        let allowed = record.send_window.available();
+        let allowed = allowed.min(self.send_window.available()).min(self.peer.frame_bytes_max);
+        if !self.encoder.is_settled(head) || self.output.len() >= OUTPUT_BYTES_TARGET {
+            return self.send_response_in_parts(stream, head, write, trailers);
+        }
+        let start = self.output.position();
+        self.write_prepared_frame(stream, head, END_HEADERS);
+        let data_at = self.output.position();
+        let payload_at = data_at + HEAD_BYTES;
+        put_head(self.output.open_buffer(), 0, data::KIND, 0, stream);
+        if let Err(error) = write(self.output.open_buffer()) {
+            self.output.truncate(start);
+            return Ok(Err(error));
+        }
+        let length = self.output.position().saturating_sub(payload_at);
+        if length > allowed || length == 0 {
+            let data = self.take_back(payload_at);
+            self.output.truncate(data_at);
+            self.headers_sent(stream);
+            self.send_bytes(stream, data, End::Trailers(trailers.clone()));
+            return Ok(Ok(()));
+        }
+        patch_length(self.output.open_buffer(), data_at, length);
+        self.write_prepared_frame(stream, trailers, END_HEADERS | END_STREAM);
+        self.sent_data(stream, length, true);
+        Ok(Ok(()))
+    }
+
+    /// The first answer of a connection, or one that must wait: the message is written aside, because headers that
+    /// have entered the encoder's table cannot be taken back.
+    #[cold]
+    fn send_response_in_parts<E>(
+        &mut self,
+        stream: StreamId,
+        head: &Prepared,
+        write: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+        trailers: &Prepared,
+    ) -> Result<Result<(), E>, SendError> {
+        let mut own = BytesMut::new();
+        if let Err(error) = write(&mut own) {
+            return Ok(Err(error));
+        }
+        self.headers_sent(stream);
+        self.write_prepared(stream, head, false);
+        self.send_bytes(stream, own.freeze(), End::Trailers(trailers.clone()));
+        Ok(Ok(()))
+    }
+
+    fn headers_sent(&mut self, stream: StreamId) {
+        if let Some(record) = self.streams.get_mut(stream) {
+            record.sent = Sent::Headers;
+        }
+    }
+
+    /// Takes what was appended from here on out of the output: large bytes without a copy.
+    fn take_back(&mut self, payload_at: usize) -> Bytes {
+        let buffer = self.output.open_buffer();
+        let payload = buffer.get(payload_at..).unwrap_or_default();
+        if payload.len() <= COPY_BYTES_MAX {
+            Bytes::copy_from_slice(payload)
+        } else {
+            self.output.split_off(payload_at)
+        }
+    }
+
+    /// A stream on which something may be sent.
+    #[inline]
+    fn sendable(&mut self, stream: StreamId) -> Result<&mut Stream, SendError> {
+        let Some(record) = self.streams.get_mut(stream) else {
+            return Err(SendError::Gone);
+        };
+        if record.state == State::Closed {
+            return Err(SendError::Gone);
+        }
+        if record.sent == Sent::Everything {
+            return Err(SendError::Ended);
+        }
+        Ok(record)
+    }
+
+    /// Writes a block of headers; the stream has nothing queued.
+    fn write_headers<'a>(&mut self, id: StreamId, fields: impl IntoIterator<Item = HeaderField<'a>>, end_stream: bool) {
+        let flags = END_HEADERS | if end_stream { END_STREAM } else { 0 };
+        let head_at = self.output.position();
+        let buffer = self.output.buffer();
+        put_head(buffer, 0, headers::KIND, flags, id);
+        let (mut is_interim, mut is_head) = (false, false);
+        for field in fields {
+            is_interim |= field.name == b":status" && field.value.first() == Some(&b'1');
+            is_head |= field.name == b":method" && field.value == b"HEAD";
+            self.encoder.encode_field(&field, buffer);
+        }
+        self.end_headers(id, head_at);
+        self.timers.message_sent();
+        if let Some(stream) = self.streams.get_mut(id) {
+            stream.is_head |= is_head;
+            if !is_interim || end_stream {
+                stream.sent = if end_stream { Sent::Everything } else { Sent::Headers };
+            }
+        }
+        if end_stream {
+            self.end_local(id);
+        }
+    }
+
+    /// Writes a prepared block; the stream has nothing queued.
+    pub(crate) fn write_prepared(&mut self, id: StreamId, block: &Prepared, end_stream: bool) {
+        let flags = END_HEADERS | if end_stream { END_STREAM } else { 0 };
+        self.write_prepared_frame(id, block, flags);
+        self.timers.message_sent();
+        if end_stream {
+            self.end_local(id);
+        }
+    }
+
+    #[inline]
+    fn write_prepared_frame(&mut self, id: StreamId, block: &Prepared, flags: u8) {
+        let head_at = self.output.position();
+        let buffer = self.output.buffer();
+        put_head(buffer, 0, headers::KIND, flags, id);
+        self.encoder.encode_prepared(block, buffer);
+        self.end_headers(id, head_at);
+    }
+
+    /// Ends a HEADERS frame. Of a block that is larger than the peer's frames the rest goes into CONTINUATION.
+    #[inline]
+    fn end_headers(&mut self, id: StreamId, head_at: usize) {
+        let length = self.output.position().saturating_sub(head_at + HEAD_BYTES);
+        if length > self.peer.frame_bytes_max {
+            self.split_headers(id, head_at);
+        } else {
+            patch_length(self.output.buffer(), head_at, length);
+        }
+    }
+
+    #[cold]
+    fn split_headers(&mut self, id: StreamId, head_at: usize) {
+        let first_end = head_at + HEAD_BYTES + self.peer.frame_bytes_max;
+        let frame_bytes_max = self.peer.frame_bytes_max;
+        let rest = self.output.split_off(first_end);
+        let buffer = self.output.buffer();
+        patch_length(buffer, head_at, frame_bytes_max);
+        if let Some(flags) = buffer.get_mut(head_at + 4) {
+            *flags &= !END_HEADERS;
+        }
+        let mut chunks = rest.chunks(frame_bytes_max).peekable();
+        while let Some(chunk) = chunks.next() {
+            let flags = if chunks.peek().is_none() { END_HEADERS } else { 0 };
+            put_head(buffer, chunk.len(), continuation::KIND, flags, id);
+            buffer.extend_from_slice(chunk);
+        }
+    }
+}

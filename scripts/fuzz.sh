@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Runs a fuzz target for so many executions and says how many there were.
+#
+#   scripts/fuzz.sh TARGET EXECUTIONS     hpack_decode, frames, connection_server, connection_client
+#
+# Seeds come from recorded data, if SELTZER_FUZZ_DATA names a folder with hpack-test-case.tar.xz and
+# http2-fuzz-corpus.tar.xz. What is found on the way stays in fuzz/corpus, what fails in fuzz/artifacts. Needs a nightly
+# compiler and a C++ compiler; cargo-fuzz is not needed.
+set -euo pipefail
+if [ $# -ne 2 ]; then
+    echo 'usage: scripts/fuzz.sh TARGET EXECUTIONS' >&2
+    exit 2
+fi
+target=$1 executions=$2
+cd "$(dirname "$0")/../fuzz"
+
+triple=$(rustc +nightly -vV | sed -n 's/^host: //p')
+coverage='-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-trace-compares
+  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table --cfg fuzzing -Ccodegen-units=1'
+# shellcheck disable=SC2086
+RUSTFLAGS=$(echo $coverage) cargo +nightly build --quiet --release --target "$triple" --bin "$target"
+program=${CARGO_TARGET_DIR:-target}/$triple/release/$target
+
+corpus=corpus/$target
+mkdir -p "$corpus" "artifacts/$target"
+if [ -n "${SELTZER_FUZZ_DATA:-}" ] && [ ! -e "$corpus/.seeded" ]; then
+    python3 seeds.py "$target" "$SELTZER_FUZZ_DATA" "$corpus"
+    touch "$corpus/.seeded"
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+"$program" "$corpus" -runs="$executions" -rss_limit_mb=512 -max_len=8192 -timeout=10 \
+    -artifact_prefix="artifacts/$target/" -print_final_stats=1 -verbosity=1 2>"$log" || {
+    tail -60 "$log" >&2
+    exit 1
+}
+grep -E '^(stat::|Done)' "$log"
+done_executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+echo "$target: $done_executions executions, nothing found"

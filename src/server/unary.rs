@@ -1,0 +1,232 @@
+//! Unary calls of generated services, as our own engine hands them over: a header block is understood once, and
+//! after that a call is little more than its handler.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method};
+use seltzer_h2::{FieldList, HeaderField, Prepared};
+use tokio::time::Instant;
+use tonic::body::Body;
+
+use crate::codec::CompressionEncoding;
+use crate::context::{Context, Origin, Peer};
+use crate::deadline::Deadline;
+use crate::metadata::{self, GRPC_ACCEPT_ENCODING, MetadataMap};
+use crate::server::dispatch::{Dispatcher, check_http, timeout};
+use crate::server::guard::{self, Guard, log_call};
+use crate::server::native;
+use crate::service::{
+    Answered, CallSettings, Found, MethodDescriptor, MethodKind, Pace, Payload, Reply, ReplyBody, Router, Service,
+    UnaryCall,
+};
+use crate::status::{Code, Status};
+use crate::transport::h2::{Answer, AnswerFuture, Later, Message, Payload as Arrived, Routed, Unary, request_head};
+
+/// The content types whose answers have prepared header blocks; others go the general way.
+const CONTENT_TYPES: [&str; 2] = ["application/grpc", "application/grpc+proto"];
+
+/// What all connections of a server know of its unary methods.
+#[derive(Default)]
+pub(crate) struct UnaryMethods {
+    by_path: HashMap<&'static str, Arc<UnaryMethod>>,
+}
+
+/// A unary method of a generated service.
+struct UnaryMethod {
+    service: Arc<dyn Service>,
+    settings: Arc<CallSettings>,
+    index: usize,
+    descriptor: &'static MethodDescriptor,
+    pace: Pace,
+    accept_encoding: HeaderValue,
+    /// The headers of a good answer, one for each of [`CONTENT_TYPES`].
+    heads: [Prepared; CONTENT_TYPES.len()],
+    trailers: Prepared,
+}
+
+impl UnaryMethods {
+    pub(crate) fn of(router: &Router) -> Self {
+        let trailers = Prepared::new([HeaderField::new(b"grpc-status", b"0")]);
+        let mut by_path = HashMap::new();
+        let methods = router.descriptors().flat_map(|service| service.methods);
+        for descriptor in methods.filter(|method| method.kind == MethodKind::Unary) {
+            let Ok(Found::Native { service, settings, method }) = router.find(descriptor.path) else { continue };
+            let accept_encoding = settings.compression.accept_header();
+            let method = UnaryMethod {
+                service: Arc::clone(service),
+                settings: Arc::clone(settings),
+                index: method,
+                descriptor,
+                pace: Pace::default(),
+                heads: CONTENT_TYPES.map(|content_type| response_head(content_type, &accept_encoding)),
+                accept_encoding,
+                trailers: trailers.clone(),
+            };
+            by_path.insert(descriptor.path, Arc::new(method));
+        }
+        UnaryMethods { by_path }
+    }
+}
+
+fn response_head(content_type: &str, accept_encoding: &HeaderValue) -> Prepared {
+    Prepared::new([
+        HeaderField::new(b":status", b"200"),
+        HeaderField::new(b"content-type", content_type.as_bytes()),
+        HeaderField::new(GRPC_ACCEPT_ENCODING.as_str().as_bytes(), accept_encoding.as_bytes()),
+    ])
+}
+
+/// Answers the requests of one connection.
+pub(crate) struct Answerer {
+    dispatcher: Dispatcher,
+    methods: Arc<UnaryMethods>,
+    peer: Arc<Peer>,
+    /// The context of the last call, to be used again.
+    spare: Context,
+}
+
+/// What is known of a unary call from its headers.
+pub(crate) struct UnaryHead {
+    method: Arc<UnaryMethod>,
+    origin: Arc<Origin>,
+    metadata: MetadataMap,
+    timeout: Option<Duration>,
+    content_type: usize,
+    request_encoding: Option<CompressionEncoding>,
+    caller_accepts: Option<HeaderValue>,
+}
+
+impl Answerer {
+    pub(crate) fn new(dispatcher: Dispatcher, methods: Arc<UnaryMethods>, peer: Arc<Peer>) -> Self {
+        Answerer { dispatcher, methods, peer, spare: Context::default() }
+    }
+
+    /// The head of a unary call. `None`: something about it is out of the ordinary, or simply wrong; the general way
+    /// sorts it out.
+    fn head(&self, fields: &FieldList) -> Option<UnaryHead> {
+        // Interceptors of the whole server, and extensions that imitate another one, belong to the general way.
+        if !self.dispatcher.interceptors.is_empty() || !self.peer.extensions.is_empty() {
+            return None;
+        }
+        let request = request_head(fields)?;
+        if request.method() != Method::POST || request.uri().query().is_some() || check_http(&request).is_err() {
+            return None;
+        }
+        let method = self.methods.by_path.get(request.uri().path())?;
+        let headers = request.headers();
+        let content_type = headers.get(CONTENT_TYPE)?;
+        let content_type = CONTENT_TYPES.iter().position(|known| content_type == known)?;
+        let timeout = timeout(headers).ok()?;
+        let compression = &method.settings.compression;
+        let request_encoding = compression.accepted(headers.get(metadata::GRPC_ENCODING)).ok()?;
+        let caller_accepts = headers.get(GRPC_ACCEPT_ENCODING).cloned();
+        let user_agent = headers.get(http::header::USER_AGENT).cloned();
+        let origin = Origin { method: method.descriptor.path.to_owned(), peer: Arc::clone(&self.peer), user_agent };
+        Some(UnaryHead {
+            method: Arc::clone(method),
+            origin: Arc::new(origin),
+            timeout: [timeout, self.dispatcher.timeout].into_iter().flatten().min(),
+            content_type,
+            request_encoding,
+            caller_accepts,
+            metadata: metadata::user_metadata(request.into_parts().0.headers),
+        })
+    }
+
+    fn context(&mut self, head: &UnaryHead, arrived: Instant) -> Context {
+        let deadline = head.timeout.map(|timeout| Deadline::counted_from(arrived, timeout));
+        std::mem::take(&mut self.spare).reused(&head.origin, deadline)
+    }
+}
+
+impl Answer for Answerer {
+    type Head = UnaryHead;
+
+    fn route(&self, fields: &FieldList) -> Routed<UnaryHead> {
+        self.head(fields).map_or(Routed::General, Routed::Unary)
+    }
+
+    fn blocks(head: &UnaryHead) -> (&Prepared, &Prepared) {
+        (&head.method.heads[head.content_type], &head.method.trailers)
+    }
+
+    fn message_bytes_max(&self, head: &UnaryHead) -> usize {
+        head.method.settings.limits.decoding_bytes_max
+    }
+
+    fn timeout(&self, head: &UnaryHead) -> Option<Duration> {
+        head.timeout
+    }
+
+    fn unary(&mut self, head: &Arc<UnaryHead>, message: Message<'_>, arrived: Instant, output: &mut BytesMut) -> Unary {
+        let mut context = self.context(head, arrived);
+        if context.deadline().is_some_and(|deadline| deadline.has_passed()) {
+            return Unary::Later(answer_with(head, context, guard::deadline_status()));
+        }
+        let started = tracing::enabled!(target: "seltzer::call", tracing::Level::INFO).then(Instant::now);
+        let method = &head.method;
+        let call = UnaryCall {
+            method: method.descriptor,
+            metadata: if head.metadata.is_empty() { MetadataMap::new() } else { head.metadata.clone() },
+            extensions: http::Extensions::new(),
+            is_compressed: message.is_compressed,
+            payload: match message.payload {
+                Arrived::Slice(bytes) => Payload::Slice(bytes),
+                Arrived::Shared(bytes) => Payload::Shared(bytes),
+            },
+            context: &mut context,
+            settings: &method.settings,
+            request_encoding: head.request_encoding,
+            caller_accepts: head.caller_accepts.as_ref(),
+            pace: &method.pace,
+            output,
+        };
+        match method.service.call_unary(method.index, call).0 {
+            Answered::Written => {
+                if let Some(started) = started {
+                    log_call(context.method(), Code::Ok, started.elapsed(), context.peer());
+                }
+                self.spare = context;
+                Unary::Written
+            }
+            Answered::Later { reply, is_long } => {
+                let (head, current) = (Arc::clone(head), context.clone());
+                let answer = async move { response(reply.await, &head, current) };
+                Unary::Later(Later { answer: Box::pin(Guard::new(context, answer)), is_long })
+            }
+        }
+    }
+
+    fn refuse(&mut self, head: &Arc<UnaryHead>, status: Status, arrived: Instant) -> AnswerFuture {
+        let context = self.context(head, arrived);
+        answer_with(head, context, status).answer
+    }
+
+    fn cardinality(&self, head: &UnaryHead, came: &str) -> Status {
+        let path = head.method.descriptor.path;
+        Status::unimplemented(format!("{path} takes exactly one request message, and {came}"))
+    }
+
+    fn deadline_status(&self) -> Status {
+        guard::deadline_status()
+    }
+
+    fn answer(&mut self, request: http::Request<Body>) -> AnswerFuture {
+        self.dispatcher.answer(request, &self.peer)
+    }
+}
+
+fn response(reply: Reply, head: &UnaryHead, context: Context) -> http::Response<Body> {
+    let content_type = HeaderValue::from_static(CONTENT_TYPES[head.content_type]);
+    native::complete(native::response(reply, context), content_type, head.method.accept_encoding.clone())
+}
+
+fn answer_with(head: &Arc<UnaryHead>, context: Context, status: Status) -> Later {
+    let reply = Reply { metadata: MetadataMap::new(), encoding: None, body: ReplyBody::Failed(status) };
+    let response = response(reply, head, context.clone());
+    Later { answer: Box::pin(Guard::new(context, std::future::ready(response))), is_long: false }
+}

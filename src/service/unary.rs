@@ -1,0 +1,259 @@
+//! The short way of a unary call: its message is at hand, its handler is polled at once, and its answer is written
+//! where it is sent from.
+
+use std::fmt;
+use std::future::{Future, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderValue;
+use tonic::{Request, Response};
+
+use crate::codec::{
+    ByteSource, Codec, CompressionEncoding, CompressionSwitch, MessageEncoder, Part, ReceivedCompressed,
+};
+use crate::context::Context;
+use crate::metadata::MetadataMap;
+use crate::service::call::Answering;
+use crate::service::pace::Pace;
+use crate::service::slots::{self, Slot};
+use crate::service::{CallSettings, MethodDescriptor, ReplyFuture, ServerCall, Service};
+use crate::status::Status;
+
+/// A unary call whose one message has arrived: what generated code turns into a call of the handler.
+pub struct UnaryCall<'a> {
+    pub(crate) method: &'static MethodDescriptor,
+    pub(crate) metadata: MetadataMap,
+    pub(crate) extensions: http::Extensions,
+    pub(crate) payload: Payload<'a>,
+    pub(crate) is_compressed: bool,
+    /// The call's context; still there after an answer that was written.
+    pub(crate) context: &'a mut Context,
+    pub(crate) settings: &'a Arc<CallSettings>,
+    pub(crate) request_encoding: Option<CompressionEncoding>,
+    pub(crate) caller_accepts: Option<&'a HeaderValue>,
+    pub(crate) pace: &'a Pace,
+    /// Where the answer's message goes.
+    pub(crate) output: &'a mut BytesMut,
+}
+
+/// A message without its prefix.
+#[cfg_attr(not(feature = "server"), allow(dead_code, reason = "only our own engine hands messages over"))]
+pub(crate) enum Payload<'a> {
+    /// It lies where it arrived.
+    Slice(&'a [u8]),
+    /// It was collected, and parts of it can be shared.
+    Shared(Bytes),
+}
+
+impl Payload<'_> {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Payload::Slice(bytes) => bytes,
+            Payload::Shared(bytes) => bytes,
+        }
+    }
+}
+
+/// What became of a [`UnaryCall`].
+pub struct UnaryReply(pub(crate) Answered);
+
+#[cfg_attr(not(feature = "server"), allow(dead_code, reason = "only our own engine asks"))]
+pub(crate) enum Answered {
+    /// One message and its prefix are in the output, there is no metadata, and the status is OK.
+    Written,
+    /// The answer is not there yet, or it is something else. Nothing is in the output.
+    Later { reply: ReplyFuture, is_long: bool },
+}
+
+impl UnaryCall<'_> {
+    /// Calls the handler with the message, and writes its answer if that is there at once.
+    pub fn answer<C, F, Fut>(mut self, mut codec: C, handler: F) -> UnaryReply
+    where
+        C: Codec + Clone,
+        F: FnOnce(Request<C::Decode>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Response<C::Encode>, Status>> + Send + 'static,
+    {
+        let message = match self.decode(&mut codec) {
+            Ok(message) => message,
+            Err(status) => return self.fail(status),
+        };
+        let mut extensions = std::mem::take(&mut self.extensions);
+        if self.is_compressed {
+            extensions.insert(ReceivedCompressed);
+        }
+        let request = Request::from_parts(std::mem::take(&mut self.metadata), extensions, message);
+        let mut slot = slots::take::<Fut>();
+        if self.pace.is_long() {
+            let answering = self.answering();
+            let context = self.context.clone();
+            let future = async move { answering.with_message(codec, handler(request).await?) };
+            slots::give(slot);
+            return UnaryReply(Answered::Later { reply: ReplyFuture::new(context, None, future), is_long: true });
+        }
+        let polled = self.context.within(|| {
+            let mut cx = TaskContext::from_waker(Waker::noop());
+            self.pace.measure(|| {
+                catch_unwind(AssertUnwindSafe(|| {
+                    slot.set(Some(handler(request)));
+                    let polled = slot.as_mut().as_pin_mut().map_or(Poll::Pending, |future| future.poll(&mut cx));
+                    if polled.is_ready() {
+                        slot.set(None);
+                    }
+                    polled
+                }))
+            })
+        });
+        match polled {
+            Ok(Poll::Ready(Ok(response))) => {
+                slots::give(slot);
+                self.write(codec, response)
+            }
+            Ok(Poll::Ready(Err(status))) => {
+                slots::give(slot);
+                self.fail(status)
+            }
+            Ok(Poll::Pending) => self.wait(codec, slot),
+            Err(_panic) => {
+                self.context.within(|| {
+                    let _ = catch_unwind(AssertUnwindSafe(|| slot.set(None)));
+                });
+                self.fail(Status::internal("the handler panicked"))
+            }
+        }
+    }
+
+    /// Hands the call to [`Service::call`], for services and methods that know no shorter way.
+    pub fn go_the_long_way<S: Service + ?Sized>(self, service: &S, method: usize) -> UnaryReply {
+        let parts = [Part::Data(self.framed()), Part::End(Ok(MetadataMap::new()))];
+        let call = ServerCall {
+            method: self.method,
+            metadata: self.metadata,
+            extensions: self.extensions,
+            source: Box::pin(Arrived(parts.into_iter())),
+            context: self.context.clone(),
+            settings: Arc::clone(self.settings),
+            request_encoding: self.request_encoding,
+            caller_accepts: self.caller_accepts.cloned(),
+        };
+        UnaryReply(Answered::Later { reply: service.call(method, call), is_long: false })
+    }
+
+    /// Ends the call with a status.
+    pub(crate) fn fail(self, status: Status) -> UnaryReply {
+        let reply = ReplyFuture::new(self.context.clone(), None, ready(Err(status)));
+        UnaryReply(Answered::Later { reply, is_long: false })
+    }
+
+    fn decode<C: Codec>(&mut self, codec: &mut C) -> Result<C::Decode, Status> {
+        if self.is_compressed {
+            let Some(encoding) = self.request_encoding else {
+                return Err(Status::internal(
+                    "a message is flagged as compressed, but grpc-encoding names no encoding",
+                ));
+            };
+            let bytes_max = self.settings.limits.decoding_bytes_max;
+            return codec.decode(encoding.decompress(self.payload.as_slice(), bytes_max)?.into());
+        }
+        match &mut self.payload {
+            Payload::Slice(bytes) => codec.decode_slice(bytes),
+            Payload::Shared(bytes) => codec.decode(std::mem::take(bytes)),
+        }
+    }
+
+    /// Writes an answer that is nothing but a message; any other goes the long way.
+    fn write<C: Codec + Clone>(self, codec: C, response: Response<C::Encode>) -> UnaryReply {
+        let is_plain = response.metadata().is_empty()
+            && response.extensions().get::<CompressionEncoding>().is_none()
+            && self.settings.compression.send.is_none()
+            && !self.context.has_reply_metadata();
+        if !is_plain {
+            let answering = self.answering();
+            let encoding = answering.encoding(response.extensions());
+            let answer = answering.with_message(codec, response);
+            let reply = ReplyFuture::new(self.context.clone(), encoding, ready(answer));
+            return UnaryReply(Answered::Later { reply, is_long: false });
+        }
+        let settings = self.settings;
+        let limit = settings.limits.encoding_bytes_max;
+        let switch = response.extensions().get::<CompressionSwitch>().cloned();
+        let mut encoder = MessageEncoder::new(codec, &settings.compression, None, limit).with_switch(switch);
+        match encoder.encode(response.get_ref(), self.output) {
+            Ok(()) => UnaryReply(Answered::Written),
+            Err(status) => self.fail(status),
+        }
+    }
+
+    /// Takes the handler's future along until it is ready.
+    fn wait<C, Fut>(self, codec: C, slot: Slot<Fut>) -> UnaryReply
+    where
+        C: Codec + Clone,
+        Fut: Future<Output = Result<Response<C::Encode>, Status>> + Send + 'static,
+    {
+        let answering = self.answering();
+        let encoding = answering.usual_encoding();
+        let future = async move { answering.with_message(codec, Waiting(slot).await?) };
+        let reply = ReplyFuture::new(self.context.clone(), encoding, future);
+        UnaryReply(Answered::Later { reply, is_long: false })
+    }
+
+    fn answering(&self) -> Answering {
+        Answering {
+            context: self.context.clone(),
+            settings: Arc::clone(self.settings),
+            caller_accepts: self.caller_accepts.cloned(),
+        }
+    }
+
+    /// The message with its prefix again.
+    fn framed(&self) -> Bytes {
+        let payload = self.payload.as_slice();
+        let mut framed = BytesMut::with_capacity(crate::codec::PREFIX_BYTES + payload.len());
+        framed.extend_from_slice(&[u8::from(self.is_compressed)]);
+        // A message whose length does not fit was never received.
+        framed.extend_from_slice(&u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes());
+        framed.extend_from_slice(payload);
+        framed.freeze()
+    }
+}
+
+/// A future in its place, which is never empty before it is ready.
+struct Waiting<F>(Slot<F>);
+
+impl<F: Future> Future for Waiting<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<F::Output> {
+        self.0.as_mut().as_pin_mut().map_or(Poll::Pending, |future| future.poll(cx))
+    }
+}
+
+/// A body that is there in full.
+struct Arrived(std::array::IntoIter<Part, 2>);
+
+impl ByteSource for Arrived {
+    fn poll_part(mut self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Part> {
+        Poll::Ready(self.0.next().unwrap_or_else(|| Part::End(Ok(MetadataMap::new()))))
+    }
+}
+
+impl fmt::Debug for UnaryCall<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnaryCall")
+            .field("method", &self.method.path)
+            .field("metadata", &self.metadata)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for UnaryReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Answered::Written => f.write_str("Written"),
+            Answered::Later { reply, .. } => f.debug_tuple("Later").field(reply).finish(),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Who answers the requests of a connection.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use seltzer_h2::{FieldList, Prepared};
+use tokio::time::Instant;
+use tonic::body::Body;
+
+use crate::status::Status;
+
+/// An answer on its way.
+pub(crate) type AnswerFuture = Pin<Box<dyn Future<Output = http::Response<Body>> + Send>>;
+
+/// Answers the requests of one connection; asked by the connection's task and nobody else.
+pub(crate) trait Answer: Send + Unpin + 'static {
+    /// What is known of a call from its header block alone. The same block is not asked about again.
+    type Head: Send + Sync + 'static;
+
+    /// Looks at a request's header block.
+    fn route(&self, fields: &FieldList) -> Routed<Self::Head>;
+
+    /// The header block of a good answer to a unary call, and the trailers behind its message.
+    fn blocks(head: &Self::Head) -> (&Prepared, &Prepared);
+
+    /// The largest message that such a call may send.
+    fn message_bytes_max(&self, head: &Self::Head) -> usize;
+
+    /// How long such a call may take.
+    fn timeout(&self, head: &Self::Head) -> Option<Duration>;
+
+    /// Answers a unary call whose one message has arrived: appends the message of the answer with its prefix, if
+    /// that is all there is to it. The call itself arrived at `arrived`.
+    fn unary(&mut self, head: &Arc<Self::Head>, message: Message<'_>, arrived: Instant, output: &mut BytesMut)
+    -> Unary;
+
+    /// Ends a unary call that did not send exactly one good message in time.
+    fn refuse(&mut self, head: &Arc<Self::Head>, status: Status, arrived: Instant) -> AnswerFuture;
+
+    /// The status of a call that sent no message, or more than one.
+    fn cardinality(&self, head: &Self::Head, came: &str) -> Status;
+
+    /// The status of a call whose time was up before its message had come.
+    fn deadline_status(&self) -> Status;
+
+    /// Answers any other request.
+    fn answer(&mut self, request: http::Request<Body>) -> AnswerFuture;
+}
+
+/// The only message of a call, as it arrived.
+pub(crate) struct Message<'a> {
+    pub(crate) is_compressed: bool,
+    pub(crate) payload: Payload<'a>,
+}
+
+/// Bytes that lie in the read buffer, or that were collected.
+pub(crate) enum Payload<'a> {
+    Slice(&'a [u8]),
+    Shared(Bytes),
+}
+
+/// Which way a request takes.
+pub(crate) enum Routed<H> {
+    /// A unary call of a generated service: its message is decoded from the read buffer, its handler is polled at
+    /// once.
+    Unary(H),
+    /// Anything else.
+    General,
+}
+
+/// What became of a unary call.
+pub(crate) enum Unary {
+    /// The answer is one message without metadata, and it is in the output.
+    Written,
+    /// The answer is something else, or it is not there yet. Nothing is in the output.
+    Later(Later),
+}
+
+/// An answer that goes the general way.
+pub(crate) struct Later {
+    pub(crate) answer: AnswerFuture,
+    /// Whether it is known to take its time, so that it is not even begun on the connection's task.
+    pub(crate) is_long: bool,
+}

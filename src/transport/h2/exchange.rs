@@ -1,0 +1,224 @@
+//! One call as its connection and its handler share it: a queue of bytes each way.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use seltzer_h2::StreamId;
+
+use crate::status::Status;
+use crate::transport::h2::ready::ReadyQueue;
+
+/// What a handler may have made ahead of the connection before it has to wait: a few writes' worth.
+const OUTBOUND_BYTES_MAX: usize = 256 * 1024;
+
+/// How much a handler takes out before the peer is told that it may send more of the stream.
+const CREDIT_BYTES: usize = 16 * 1024;
+
+/// Both directions of one call.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    stream: StreamId,
+    ready: Arc<ReadyQueue>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    inbound: VecDeque<Bytes>,
+    inbound_end: Option<Result<(), Status>>,
+    /// Bytes that the handler took, or will never take, and the peer was not told of yet.
+    credit: usize,
+    reader: Option<Waker>,
+    /// Nobody reads any more.
+    is_abandoned: bool,
+
+    outbound: VecDeque<Outbound>,
+    outbound_bytes: usize,
+    writer: Option<Waker>,
+    /// The stream is gone: nothing can be sent any more.
+    is_closed: bool,
+
+    is_announced: bool,
+}
+
+/// A piece of an answer.
+#[derive(Debug)]
+pub(crate) enum Outbound {
+    Head {
+        head: http::response::Parts,
+        is_end: bool,
+    },
+    Data(Bytes),
+    Trailers(HeaderMap),
+    /// The end of a body without trailers.
+    End,
+    /// The body broke off.
+    Broken,
+    /// The handler is gone.
+    Finished,
+}
+
+impl Exchange {
+    pub(crate) fn new(stream: StreamId, ready: Arc<ReadyQueue>) -> Arc<Self> {
+        Arc::new(Exchange { stream, ready, state: Mutex::default() })
+    }
+
+    /// Hands bytes to the handler. Returns how many of them nobody will read.
+    pub(crate) fn receive(&self, bytes: Bytes) -> usize {
+        let waker = {
+            let mut state = self.state();
+            if state.is_abandoned {
+                return bytes.len();
+            }
+            state.inbound.push_back(bytes);
+            state.reader.take()
+        };
+        wake(waker);
+        0
+    }
+
+    /// Tells the handler that the request is complete, or why it never will be.
+    pub(crate) fn end_inbound(&self, end: Result<(), Status>) {
+        let waker = {
+            let mut state = self.state();
+            if state.inbound_end.is_none() || end.is_err() {
+                state.inbound_end = Some(end);
+            }
+            state.reader.take()
+        };
+        wake(waker);
+    }
+
+    /// The next bytes of the request.
+    pub(crate) fn poll_inbound(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        let mut state = self.state();
+        if let Some(bytes) = state.inbound.pop_front() {
+            state.credit += bytes.len();
+            let is_due = state.credit >= CREDIT_BYTES || state.inbound.is_empty();
+            if is_due && state.inbound_end.is_none() {
+                self.announce(state);
+            }
+            return Poll::Ready(Some(Ok(bytes)));
+        }
+        match &mut state.inbound_end {
+            Some(Ok(())) => Poll::Ready(None),
+            Some(end) => Poll::Ready(std::mem::replace(end, Ok(())).err().map(Err)),
+            None => {
+                register(&mut state.reader, cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Whether the request has been read to its end.
+    pub(crate) fn inbound_is_over(&self) -> bool {
+        let state = self.state();
+        state.inbound.is_empty() && matches!(state.inbound_end, Some(Ok(())))
+    }
+
+    /// The handler will not read any more.
+    pub(crate) fn abandon_inbound(&self) {
+        let mut state = self.state();
+        state.is_abandoned = true;
+        let rest: usize = state.inbound.drain(..).map(|bytes| bytes.len()).sum();
+        state.credit += rest;
+        if rest > 0 && state.inbound_end.is_none() {
+            self.announce(state);
+        }
+    }
+
+    /// Waits until there is room for more of the answer. `Err`: the stream is gone.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), StreamGone>> {
+        let mut state = self.state();
+        if state.is_closed {
+            return Poll::Ready(Err(StreamGone));
+        }
+        if state.outbound_bytes < OUTBOUND_BYTES_MAX {
+            return Poll::Ready(Ok(()));
+        }
+        register(&mut state.writer, cx.waker());
+        Poll::Pending
+    }
+
+    /// Sends a piece of the answer.
+    pub(crate) fn send(&self, piece: Outbound) {
+        let mut state = self.state();
+        if let Outbound::Data(bytes) = &piece {
+            state.outbound_bytes += bytes.len();
+        }
+        state.outbound.push_back(piece);
+        self.announce(state);
+    }
+
+    /// The connection takes the next piece of the answer.
+    pub(crate) fn take_outbound(&self) -> Option<Outbound> {
+        let mut state = self.state();
+        let piece = state.outbound.pop_front()?;
+        if let Outbound::Data(bytes) = &piece {
+            let before = state.outbound_bytes;
+            state.outbound_bytes -= bytes.len();
+            if before >= OUTBOUND_BYTES_MAX && state.outbound_bytes < OUTBOUND_BYTES_MAX {
+                let waker = state.writer.take();
+                drop(state);
+                wake(waker);
+            }
+        }
+        Some(piece)
+    }
+
+    /// What the peer can be told now, after an announcement: bytes that were taken.
+    pub(crate) fn take_credit(&self) -> usize {
+        let mut state = self.state();
+        state.is_announced = false;
+        std::mem::take(&mut state.credit)
+    }
+
+    /// The stream is gone; both sides of the handler are told.
+    pub(crate) fn close(&self, status: Status) {
+        let (reader, writer) = {
+            let mut state = self.state();
+            state.is_closed = true;
+            state.outbound.retain(|piece| matches!(piece, Outbound::Finished));
+            state.outbound_bytes = 0;
+            if !matches!(state.inbound_end, Some(Ok(()))) {
+                state.inbound_end = Some(Err(status));
+            }
+            (state.reader.take(), state.writer.take())
+        };
+        wake(reader);
+        wake(writer);
+    }
+
+    fn announce(&self, mut state: MutexGuard<'_, State>) {
+        if !state.is_announced {
+            state.is_announced = true;
+            drop(state);
+            self.ready.push(self.stream);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Only plain moves happen under this lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The stream was reset, or its connection is gone.
+#[derive(Debug)]
+pub(crate) struct StreamGone;
+
+fn register(slot: &mut Option<Waker>, waker: &Waker) {
+    match slot {
+        Some(registered) => registered.clone_from(waker),
+        empty => *empty = Some(waker.clone()),
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

@@ -1,0 +1,408 @@
+//! What arrives on a connection, made into calls.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use seltzer_h2::{Event, HeadersKind, Memo, Reason, StreamId};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+use tonic::body::Body;
+
+use crate::codec::{GROWTH, PREFIX_BYTES, read_prefix};
+use crate::deadline::Deadline;
+use crate::status::Status;
+use crate::transport::h2::body::RequestBody;
+use crate::transport::h2::exchange::Exchange;
+use crate::transport::h2::request;
+use crate::transport::h2::server::ServerConnection;
+use crate::transport::h2::task::CallTask;
+use crate::transport::h2::{Answer, Later, Message, Payload, Routed, Unary};
+
+/// A stream as its connection knows it.
+pub(super) enum Call<H> {
+    /// A unary call of a generated service that waits for its message.
+    Unary { head: Arc<H>, collected: BytesMut, arrived: Instant },
+    /// A request that begins when the batch that brought it is through.
+    Begun(Box<Begun>),
+    /// A request whose handler runs.
+    Running { exchange: Arc<Exchange>, task: Option<AbortHandle> },
+}
+
+/// See [`Call::Begun`].
+pub(super) struct Begun {
+    head: http::Request<()>,
+    exchange: Arc<Exchange>,
+}
+
+impl<A: Answer> ServerConnection<A> {
+    /// Takes one event of the engine.
+    pub(super) fn take_event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Data { stream, bytes, end_stream } => self.take_data(stream, bytes, end_stream),
+            Event::Headers { stream, kind: HeadersKind::Request, end_stream, memo } => {
+                self.take_request(stream, memo, end_stream);
+            }
+            // Trailers of requests mean nothing in gRPC, but they end the request.
+            Event::Headers { stream, end_stream, .. } => self.take_data(stream, &[], end_stream),
+            Event::HeadersTooLarge { stream, .. } => self.refuse_headers(stream),
+            Event::Reset { stream, reason, by_peer } => self.lose_call(stream, &reset_status(reason, by_peer)),
+            Event::Closed(error) => {
+                tracing::debug!(%error, "a connection ended early");
+                self.ended = Some(Err(error));
+                self.lose_calls(&Status::cancelled("the connection broke"));
+            }
+            // What is left concerns clients.
+            _ => {}
+        }
+    }
+
+    fn take_request(&mut self, stream: StreamId, memo: Memo, end_stream: bool) {
+        if let Some(head) = self.known_head(memo) {
+            if end_stream {
+                let status = self.answer.cardinality(&head, "none came");
+                return self.refuse(stream, &head, status, self.now);
+            }
+            if let Some(timeout) = self.answer.timeout(&head) {
+                self.waiting.push((Deadline::counted_from(self.now, timeout), stream));
+            }
+            self.calls.insert(stream, Call::Unary { head, collected: BytesMut::new(), arrived: self.now });
+            return;
+        }
+        let Some(head) = request::head(self.engine.fields()) else {
+            self.answer_at_once(stream, StatusCode::BAD_REQUEST);
+            return;
+        };
+        let exchange = Exchange::new(stream, Arc::clone(&self.ready));
+        if end_stream {
+            exchange.end_inbound(Ok(()));
+        }
+        self.calls.insert(stream, Call::Begun(Box::new(Begun { head, exchange })));
+        self.begun.push(stream);
+    }
+
+    /// The head of a unary call of a generated service: remembered for blocks that the engine has seen before.
+    fn known_head(&mut self, memo: Memo) -> Option<Arc<A::Head>> {
+        let tag = self.engine.memo_tag(memo);
+        if tag == TAG_GENERAL {
+            return None;
+        }
+        if let Some(head) = self.heads.get(tag) {
+            return Some(Arc::clone(head));
+        }
+        match self.answer.route(self.engine.fields()) {
+            Routed::Unary(head) => {
+                let head = Arc::new(head);
+                let tag = self.heads.keep(Arc::clone(&head));
+                self.engine.set_memo_tag(memo, tag);
+                Some(head)
+            }
+            Routed::General => {
+                self.engine.set_memo_tag(memo, TAG_GENERAL);
+                None
+            }
+        }
+    }
+
+    fn take_data(&mut self, stream: StreamId, bytes: &[u8], end_stream: bool) {
+        let exchange = match self.calls.get_mut(stream) {
+            Some(Call::Unary { collected, .. }) if end_stream && collected.is_empty() => {
+                return self.take_message(stream, Payload::Slice(bytes));
+            }
+            Some(Call::Unary { .. }) => return self.collect(stream, bytes, end_stream),
+            Some(Call::Begun(begun)) => &begun.exchange,
+            Some(Call::Running { exchange, .. }) => exchange,
+            // Refused before: its bytes go nowhere.
+            None => return self.engine.release(stream, bytes.len()),
+        };
+        let unwanted = if bytes.is_empty() { 0 } else { exchange.receive(Bytes::copy_from_slice(bytes)) };
+        if end_stream {
+            exchange.end_inbound(Ok(()));
+        } else if unwanted > 0 {
+            self.engine.release(stream, unwanted);
+        }
+    }
+
+    /// Collects a message that comes in pieces.
+    fn collect(&mut self, stream: StreamId, bytes: &[u8], end_stream: bool) {
+        let Some(Call::Unary { head, collected, arrived }) = self.calls.get_mut(stream) else { return };
+        let bytes_max = self.answer.message_bytes_max(head);
+        // The message may be refused by its prefix, and what comes after it by its length.
+        if let Err(status) = collect(collected, bytes, bytes_max) {
+            let (head, arrived) = (Arc::clone(head), *arrived);
+            return self.refuse(stream, &head, status, arrived);
+        }
+        if end_stream {
+            let whole = std::mem::take(collected).freeze();
+            self.take_message(stream, Payload::Shared(whole));
+        } else {
+            self.engine.release(stream, bytes.len());
+        }
+    }
+
+    /// Takes the whole body of a unary call: exactly one message with its prefix.
+    fn take_message(&mut self, stream: StreamId, body: Payload<'_>) {
+        let Some(Call::Unary { head, arrived, .. }) = self.calls.remove(stream) else { return };
+        self.forget_deadline(stream, &head, arrived);
+        let bytes_max = self.answer.message_bytes_max(&head);
+        match only_message(body, bytes_max) {
+            Ok(message) => self.answer_unary(stream, &head, message, arrived),
+            Err(Refused::Status(status)) => self.refuse(stream, &head, status, arrived),
+            Err(Refused::Cardinality(came)) => {
+                let status = self.answer.cardinality(&head, came);
+                self.refuse(stream, &head, status, arrived);
+            }
+        }
+    }
+
+    fn answer_unary(&mut self, stream: StreamId, head: &Arc<A::Head>, message: Message<'_>, arrived: Instant) {
+        let ServerConnection { engine, answer, .. } = self;
+        let (block, trailers) = A::blocks(head);
+        let sent = engine.send_response(
+            stream,
+            block,
+            |output| match answer.unary(head, message, arrived, output) {
+                Unary::Written => Ok(()),
+                Unary::Later(later) => Err(later),
+            },
+            trailers,
+        );
+        match sent {
+            Ok(Err(later)) => self.run_answer(stream, later),
+            // An answer that nobody waits for any more is an answer too.
+            Ok(Ok(())) | Err(_) => self.engine.finish(stream),
+        }
+    }
+
+    fn refuse(&mut self, stream: StreamId, head: &Arc<A::Head>, status: Status, arrived: Instant) {
+        let answer = self.answer.refuse(head, status, arrived);
+        self.run_answer(stream, Later { answer, is_long: false });
+    }
+
+    fn forget_deadline(&mut self, stream: StreamId, head: &A::Head, arrived: Instant) {
+        if !self.deadlines.is_empty()
+            && let Some(timeout) = self.answer.timeout(head)
+        {
+            self.deadlines.remove(&(Deadline::counted_from(arrived, timeout), stream));
+        }
+    }
+
+    /// Remembers which of this batch's unary calls still wait for their message, and until when they may.
+    pub(super) fn keep_deadlines(&mut self) {
+        for (deadline, stream) in self.waiting.drain(..) {
+            if matches!(self.calls.get(stream), Some(Call::Unary { .. })) {
+                self.deadlines.insert((deadline, stream));
+            }
+        }
+    }
+
+    /// Ends the calls whose time was up before their message had come.
+    pub(super) fn expire(&mut self, now: Instant) {
+        while let Some((deadline, stream)) = self.deadlines.first().copied()
+            && deadline.tokio_instant() <= now
+        {
+            self.deadlines.pop_first();
+            if let Some(Call::Unary { head, arrived, .. }) = self.calls.get(stream) {
+                let (head, arrived) = (Arc::clone(head), *arrived);
+                let status = self.answer.deadline_status();
+                self.refuse(stream, &head, status, arrived);
+            }
+        }
+    }
+
+    /// Begins what came in this batch: a request that is complete by now never waits for its body.
+    pub(super) fn begin_calls(&mut self) {
+        for index in 0..self.begun.len() {
+            let stream = self.begun[index];
+            if let Some(Call::Begun(begun)) = self.calls.get_mut(stream) {
+                let head = std::mem::replace(&mut begun.head, http::Request::new(()));
+                let exchange = Arc::clone(&begun.exchange);
+                let is_head_only = head.method() == http::Method::HEAD;
+                let request = head.map(|()| Body::new(RequestBody(Arc::clone(&exchange))));
+                let answer = self.answer.answer(request);
+                self.run(stream, exchange, Later { answer, is_long: false }, is_head_only);
+            }
+        }
+        self.begun.clear();
+    }
+
+    /// Lets a call that has no exchange yet go the general way.
+    fn run_answer(&mut self, stream: StreamId, later: Later) {
+        let exchange = Exchange::new(stream, Arc::clone(&self.ready));
+        exchange.abandon_inbound();
+        exchange.end_inbound(Ok(()));
+        self.run(stream, exchange, later, false);
+    }
+
+    /// Polls a call at once; one that has to wait moves to a task of its own.
+    fn run(&mut self, stream: StreamId, exchange: Arc<Exchange>, later: Later, is_head_only: bool) {
+        let mut task = CallTask::new(Arc::clone(&exchange), later.answer, is_head_only);
+        let mut cx = Context::from_waker(Waker::noop());
+        let task = if !later.is_long && Pin::new(&mut task).poll(&mut cx).is_ready() {
+            drop(task);
+            None
+        } else {
+            // Polled again there, it registers the waker of its own task.
+            Some(tokio::spawn(task).abort_handle())
+        };
+        self.calls.insert(stream, Call::Running { exchange, task });
+        self.send_call(stream);
+    }
+
+    /// The peer does not want the answer any more, or cannot have it.
+    fn lose_call(&mut self, stream: StreamId, status: &Status) {
+        match self.calls.remove(stream) {
+            Some(Call::Running { exchange, task }) => {
+                lose(&exchange, task.as_ref(), status);
+                // The stream counts until its handler is gone.
+                self.calls.insert(stream, Call::Running { exchange, task: None });
+                self.send_call(stream);
+            }
+            Some(Call::Begun(begun)) => {
+                lose(&begun.exchange, None, status);
+                self.engine.finish(stream);
+            }
+            Some(Call::Unary { head, arrived, .. }) => {
+                self.forget_deadline(stream, &head, arrived);
+                self.engine.finish(stream);
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn lose_calls(&mut self, status: &Status) {
+        for (_, call) in self.calls.drain() {
+            match call {
+                Call::Running { exchange, task } => lose(&exchange, task.as_ref(), status),
+                Call::Begun(begun) => lose(&begun.exchange, None, status),
+                Call::Unary { .. } => {}
+            }
+        }
+    }
+}
+
+/// The tag of header blocks whose requests go the general way.
+const TAG_GENERAL: u32 = u32::MAX;
+
+/// How many heads a connection remembers: as many as the engine remembers blocks, and some.
+const HEADS_MAX: usize = 32;
+
+/// What is known of the header blocks that a connection has seen, by the tags that the engine keeps beside them.
+#[derive(Debug)]
+pub(super) struct Heads<H> {
+    kept: Vec<Arc<H>>,
+    /// How many were ever kept; the newest have taken the places of the oldest.
+    count: u32,
+}
+
+impl<H> Heads<H> {
+    pub(super) fn new() -> Self {
+        Heads { kept: Vec::new(), count: 0 }
+    }
+
+    fn get(&self, tag: u32) -> Option<&Arc<H>> {
+        let age = self.count.checked_sub(tag)?;
+        if tag == 0 || usize::try_from(age).ok()? >= HEADS_MAX {
+            return None;
+        }
+        self.kept.get(place(tag))
+    }
+
+    /// Keeps a head and returns its tag, which is never 0.
+    fn keep(&mut self, head: Arc<H>) -> u32 {
+        if self.count == TAG_GENERAL - 1 {
+            *self = Heads::new();
+        }
+        self.count += 1;
+        match self.kept.get_mut(place(self.count)) {
+            Some(kept) => *kept = head,
+            None => self.kept.push(head),
+        }
+        self.count
+    }
+}
+
+fn place(tag: u32) -> usize {
+    usize::try_from(tag - 1).unwrap_or(usize::MAX) % HEADS_MAX
+}
+
+/// Why a body is not exactly one good message.
+enum Refused {
+    Status(Status),
+    Cardinality(&'static str),
+}
+
+/// The one message that a body consists of.
+fn only_message(body: Payload<'_>, bytes_max: usize) -> Result<Message<'_>, Refused> {
+    let bytes = match &body {
+        Payload::Slice(bytes) => bytes,
+        Payload::Shared(bytes) => &bytes[..],
+    };
+    if bytes.is_empty() {
+        return Err(Refused::Cardinality("none came"));
+    }
+    let Some(prefix) = bytes.first_chunk::<PREFIX_BYTES>() else { return Err(cut_short()) };
+    let (is_compressed, length) = read_prefix(*prefix, bytes_max).map_err(Refused::Status)?;
+    match bytes.len() - PREFIX_BYTES {
+        arrived if arrived < length => Err(cut_short()),
+        arrived if arrived > length => Err(Refused::Cardinality("more than one came")),
+        _ => Ok(Message {
+            is_compressed,
+            payload: match body {
+                Payload::Slice(bytes) => Payload::Slice(&bytes[PREFIX_BYTES..]),
+                Payload::Shared(bytes) => Payload::Shared(bytes.slice(PREFIX_BYTES..)),
+            },
+        }),
+    }
+}
+
+fn cut_short() -> Refused {
+    Refused::Status(Status::internal("the stream ended in the middle of a message"))
+}
+
+/// Adds a piece of a body, as long as the body can still be one message.
+fn collect(collected: &mut BytesMut, bytes: &[u8], bytes_max: usize) -> Result<(), Status> {
+    let arrived = collected.len() + bytes.len();
+    if let Some(length) = declared(collected, bytes, bytes_max)? {
+        let whole = PREFIX_BYTES + length;
+        // What comes after the message is kept as far as it shows that there is more than one.
+        if arrived > whole + PREFIX_BYTES {
+            let more = (whole + 1).saturating_sub(collected.len());
+            collected.extend_from_slice(&bytes[..more.min(bytes.len())]);
+            return Ok(());
+        }
+        if collected.capacity() < arrived {
+            collected.reserve(whole.min(arrived * GROWTH).max(arrived) - collected.len());
+        }
+    }
+    collected.extend_from_slice(bytes);
+    Ok(())
+}
+
+/// The length that the prefix claims, once it is there.
+fn declared(collected: &[u8], bytes: &[u8], bytes_max: usize) -> Result<Option<usize>, Status> {
+    let mut prefix = [0; PREFIX_BYTES];
+    let first = collected.len().min(PREFIX_BYTES);
+    let second = bytes.len().min(PREFIX_BYTES - first);
+    if first + second < PREFIX_BYTES {
+        return Ok(None);
+    }
+    prefix[..first].copy_from_slice(&collected[..first]);
+    prefix[first..].copy_from_slice(&bytes[..second]);
+    read_prefix(prefix, bytes_max).map(|(_, length)| Some(length))
+}
+
+fn lose(exchange: &Exchange, task: Option<&AbortHandle>, status: &Status) {
+    exchange.close(status.clone());
+    if let Some(task) = task {
+        task.abort();
+    }
+}
+
+fn reset_status(reason: Reason, by_peer: bool) -> Status {
+    let who = if by_peer { "the peer reset the stream" } else { "the peer broke the protocol" };
+    Status::cancelled(format!("{who}: {reason}"))
+}

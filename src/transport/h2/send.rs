@@ -1,0 +1,122 @@
+//! What a connection's calls have made, handed to the engine.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use http::header::{CONNECTION, HeaderMap, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use seltzer_h2::{HeaderField, Reason, StreamId, Token};
+
+use crate::metadata;
+use crate::status::{Code, Status};
+use crate::transport::h2::Answer;
+use crate::transport::h2::exchange::{Exchange, Outbound};
+use crate::transport::h2::receive::Call;
+use crate::transport::h2::server::ServerConnection;
+
+/// A stream gets no more from its handler while this much of it waits for the peer.
+const QUEUED_BYTES_MAX: usize = 256 * 1024;
+
+impl<A: Answer> ServerConnection<A> {
+    /// Sends what calls on tasks of their own have made meanwhile.
+    pub(super) fn send_ready(&mut self) {
+        let mut announced = std::mem::take(&mut self.announced);
+        self.ready.take(&mut announced);
+        for stream in announced.drain(..) {
+            self.send_call(stream);
+        }
+        self.announced = announced;
+    }
+
+    /// Sends more of the streams that had to wait for the peer.
+    pub(super) fn send_more(&mut self) {
+        while let Some(stream) = self.engine.take_writable() {
+            self.send_call(stream);
+        }
+    }
+
+    /// Sends what one call has made, as far as the peer takes it.
+    pub(super) fn send_call(&mut self, stream: StreamId) {
+        let Some(Call::Running { exchange, .. }) = self.calls.get(stream) else { return };
+        let exchange = Arc::clone(exchange);
+        let credit = exchange.take_credit();
+        if credit > 0 {
+            self.engine.release(stream, credit);
+        }
+        while self.engine.queued_bytes(stream) < QUEUED_BYTES_MAX {
+            let Some(piece) = exchange.take_outbound() else { return };
+            if matches!(piece, Outbound::Finished) {
+                self.calls.remove(stream);
+                self.engine.finish(stream);
+                return;
+            }
+            self.send_piece(stream, &exchange, piece);
+        }
+    }
+
+    fn send_piece(&mut self, stream: StreamId, exchange: &Exchange, piece: Outbound) {
+        let sent = match piece {
+            Outbound::Head { head, is_end } => {
+                let status = head.status;
+                let fields = std::iter::once(HeaderField::new(b":status", status.as_str().as_bytes()));
+                self.engine.send_headers(stream, fields.chain(fields_of(&head.headers)), is_end)
+            }
+            Outbound::Data(bytes) => self.engine.send_data(stream, bytes, false),
+            Outbound::Trailers(trailers) => self.engine.send_headers(stream, fields_of(&trailers), true),
+            Outbound::End => self.engine.send_data(stream, bytes::Bytes::new(), true),
+            Outbound::Broken => {
+                self.engine.reset(stream, Reason::InternalError);
+                Ok(())
+            }
+            Outbound::Finished => Ok(()),
+        };
+        if sent.is_err() {
+            // The stream is gone, or the peer takes no such headers: the handler need not go on.
+            self.engine.reset(stream, Reason::InternalError);
+            exchange.close(Status::cancelled("the stream is gone"));
+        }
+    }
+
+    /// Answers a request whose headers are larger than we take, or cannot be said.
+    pub(super) fn refuse_headers(&mut self, stream: StreamId) {
+        let is_grpc = self.engine.fields().get(Token::ContentType).is_some_and(metadata::is_grpc_bytes);
+        if !is_grpc {
+            return self.answer_at_once(stream, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        }
+        let code = (Code::ResourceExhausted as i32).to_string();
+        let fields = [
+            HeaderField::new(b":status", b"200"),
+            HeaderField::new(b"content-type", b"application/grpc"),
+            HeaderField::new(b"grpc-status", code.as_bytes()),
+            HeaderField::new(b"grpc-message", b"the metadata of the call is larger than this server takes"),
+        ];
+        let _ = self.engine.send_headers(stream, fields, true);
+        self.engine.finish(stream);
+    }
+
+    /// Answers with nothing but an HTTP status.
+    pub(super) fn answer_at_once(&mut self, stream: StreamId, status: StatusCode) {
+        let fields = [HeaderField::new(b":status", status.as_str().as_bytes())];
+        // A stream that is gone needs no answer.
+        let _ = self.engine.send_headers(stream, fields, true);
+        self.engine.finish(stream);
+    }
+}
+
+/// Headers as fields, without those that HTTP/2 forbids (RFC 9113, section 8.2.2).
+fn fields_of(headers: &HeaderMap) -> impl Iterator<Item = HeaderField<'_>> {
+    headers.iter().filter(|(name, _)| !is_forbidden(name)).map(|(name, value)| {
+        let (name, bytes) = (name.as_str().as_bytes(), value.as_bytes());
+        if value.is_sensitive() { HeaderField::sensitive(name, bytes) } else { HeaderField::new(name, bytes) }
+    })
+}
+
+fn is_forbidden(name: &HeaderName) -> bool {
+    const FORBIDDEN: [HeaderName; 5] = [
+        CONNECTION,
+        TRANSFER_ENCODING,
+        UPGRADE,
+        HeaderName::from_static("keep-alive"),
+        HeaderName::from_static("proxy-connection"),
+    ];
+    FORBIDDEN.contains(name)
+}

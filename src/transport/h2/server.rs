@@ -1,0 +1,339 @@
+//! The server's side of a connection under our own engine.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use seltzer_h2::{Config, Connection, Error, StreamId, StreamTable};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::deadline::Deadline;
+use crate::status::Status;
+use crate::transport::h2::Answer;
+use crate::transport::h2::buffers::{give_output_buffer, give_read_buffer, take_output_buffer, take_read_buffer};
+use crate::transport::h2::ready::ReadyQueue;
+use crate::transport::h2::receive::{Call, Heads};
+use crate::transport::hyper::server::{Drain, FAREWELL, GRACE_MAX};
+use crate::transport::io::Io;
+
+/// Reading stops while this much waits to be written: a peer that sends requests without reading answers gets no
+/// more of them.
+const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+
+/// How many slices one write takes.
+const SLICES_MAX: usize = 64;
+
+/// How often a connection goes round before the others on its thread have their turn.
+const ROUNDS_MAX: usize = 16;
+
+/// A connection at work: a future that ends when the connection does.
+pub(crate) struct ServerConnection<A: Answer> {
+    pub(super) io: Io,
+    pub(super) engine: Connection,
+    pub(super) answer: A,
+    /// The beginning of a frame whose rest has not arrived.
+    leftover: Vec<u8>,
+    pub(super) calls: StreamTable<Call<A::Head>>,
+    /// What is known of the header blocks that the engine remembers.
+    pub(super) heads: Heads<A::Head>,
+    /// Requests whose headers came in this batch, in their order; they begin when it is through.
+    pub(super) begun: Vec<StreamId>,
+    /// Unary calls with a deadline that came in this batch.
+    pub(super) waiting: Vec<(Deadline, StreamId)>,
+    /// When unary calls that still wait for their message must be over. Entries of calls that are not there any more
+    /// mean nothing.
+    pub(super) deadlines: BTreeSet<(Deadline, StreamId)>,
+    /// When this batch was read.
+    pub(super) now: Instant,
+    pub(super) ready: Arc<ReadyQueue>,
+    /// The empty vector that is swapped with the queue's.
+    pub(super) announced: Vec<StreamId>,
+    pub(super) ended: Option<Result<(), Error>>,
+    timer: Option<Pin<Box<Sleep>>>,
+    input: Input,
+    stop: Stop,
+}
+
+/// What is known of the peer's side.
+#[derive(Debug, PartialEq, Eq)]
+enum Input {
+    Open,
+    /// The peer sends no more.
+    Ended,
+}
+
+/// How far stopping has come.
+enum Stop {
+    Waiting { begin: Pin<Box<WaitForCancellationFutureOwned>>, grace: Duration },
+    Draining { deadline: Instant, look: Instant, moved_then: u64, moved: u64 },
+}
+
+impl<A: Answer> ServerConnection<A> {
+    /// A connection whose first bytes have been read already.
+    pub(crate) fn new(io: Io, head: Vec<u8>, config: &Config, answer: A, drain: Drain) -> Self {
+        ServerConnection {
+            io,
+            engine: Connection::server(config, Instant::now().into_std()),
+            answer,
+            leftover: head,
+            calls: StreamTable::new(),
+            heads: Heads::new(),
+            begun: Vec::new(),
+            waiting: Vec::new(),
+            deadlines: BTreeSet::new(),
+            now: Instant::now(),
+            ready: Arc::default(),
+            announced: Vec::new(),
+            ended: None,
+            timer: None,
+            input: Input::Open,
+            stop: Stop::Waiting { begin: Box::pin(drain.begin.cancelled_owned()), grace: drain.grace },
+        }
+    }
+
+    /// Goes round until there is nothing to do. Ready when the connection is over.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        for _ in 0..ROUNDS_MAX {
+            self.poll_stop(cx);
+            self.send_ready();
+            let has_read = self.poll_read(cx)?;
+            let has_written = self.poll_write(cx)?;
+            if self.is_over() {
+                return Poll::Ready(Ok(()));
+            }
+            if !has_read && !has_written && self.ready.is_empty_or_wake(cx.waker()) {
+                return match self.poll_timer(cx) {
+                    Poll::Ready(()) => continue_later(cx),
+                    Poll::Pending => Poll::Pending,
+                };
+            }
+        }
+        continue_later(cx)
+    }
+
+    fn is_over(&self) -> bool {
+        let is_done = self.ended.is_some() || self.engine.is_done();
+        (is_done && !self.engine.has_output()) || (self.input == Input::Ended && self.calls.is_empty())
+    }
+
+    /// One read, and everything that it brought.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        if self.input == Input::Ended
+            || self.ended.is_some()
+            || !self.engine.reading_allowed()
+            || self.engine.output_bytes() > OUTPUT_BYTES_MAX
+        {
+            return Ok(false);
+        }
+        let mut buffer = take_read_buffer();
+        let kept = self.leftover.len();
+        if buffer.len() < kept * 2 {
+            buffer.resize(kept * 2, 0);
+        }
+        buffer[..kept].copy_from_slice(&self.leftover);
+        let mut read = ReadBuf::new(&mut buffer);
+        read.set_filled(kept);
+        // The first bytes came before this connection was made.
+        let polled = Pin::new(&mut self.io).poll_read(cx, &mut read);
+        let filled = read.filled().len();
+        let has_read = match polled {
+            Poll::Ready(Ok(())) if filled == kept => {
+                self.peer_has_ended();
+                false
+            }
+            Poll::Ready(Ok(())) => {
+                self.leftover.clear();
+                self.receive(&buffer[..filled]);
+                true
+            }
+            Poll::Ready(Err(error)) => {
+                give_read_buffer(buffer);
+                return Err(error);
+            }
+            Poll::Pending => false,
+        };
+        give_read_buffer(buffer);
+        Ok(has_read)
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        self.now = Instant::now();
+        let mut input = bytes;
+        while let Some(event) = self.engine.next_event(&mut input, self.now.into_std()) {
+            self.take_event(event);
+        }
+        if !input.is_empty() && self.ended.is_none() {
+            self.leftover.extend_from_slice(input);
+        } else if self.leftover.capacity() > 0 {
+            self.leftover = Vec::new();
+        }
+        self.begin_calls();
+        self.keep_deadlines();
+        self.note_movement(bytes.len());
+    }
+
+    fn peer_has_ended(&mut self) {
+        self.input = Input::Ended;
+        self.lose_calls(&Status::cancelled("the peer closed the connection before the end of the request"));
+    }
+
+    /// One write of everything that waits.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let mut has_written = false;
+        while self.engine.has_output() {
+            let written = {
+                let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+                let count = self.engine.output(&mut slices);
+                match Pin::new(&mut self.io).poll_write_vectored(cx, &slices[..count]) {
+                    Poll::Ready(written) => written?,
+                    Poll::Pending => break,
+                }
+            };
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            has_written = true;
+            self.engine.advance_output(written, self.now.into_std());
+            self.note_movement(written);
+            self.send_more();
+        }
+        if has_written && let Poll::Ready(flushed) = Pin::new(&mut self.io).poll_flush(cx) {
+            flushed?;
+        }
+        Ok(has_written)
+    }
+
+    /// Sets the one timer to the engine's next deadline or the drain's. Ready when one of them has come.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let drain = match &self.stop {
+            Stop::Draining { look, .. } => Some(*look),
+            Stop::Waiting { .. } => None,
+        };
+        let call = self.deadlines.first().map(|(deadline, _)| deadline.tokio_instant());
+        let engine = self.engine.next_deadline().map(Instant::from_std);
+        let Some(next) = [engine, drain, call].into_iter().flatten().min() else {
+            self.timer = None;
+            return Poll::Pending;
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next)));
+        // A timer that fires early looks again; moving it for every frame would cost more.
+        if timer.deadline() > next || timer.is_elapsed() {
+            timer.as_mut().reset(next);
+        }
+        ready!(timer.as_mut().poll(cx));
+        let now = Instant::now();
+        self.now = now;
+        if let Some(event) = self.engine.on_deadline(now.into_std()) {
+            self.take_event(event);
+            while let Some(event) = self.engine.next_event(&mut &[][..], now.into_std()) {
+                self.take_event(event);
+            }
+        }
+        self.expire(now);
+        self.look_at_drain(now);
+        Poll::Ready(())
+    }
+
+    fn poll_stop(&mut self, cx: &mut Context<'_>) {
+        if let Stop::Waiting { begin, grace } = &mut self.stop
+            && begin.as_mut().poll(cx).is_ready()
+        {
+            let now = Instant::now();
+            let deadline = now + (*grace).min(GRACE_MAX);
+            self.stop = Stop::Draining { deadline, look: deadline.min(now + FAREWELL), moved_then: u64::MAX, moved: 0 };
+            self.engine.shut_down();
+        }
+    }
+
+    /// A draining connection ends when its grace is over, or when it has no calls and nothing moves any more: a
+    /// silent peer never holds a server up.
+    fn look_at_drain(&mut self, now: Instant) {
+        if let Stop::Draining { deadline, look, moved_then, moved } = &mut self.stop
+            && now >= *look
+        {
+            let is_quiet = self.calls.is_empty() && moved == moved_then;
+            if now >= *deadline || is_quiet {
+                self.ended.get_or_insert(Ok(()));
+            }
+            *moved_then = *moved;
+            *look = (*deadline).min(now + FAREWELL);
+        }
+    }
+
+    fn note_movement(&mut self, bytes: usize) {
+        if let Stop::Draining { moved, .. } = &mut self.stop {
+            *moved += u64::try_from(bytes).unwrap_or(u64::MAX);
+        }
+    }
+
+    /// Whether a drain has run out of time: what still waits is not written any more.
+    fn is_cut(&self) -> bool {
+        matches!(&self.stop, Stop::Draining { .. }) && matches!(self.ended, Some(Ok(())))
+    }
+}
+
+fn continue_later<T>(cx: &Context<'_>) -> Poll<T> {
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+impl<A: Answer> Future for ServerConnection<A> {
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let mut buffer = take_output_buffer();
+        this.engine.swap_output_buffer(&mut buffer);
+        let mut turned = this.turn(cx);
+        if this.is_cut() {
+            turned = Poll::Ready(Ok(()));
+        }
+        this.engine.swap_output_buffer(&mut buffer);
+        give_output_buffer(buffer);
+        turned
+    }
+}
+
+impl<A: Answer> Drop for ServerConnection<A> {
+    fn drop(&mut self) {
+        self.lose_calls(&Status::cancelled("the connection is gone"));
+    }
+}
+
+/// Serves a connection until the peer leaves, or until it is drained; then says goodbye properly.
+///
+/// # Errors
+/// What ended the connection early.
+pub(crate) async fn serve<A: Answer>(
+    io: Io,
+    head: Vec<u8>,
+    config: &Config,
+    answer: A,
+    drain: Drain,
+) -> io::Result<()> {
+    let mut connection = pin!(ServerConnection::new(io, head, config, answer, drain));
+    connection.as_mut().await?;
+    farewell(&mut connection.io).await
+}
+
+/// Closes our side and reads what is still on its way: closing with bytes unread would take our last frames along.
+async fn farewell(io: &mut Io) -> io::Result<()> {
+    let goodbye = async {
+        std::future::poll_fn(|cx| Pin::new(&mut *io).poll_shutdown(cx)).await?;
+        let mut buffer = [0; 1024];
+        loop {
+            let mut read = ReadBuf::new(&mut buffer);
+            std::future::poll_fn(|cx| Pin::new(&mut *io).poll_read(cx, &mut read)).await?;
+            if read.filled().is_empty() {
+                return Ok(());
+            }
+        }
+    };
+    tokio::time::timeout(FAREWELL, goodbye).await.unwrap_or(Ok(()))
+}
