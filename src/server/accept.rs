@@ -12,12 +12,13 @@ use crate::either::{Either, either};
 use crate::server::builder::Settings;
 use crate::server::dispatch::Dispatcher;
 use crate::server::unary::{Answerer, UnaryMethods};
+use crate::server::workers::Workers;
 use crate::transport;
 use crate::transport::carrier::Carrier;
 use crate::transport::h2::{Spoken, sniff};
 use crate::transport::hyper::server::{Drain, serve_connection};
 use crate::transport::io::Io;
-use crate::transport::listen::Listener;
+use crate::transport::listen::{Accepted, Listener};
 
 /// The pause after a failed accept doubles between these two: short enough to recover within a second when file
 /// descriptors come free, long enough not to spin.
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) methods: Arc<UnaryMethods>,
     #[cfg(feature = "_tls")]
     pub(crate) tls: Option<crate::transport::tls::TlsAcceptor>,
+    pub(crate) workers: Option<Workers>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -61,9 +63,9 @@ pub(crate) async fn accept_all(mut listener: Listener, shared: Arc<Shared>) {
             }
         };
         match accepted {
-            Ok((io, peer)) => {
+            Ok(accepted) => {
                 pause = ACCEPT_PAUSE_MIN;
-                connections.spawn(serve(io, peer, Arc::clone(&shared)));
+                spawn(&mut connections, accepted, &shared);
             }
             Err(error) if is_about_one_connection(&error) => {}
             // A listener within the process whose callers are all gone.
@@ -80,6 +82,26 @@ pub(crate) async fn accept_all(mut listener: Listener, shared: Arc<Shared>) {
     // New connections are refused from here on.
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// Serves a connection on a thread of the server's own, or on the runtime that accepts.
+fn spawn(connections: &mut JoinSet<()>, accepted: Accepted, shared: &Arc<Shared>) {
+    let this = Arc::clone(shared);
+    let Some(workers) = &shared.workers else {
+        connections.spawn(async move {
+            let (io, peer) = accepted.open();
+            serve(io, peer, this).await;
+        });
+        return;
+    };
+    // A socket that no runtime takes is as good as closed.
+    let Ok(detached) = accepted.detach() else { return };
+    workers.spawn(connections, async move {
+        if let Ok(accepted) = detached.attach() {
+            let (io, peer) = accepted.open();
+            serve(io, peer, this).await;
+        }
+    });
 }
 
 /// The peer went away between its knock and our answer: the next one is not concerned.
@@ -117,7 +139,8 @@ async fn serve_by_engine(mut io: Io, peer: Arc<Peer>, shared: &Shared) -> Served
         Some(Ok(Ok(Spoken::Http2))) => {
             let answerer = Answerer::new(shared.dispatcher.clone(), Arc::clone(&shared.methods), peer);
             let drain = Drain { begin: shared.stop.clone(), grace: shared.settings.drain_grace };
-            Ok(transport::h2::server::serve(io, head, &shared.engine, answerer, drain).await?)
+            let pool = shared.workers.as_ref().and_then(Workers::pool).cloned();
+            Ok(transport::h2::server::serve(io, head, &shared.engine, answerer, drain, pool).await?)
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::server::accept::{Shared, accept_all};
 use crate::server::builder::Settings;
 use crate::server::dispatch::Dispatcher;
 use crate::server::unary::UnaryMethods;
+use crate::server::workers::Workers;
 use crate::transport::error::{Error, Step};
 use crate::transport::listen::{ListenAddress, Listener};
 
@@ -67,7 +68,7 @@ impl BoundServer {
     /// Serves until the process ends.
     ///
     /// # Errors
-    /// None today.
+    /// As [`serve_with_shutdown`](Self::serve_with_shutdown).
     pub async fn serve(self) -> Result<(), Error> {
         self.serve_with_shutdown(std::future::pending()).await
     }
@@ -76,11 +77,16 @@ impl BoundServer {
     /// grace, and returns. Dropping this future stops everything at once.
     ///
     /// # Errors
-    /// A listener stopped by itself, which is our mistake.
+    /// The server's own threads cannot be started, the system knows no such congestion control, or a listener
+    /// stopped by itself, which is our mistake.
     pub async fn serve_with_shutdown<F>(self, signal: F) -> Result<(), Error>
     where
         F: Future<Output = ()>,
     {
+        let workers = self.settings.workers.map(Workers::start).transpose()?;
+        if let Some(algorithm) = &self.settings.tcp_congestion {
+            self.listeners.iter().try_for_each(|listener| listener.set_congestion(algorithm))?;
+        }
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             methods: Arc::new(UnaryMethods::of(&self.dispatcher.router)),
@@ -89,6 +95,7 @@ impl BoundServer {
             settings: self.settings,
             #[cfg(feature = "_tls")]
             tls: self.tls,
+            workers,
             stop: stop.clone(),
         });
         let mut listeners = JoinSet::new();

@@ -46,6 +46,9 @@ const KEEPALIVE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(20);
 /// How long an HTTP/1.1 peer may take to send its headers.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// More threads than any machine has processors are a mistake.
+const WORKERS_MAX: usize = 1024;
+
 /// How long calls may go on after the server was told to stop.
 const DRAIN_GRACE_DEFAULT: Duration = Duration::from_secs(30);
 
@@ -82,6 +85,8 @@ pub(crate) struct Settings {
     pub(crate) tcp: TcpSettings,
     pub(crate) drain_grace: Duration,
     pub(crate) carrier: Carrier,
+    pub(crate) workers: Option<usize>,
+    pub(crate) tcp_congestion: Option<String>,
 }
 
 impl Settings {
@@ -122,6 +127,8 @@ impl Default for Settings {
             tcp: TcpSettings { nodelay: true, keepalive: None },
             drain_grace: DRAIN_GRACE_DEFAULT,
             carrier: Carrier::default(),
+            workers: None,
+            tcp_congestion: None,
         }
     }
 }
@@ -286,6 +293,23 @@ impl Server {
     /// What carries HTTP/2: our own engine unless set.
     pub fn carrier(mut self, carrier: Carrier) -> Self {
         self.settings.carrier = carrier;
+        self
+    }
+
+    /// Serves on threads of the server's own: `count` that move bytes, each with its share of the connections, and a
+    /// pool of as many for handlers that have to wait or take long. Otherwise it all happens on the caller's runtime.
+    ///
+    /// Futures of handlers that are ready at once are polled where their bytes arrive; a method whose handlers prove
+    /// to compute for long moves to the pool.
+    pub fn workers(mut self, count: impl Into<Option<usize>>) -> Self {
+        self.settings.workers = count.into().map(|count| count.clamp(1, WORKERS_MAX));
+        self
+    }
+
+    /// How TCP connections share the network, by the system's name for it: `cubic`, `bbr`. Unless set, as the system
+    /// does by itself.
+    pub fn tcp_congestion(mut self, algorithm: impl Into<String>) -> Self {
+        self.settings.tcp_congestion = Some(algorithm.into());
         self
     }
 

@@ -14,6 +14,8 @@ mod page;
 mod tower;
 #[cfg(feature = "server")]
 mod unary;
+#[cfg(feature = "server")]
+mod workers;
 
 #[cfg(feature = "server")]
 pub use self::bound::BoundServer;

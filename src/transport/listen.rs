@@ -11,7 +11,7 @@ use crate::context::Peer;
 use crate::transport::error::{Error, Step};
 use crate::transport::in_process;
 use crate::transport::io::Io;
-use crate::transport::tcp::{TcpSettings, configure};
+use crate::transport::tcp::{self, TcpSettings, configure};
 
 /// Where a server listens: an address, `host:port` or `unix:PATH`.
 ///
@@ -106,8 +106,11 @@ pub(crate) enum Listener {
 impl Listener {
     pub(crate) async fn bind(address: &ListenAddress) -> Result<Self, Error> {
         let bound = match address {
-            ListenAddress::Socket(address) => TcpListener::bind(address).await.map(Listener::Tcp),
-            ListenAddress::Host(host) => TcpListener::bind(host).await.map(Listener::Tcp),
+            ListenAddress::Socket(address) => tcp::listen([*address]).map(Listener::Tcp),
+            ListenAddress::Host(host) => match tokio::net::lookup_host(host).await {
+                Ok(addresses) => tcp::listen(addresses).map(Listener::Tcp),
+                Err(error) => Err(error),
+            },
             #[cfg(unix)]
             ListenAddress::Unix(path) => UnixListener::bind(path).await.map(Listener::Unix),
             #[cfg(not(unix))]
@@ -135,22 +138,81 @@ impl Listener {
     }
 
     /// The next connection. Cancel safe.
-    pub(crate) async fn accept(&mut self, settings: TcpSettings) -> io::Result<(Io, Peer)> {
+    pub(crate) async fn accept(&mut self, settings: TcpSettings) -> io::Result<Accepted> {
         match self {
             Listener::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
-                let peer = tcp_peer(&stream);
                 // A socket that refuses its options still carries calls.
                 let _ = configure(&stream, settings);
-                Ok((Io::new(stream), peer))
+                Ok(Accepted::Tcp(stream))
             }
             #[cfg(unix)]
-            Listener::Unix(listener) => {
-                let (stream, _) = listener.listener.accept().await?;
-                Ok((Io::new(stream), Peer::default()))
-            }
-            Listener::InProcess(listener) => Ok((listener.accept().await?, Peer::default())),
+            Listener::Unix(listener) => Ok(Accepted::Unix(listener.listener.accept().await?.0)),
+            Listener::InProcess(listener) => Ok(Accepted::InProcess(listener.accept().await?)),
         }
+    }
+
+    /// Chooses how TCP connections share the network; see [`tcp::set_congestion`].
+    pub(crate) fn set_congestion(&self, algorithm: &str) -> Result<(), Error> {
+        let Listener::Tcp(listener) = self else { return Ok(()) };
+        tcp::set_congestion(listener, algorithm).map_err(|error| {
+            Error::new(Step::Bind, format!("TCP congestion control {algorithm:?} cannot be chosen: {error}"))
+                .with_target(self.address())
+                .with_hint("on Linux /proc/sys/net/ipv4/tcp_available_congestion_control lists what there is")
+        })
+    }
+}
+
+/// A connection that was accepted.
+pub(crate) enum Accepted {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixStream),
+    InProcess(Io),
+}
+
+impl Accepted {
+    /// Lets go of the runtime that accepted it, so that another one can take it.
+    pub(crate) fn detach(self) -> io::Result<Detached> {
+        Ok(match self {
+            Accepted::Tcp(stream) => Detached::Tcp(stream.into_std()?),
+            #[cfg(unix)]
+            Accepted::Unix(stream) => Detached::Unix(stream.into_std()?),
+            Accepted::InProcess(io) => Detached::InProcess(io),
+        })
+    }
+
+    /// Its bytes, and who is on the other side.
+    pub(crate) fn open(self) -> (Io, Peer) {
+        match self {
+            Accepted::Tcp(stream) => {
+                let peer = tcp_peer(&stream);
+                (Io::new(stream), peer)
+            }
+            #[cfg(unix)]
+            Accepted::Unix(stream) => (Io::new(stream), Peer::default()),
+            Accepted::InProcess(io) => (io, Peer::default()),
+        }
+    }
+}
+
+/// A connection that belongs to no runtime.
+pub(crate) enum Detached {
+    Tcp(std::net::TcpStream),
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixStream),
+    InProcess(Io),
+}
+
+impl Detached {
+    /// Gives it to the current runtime.
+    pub(crate) fn attach(self) -> io::Result<Accepted> {
+        Ok(match self {
+            Detached::Tcp(stream) => Accepted::Tcp(TcpStream::from_std(stream)?),
+            #[cfg(unix)]
+            Detached::Unix(stream) => Accepted::Unix(tokio::net::UnixStream::from_std(stream)?),
+            Detached::InProcess(io) => Accepted::InProcess(io),
+        })
     }
 }
 

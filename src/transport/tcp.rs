@@ -4,6 +4,16 @@ use std::io;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+#[cfg(feature = "server")]
+use {
+    std::net::SocketAddr,
+    tokio::net::{TcpListener, TcpSocket},
+};
+
+/// Connections that may wait to be accepted: a storm of clients that all reconnect at once must not lose its first
+/// packets. The system may allow fewer.
+#[cfg(feature = "server")]
+const BACKLOG: u32 = 4096;
 
 /// Settings of a TCP connection.
 #[derive(Debug, Clone, Copy)]
@@ -20,4 +30,42 @@ pub(crate) fn configure(stream: &TcpStream, settings: TcpSettings) -> io::Result
         socket2::SockRef::from(stream).set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(idle))?;
     }
     Ok(())
+}
+
+/// Listens on the first of some addresses that can be bound.
+#[cfg(feature = "server")]
+pub(crate) fn listen(addresses: impl IntoIterator<Item = SocketAddr>) -> io::Result<TcpListener> {
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name stands for no address");
+    for address in addresses {
+        match listen_on(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+#[cfg(feature = "server")]
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A server that is started again must not wait for its old connections. On Windows this means something else.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Chooses how the connections of a listener share the network, by the system's name for it.
+///
+/// # Errors
+/// The system knows no such algorithm, or lets nobody choose.
+#[cfg(feature = "server")]
+pub(crate) fn set_congestion(listener: &TcpListener, algorithm: &str) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    return socket2::SockRef::from(listener).set_tcp_congestion(algorithm.as_bytes());
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+    {
+        let _ = (listener, algorithm);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }

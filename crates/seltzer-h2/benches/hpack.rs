@@ -79,7 +79,7 @@ fn blocks(client: &Client) -> [Vec<u8>; 2] {
             let field = HeaderField::new(name.as_bytes(), value.as_bytes());
             match written {
                 Indexed => encoder.encode(&field, Indexing::Always, &mut block),
-                Literal => huffman_literal(*name, value.as_bytes(), &mut block),
+                Literal => huffman_literal(name, value.as_bytes(), &mut block),
             }
         }
         block

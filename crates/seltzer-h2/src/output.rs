@@ -263,3 +263,75 @@ impl ControlQueue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(id: u32) -> StreamId {
+        StreamId::new(id)
+    }
+
+    #[test]
+    fn a_frame_that_is_being_written_does_not_grow() {
+        let mut output = Output::default();
+        output.put_data(stream(1), Bytes::from_static(b"abc"), false);
+        output.put_data(stream(1), Bytes::from_static(b"de"), false);
+        assert_eq!(output.len(), HEAD_BYTES + 5, "merged");
+        output.advance(1);
+        output.put_data(stream(1), Bytes::from_static(b"f"), false);
+        assert_eq!(output.len(), HEAD_BYTES + 5 - 1 + HEAD_BYTES + 1, "its length is out already");
+        output.put_data(stream(1), Bytes::from_static(b"g"), true);
+        assert_eq!(output.len(), HEAD_BYTES + 5 - 1 + HEAD_BYTES + 2);
+        output.put_data(stream(1), Bytes::from_static(b"h"), true);
+        assert_eq!(output.len(), HEAD_BYTES + 5 - 1 + 2 * HEAD_BYTES + 3, "nothing follows an end");
+    }
+
+    #[test]
+    fn a_merged_frame_stays_within_the_smallest_limit() {
+        let mut output = Output::default();
+        for _ in 0..1000 {
+            output.put_data(stream(1), Bytes::from(vec![0; COPY_BYTES_MAX]), false);
+        }
+        let mut slices = [IoSlice::new(&[]); 2];
+        assert_eq!(output.slices(&mut slices), 1);
+        let mut bytes = &slices[0][..];
+        while let Some(head) = bytes.first_chunk::<HEAD_BYTES>() {
+            let head = frame::Head::parse(head);
+            assert!(head.length <= FRAME_BYTES_MIN as usize, "{} bytes", head.length);
+            bytes = &bytes[HEAD_BYTES + head.length..];
+        }
+    }
+
+    #[test]
+    fn the_buffer_does_not_grow_while_it_is_written() {
+        let mut output = Output::default();
+        for _ in 0..10_000 {
+            output.put_data(stream(1), Bytes::from(vec![0; 1000]), false);
+            output.put_data(stream(3), Bytes::from(vec![0; 5000]), false);
+            // Never quite empty.
+            output.advance(output.len() - 100);
+        }
+        assert!(output.buffer.capacity() < 1 << 20, "{} bytes", output.buffer.capacity());
+        assert_eq!(output.len(), 100);
+    }
+
+    #[test]
+    fn control_frames_are_forgotten_when_they_are_written() {
+        let mut output = Output::default();
+        let put = |output: &mut Output| {
+            output.buffer().extend_from_slice(b"12345");
+            output.count_control();
+        };
+        for _ in 0..4 {
+            put(&mut output);
+        }
+        assert_eq!(output.control_frames(), 4);
+        output.advance(5);
+        assert_eq!(output.control_frames(), 3, "the first generation is one frame");
+        output.advance(14);
+        assert_eq!(output.control_frames(), 3);
+        output.advance(1);
+        assert_eq!(output.control_frames(), 0);
+    }
+}

@@ -246,7 +246,10 @@ impl<A: Answer> ServerConnection<A> {
             None
         } else {
             // Polled again there, it registers the waker of its own task.
-            Some(tokio::spawn(task).abort_handle())
+            Some(match &self.pool {
+                Some(pool) => pool.spawn(task).abort_handle(),
+                None => tokio::spawn(task).abort_handle(),
+            })
         };
         self.calls.insert(stream, Call::Running { exchange, task });
         self.send_call(stream);

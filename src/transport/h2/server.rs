@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use seltzer_h2::{Config, Connection, Error, StreamId, StreamTable};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
@@ -55,6 +56,8 @@ pub(crate) struct ServerConnection<A: Answer> {
     /// The empty vector that is swapped with the queue's.
     pub(super) announced: Vec<StreamId>,
     pub(super) ended: Option<Result<(), Error>>,
+    /// Where calls go that have to wait; the current runtime where there is none.
+    pub(super) pool: Option<Handle>,
     timer: Option<Pin<Box<Sleep>>>,
     input: Input,
     stop: Stop,
@@ -76,7 +79,7 @@ enum Stop {
 
 impl<A: Answer> ServerConnection<A> {
     /// A connection whose first bytes have been read already.
-    pub(crate) fn new(io: Io, head: Vec<u8>, config: &Config, answer: A, drain: Drain) -> Self {
+    pub(crate) fn new(io: Io, head: Vec<u8>, config: &Config, answer: A, drain: Drain, pool: Option<Handle>) -> Self {
         ServerConnection {
             io,
             engine: Connection::server(config, Instant::now().into_std()),
@@ -91,6 +94,7 @@ impl<A: Answer> ServerConnection<A> {
             ready: Arc::default(),
             announced: Vec::new(),
             ended: None,
+            pool,
             timer: None,
             input: Input::Open,
             stop: Stop::Waiting { begin: Box::pin(drain.begin.cancelled_owned()), grace: drain.grace },
@@ -316,8 +320,9 @@ pub(crate) async fn serve<A: Answer>(
     config: &Config,
     answer: A,
     drain: Drain,
+    pool: Option<Handle>,
 ) -> io::Result<()> {
-    let mut connection = pin!(ServerConnection::new(io, head, config, answer, drain));
+    let mut connection = pin!(ServerConnection::new(io, head, config, answer, drain, pool));
     connection.as_mut().await?;
     farewell(&mut connection.io).await
 }

@@ -12,8 +12,8 @@
 //! ```
 //!
 //! WORK is `unary:BYTES`, `down:COUNTxBYTES`, `up:COUNTxBYTES`, `echo:COUNTxBYTES`, `burn:MICROSECONDS` or
-//! `hold:MILLISECONDSxBYTES`. All take `--congestion NAME` and `--window BYTES`. The exit status is 1 when an answer was
-//! wrong or missing.
+//! `hold:MILLISECONDSxBYTES`. All take `--congestion NAME` and `--window BYTES`. The exit status is 1 when an answer
+//! was wrong or missing.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program says what it found")]
 

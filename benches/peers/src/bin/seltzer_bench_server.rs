@@ -1,10 +1,10 @@
 //! Serves `bench.Bench` and `probe.Probe` on Seltzer.
 //!
 //! ```text
-//! seltzer_bench_server PORT [--workers N] [--tonic] [--congestion NAME] [--carrier hyper]
+//! seltzer_bench_server PORT [--workers N] [--tonic] [--congestion NAME] [--carrier engine|hyper]
 //! ```
 //!
-//! - `--workers N`: N threads; without it, one.
+//! - `--workers N`: `Server::workers(N)`; without it everything happens on one thread.
 //! - `--tonic`: the services as tonic generates them, on this library's server.
 //! - `--congestion NAME`: TCP's congestion control, `cubic` for example.
 //! - `--carrier hyper`: HTTP/2 by hyper instead of by this library.
@@ -14,6 +14,7 @@
 use std::process::ExitCode;
 
 use seltzer::Server;
+use seltzer::transport::Carrier;
 use seltzer_peers::arguments::{Arguments, Error};
 use seltzer_peers::handlers::Probes;
 use seltzer_peers::schemas::bench::bench_server::BenchServer;
@@ -66,7 +67,8 @@ fn run(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
             .add_service(BenchServer::new(over_seltzer::BenchHandler))
             .add_service(ProbeServer::new(over_seltzer::ProbeHandler(probes)))
     };
-    runtime(settings)?.block_on(async {
+    // Without workers everything happens on this thread.
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let server = server.bind(format!("127.0.0.1:{}", settings.port)).await?;
         println!("listening on port {}, allocator {}", settings.port, allocator::NAME);
         server.serve().await.map_err(Into::into)
@@ -75,20 +77,15 @@ fn run(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
 
 /// What this version of the library can be told.
 fn configured(server: Server, settings: &Settings) -> Result<Server, Error> {
-    match settings.carrier.as_deref() {
-        None | Some("hyper") => {}
-        Some(other) => return Err(format!("there is no carrier {other}; there is hyper")),
-    }
-    if let Some(congestion) = &settings.congestion {
-        eprintln!("seltzer_bench_server: this version cannot set {congestion}; the system's default is used");
-    }
-    Ok(server)
-}
-
-/// The threads that serve: those of the runtime.
-fn runtime(settings: &Settings) -> std::io::Result<tokio::runtime::Runtime> {
-    match settings.workers {
-        None | Some(0 | 1) => tokio::runtime::Builder::new_current_thread().enable_all().build(),
-        Some(workers) => tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build(),
-    }
+    let server = match settings.carrier.as_deref() {
+        None => server,
+        Some("engine") => server.carrier(Carrier::Engine),
+        Some("hyper") => server.carrier(Carrier::Hyper),
+        Some(other) => return Err(format!("there is no carrier {other}; there are engine and hyper")),
+    };
+    let server = match &settings.congestion {
+        Some(congestion) => server.tcp_congestion(congestion),
+        None => server,
+    };
+    Ok(server.workers(settings.workers))
 }

@@ -13,7 +13,7 @@ const WINDOW_BYTES: u32 = (1 << 24) - 1;
 const WINDOW_BYTES_INITIAL: i64 = 65_535;
 
 /// What has happened.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub enum Event<'i> {
     /// The server's SETTINGS have arrived.
     Settings,

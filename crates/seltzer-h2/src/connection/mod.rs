@@ -8,6 +8,7 @@ mod receive_control;
 mod receive_data;
 mod receive_headers;
 mod send;
+mod send_headers;
 mod send_queue;
 mod timers;
 
@@ -326,6 +327,7 @@ impl Connection {
         }
         self.pending.shrink_to_fit();
         self.decoder.shrink();
+        self.encoder.shrink();
     }
 
     /// Appends WINDOW_UPDATE.

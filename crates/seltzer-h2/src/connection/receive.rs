@@ -35,6 +35,10 @@ impl Connection {
             self.look_at_clock();
         }
         loop {
+            // The usual frame by the shortest way.
+            if let Some(event) = self.usual_data(input) {
+                return Some(event);
+            }
             match self.step(input) {
                 Ok(Step::Event(event)) => return Some(event),
                 Ok(Step::Next) => {
@@ -53,10 +57,22 @@ impl Connection {
         }
     }
 
+    /// A whole DATA frame on a stream that waits for it, if that is what comes next.
+    #[inline(always)]
+    fn usual_data<'i>(&mut self, input: &mut &'i [u8]) -> Option<Event<'i>> {
+        let head = Head::parse(input.first_chunk::<HEAD_BYTES>()?);
+        let is_between_frames =
+            self.phase == Phase::Frames && self.data.is_none() && self.skip == 0 && self.block.is_none();
+        if head.kind != data::KIND || !is_between_frames || head.length > self.limits.frame_bytes_max as usize {
+            return None;
+        }
+        self.whole_data_frame(&head, input)
+    }
+
     #[inline]
     fn step<'i>(&mut self, input: &mut &'i [u8]) -> Result<Step<'i>, Error> {
         if self.data.is_some() {
-            return self.continue_data(input);
+            return Ok(self.continue_data(input));
         }
         if self.skip > 0 {
             return Ok(self.skip_payload(input));
@@ -77,9 +93,6 @@ impl Connection {
         let head = Head::parse(head);
         self.check_frame(&head)?;
         if head.kind == data::KIND {
-            if let Some(event) = self.whole_data_frame(&head, input) {
-                return Ok(Step::Event(event));
-            }
             return self.begin_data_frame(&head, input);
         }
         self.whole_frame(&head, input)

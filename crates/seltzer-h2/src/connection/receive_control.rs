@@ -103,7 +103,8 @@ impl Connection {
         {
             return Err(Error::peer(Reason::EnhanceYourCalm, "too_many_pings"));
         }
-        Ok(())
+        // Even where data flows an estimate of the bandwidth needs few.
+        self.idle_frame()
     }
 
     fn receive_pong(&mut self, payload: [u8; ping::PAYLOAD_BYTES]) -> Result<Option<Event<'static>>, Error> {

@@ -59,13 +59,13 @@ impl Connection {
         }
         match refused {
             Some(Some(event)) => Ok(Step::Event(event)),
-            _ => self.continue_data(input),
+            _ => Ok(self.continue_data(input)),
         }
     }
 
     /// The usual frame, which is whole, without padding, and on a stream that waits for it: one look at the stream.
     /// `None`: it is not such a frame, and nothing was done.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn whole_data_frame<'i>(&mut self, head: &Head, input: &mut &'i [u8]) -> Option<Event<'i>> {
         if head.flags & PADDED != 0 || head.length == 0 {
             return None;
@@ -115,7 +115,7 @@ impl Connection {
             Reason::ProtocolError
         } else if !stream.receive_window.receive(length) {
             Reason::FlowControlError
-        } else if stream.content_left != LENGTH_UNKNOWN && payload as u64 > stream.content_left {
+        } else if !is_announced(stream.content_left, payload, end_stream) {
             Reason::ProtocolError
         } else {
             if stream.content_left != LENGTH_UNKNOWN {
@@ -141,9 +141,9 @@ impl Connection {
 
     /// Hands over what came of the frame's payload, and swallows its padding.
     #[inline]
-    pub(crate) fn continue_data<'i>(&mut self, input: &mut &'i [u8]) -> Result<Step<'i>, Error> {
+    pub(crate) fn continue_data<'i>(&mut self, input: &mut &'i [u8]) -> Step<'i> {
         let Some(mut frame) = self.data else {
-            return Ok(Step::Next);
+            return Step::Next;
         };
         let here = frame.payload.min(input.len());
         let bytes = &input[..here];
@@ -168,28 +168,20 @@ impl Connection {
         }
         let wait = if is_over { Step::Next } else { Step::Wait };
         if frame.is_unwanted || (bytes.is_empty() && !ends) {
-            return Ok(wait);
+            return wait;
         }
-        Ok(self.hand_over(frame.stream, bytes, ends)?.map_or(wait, Step::Event))
+        self.hand_over(frame.stream, bytes, ends).map_or(wait, Step::Event)
     }
 
     /// The event of some payload, unless the stream's reader is gone.
     #[inline]
-    fn hand_over<'i>(&mut self, id: StreamId, bytes: &'i [u8], ends: bool) -> Result<Option<Event<'i>>, Error> {
-        let Some(stream) = self.streams.get_mut(id) else {
-            return Ok(None);
-        };
-        if stream.state.is_remote_ended() {
-            return Ok(None);
-        }
+    fn hand_over<'i>(&mut self, id: StreamId, bytes: &'i [u8], ends: bool) -> Option<Event<'i>> {
+        let stream = self.streams.get_mut(id).filter(|stream| !stream.state.is_remote_ended())?;
         let is_finished = stream.is_finished;
         if ends {
-            if stream.content_left != LENGTH_UNKNOWN && stream.content_left != 0 {
-                return self.stream_error(id, Reason::ProtocolError);
-            }
             self.end_remote(id);
         }
-        Ok((!is_finished).then_some(Event::Data { stream: id, bytes, end_stream: ends }))
+        (!is_finished).then_some(Event::Data { stream: id, bytes, end_stream: ends })
     }
 
     /// Inside a DATA frame of a stream that is read: what is to come of its payload, so that it can be read straight
@@ -222,13 +214,7 @@ impl Connection {
         if !ends {
             return None;
         }
-        match self.hand_over(id, &[], true) {
-            Ok(event) => event,
-            Err(error) => {
-                self.fail(error);
-                self.pending.pop_front()
-            }
-        }
+        self.hand_over(id, &[], true)
     }
 
     /// The application has taken so many bytes of a stream's DATA: the peer may send as many more. Without it the
@@ -247,4 +233,11 @@ impl Connection {
             self.send_window_update(stream, increment);
         }
     }
+}
+
+/// Whether a frame's payload is what the message's content-length still announces, section 8.1.1.
+#[inline]
+fn is_announced(content_left: u64, payload: usize, end_stream: bool) -> bool {
+    content_left == LENGTH_UNKNOWN
+        || if end_stream { payload as u64 == content_left } else { payload as u64 <= content_left }
 }

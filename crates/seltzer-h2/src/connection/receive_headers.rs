@@ -189,15 +189,16 @@ impl Connection {
             return Err(Error::peer(Reason::ProtocolError, "a frame on a stream that nobody opened"));
         }
         match self.resets.look_up(id) {
-            // It was on its way when the reset was.
-            Remembered::ResetHere => Ok(()),
             Remembered::ResetByPeer => {
                 self.glitch()?;
                 self.send_reset(id, Reason::StreamClosed);
                 self.output.count_control();
                 Ok(())
             }
-            Remembered::Perhaps => self.glitch(),
+            // So late that it is forgotten: for a server that is odd, for a client it is a slow network.
+            Remembered::Perhaps if self.role == Role::Server => self.idle_frame(),
+            // It was on its way when the reset was.
+            Remembered::ResetHere | Remembered::Perhaps => Ok(()),
             Remembered::No if self.streams.get(id).is_some() || self.streams.was_removed(id) => {
                 Err(Error::peer(Reason::StreamClosed, "a frame on a stream that the peer has ended"))
             }

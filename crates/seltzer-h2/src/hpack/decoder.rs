@@ -68,6 +68,9 @@ impl Default for Limits {
 /// No list is larger, whatever the limits say: positions in it are 32 bits.
 const LIST_BYTES_CEILING: usize = 1 << 30;
 
+/// A list that took more memory than this gives it back when the next one did without.
+const SCRATCH_BYTES_KEPT: usize = 4096;
+
 /// What became of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decoded {
@@ -130,16 +133,29 @@ impl Decoder {
         {
             let (memo, checked) = self.blocks.memo(slot);
             let decoded = Decoded { memo, checked, is_known: true, ..outcome(list) };
+            if let Current::Scratch = self.current {
+                self.leave_scratch();
+            }
             self.current = Current::Cached(slot);
             return Ok(decoded);
         }
         self.decode_unknown(block, limits)
     }
 
+    #[cold]
+    fn leave_scratch(&mut self) {
+        if self.scratch.memory_bytes() > SCRATCH_BYTES_KEPT {
+            self.scratch = FieldList::new();
+        }
+    }
+
     fn decode_unknown(&mut self, block: &[u8], limits: &Limits) -> Result<Decoded, Error> {
         self.current = Current::Scratch;
         let generation = self.table.generation();
         let mut list = std::mem::take(&mut self.scratch);
+        if list.memory_bytes() > SCRATCH_BYTES_KEPT && list.size().bytes <= SCRATCH_BYTES_KEPT {
+            list = FieldList::new();
+        }
         let result = self.decode_into(block, limits, &mut list);
         self.scratch = list;
         let mut decoded = result?;

@@ -111,6 +111,18 @@ impl Encoder {
             && (self.table.size_max() == 0 || self.prepared.knows(block.id(), self.table.generation()))
     }
 
+    /// The bytes of a block whose encoding changes no table now. `None`: it does, or they are not kept.
+    #[inline]
+    pub(crate) fn settled<'b>(&'b self, block: &'b Prepared) -> Option<&'b [u8]> {
+        if self.announce.is_some() {
+            return None;
+        }
+        if self.table.size_max() == 0 {
+            return Some(block.literal());
+        }
+        self.prepared.find(block.id(), self.table.generation())
+    }
+
     /// Gives back all memory but the table's.
     pub fn shrink(&mut self) {
         self.prepared = PreparedCache::default();
@@ -158,12 +170,11 @@ impl Encoder {
                 integer::encode(index, 7, 0x80, output);
             }
             (_, Indexing::Never) => literal(found, lookup, Form::NEVER, output),
-            (_, Indexing::Without) => literal(found, lookup, Form::WITHOUT, output),
             (_, Indexing::Always) => self.encode_and_keep(found, lookup, output),
             (_, Indexing::Automatic) if self.is_worth_keeping(found, lookup, intent) => {
                 self.encode_and_keep(found, lookup, output);
             }
-            (_, Indexing::Automatic) => literal(found, lookup, Form::WITHOUT, output),
+            (_, Indexing::Automatic | Indexing::Without) => literal(found, lookup, Form::WITHOUT, output),
         }
     }
 
@@ -259,6 +270,7 @@ impl PreparedField {
 }
 
 /// How a literal begins (section 6.2).
+#[derive(Clone, Copy)]
 struct Form {
     prefix_bits: u32,
     pattern: u8,
@@ -270,7 +282,7 @@ impl Form {
     const NEVER: Form = Form { prefix_bits: 4, pattern: 0x10 };
 
     /// Whether strings are worth the time that Huffman coding takes on both sides: once for what the table keeps.
-    const fn is_compressed(&self) -> bool {
+    const fn is_compressed(self) -> bool {
         self.prefix_bits == 6
     }
 }

@@ -72,3 +72,43 @@ fn slot_of(raw: &[u8]) -> Option<(usize, u32)> {
     let hash = hash::of_value(0, raw);
     Some((hash as usize % SLOTS, hash))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(cache: &LiteralCache, raw: &[u8]) -> Option<Vec<u8>> {
+        let mut output = Vec::new();
+        cache.find(raw, &mut output).map(|_| output)
+    }
+
+    #[test]
+    fn a_string_enters_at_its_second_sight_and_only_it_is_found() {
+        let mut cache = LiteralCache::default();
+        let raw = [0; RAW_BYTES_MIN];
+        for round in 0..3 {
+            assert_eq!(find(&cache, &raw), (round == 2).then(|| b"text".to_vec()));
+            cache.keep(&raw, b"text", Flaws::NONE);
+        }
+        // Others of the same length, a quarter of them in the same slot.
+        for number in 1..100 {
+            assert_eq!(find(&cache, &[number; RAW_BYTES_MIN]), None);
+            cache.keep(&[number; RAW_BYTES_MIN], b"other", Flaws::NONE);
+        }
+        assert_eq!(find(&cache, &raw), Some(b"text".to_vec()), "what comes once displaces nothing");
+        cache.clear();
+        assert_eq!((find(&cache, &raw), cache.memory_bytes()), (None, 0));
+    }
+
+    #[test]
+    fn short_and_long_strings_stay_out() {
+        let mut cache = LiteralCache::default();
+        for raw in [&[0; RAW_BYTES_MIN - 1][..], &[0; RAW_BYTES_MAX + 1]] {
+            for _ in 0..3 {
+                cache.keep(raw, b"text", Flaws::NONE);
+            }
+            assert_eq!(find(&cache, raw), None);
+        }
+        assert_eq!(cache.memory_bytes(), 0);
+    }
+}

@@ -278,6 +278,22 @@ fn a_client_may_cancel_for_ever() {
     tested.assert_at_rest(&Limits::client());
 }
 
+/// The same over a network so slow that the answers come when thousands of other streams were cancelled.
+#[test]
+fn a_client_may_cancel_over_a_slow_network() {
+    let mut tested = Tested::client();
+    for number in 0..20_000_u32 {
+        let stream = tested.open(true);
+        tested.connection.reset(stream, Reason::Cancel);
+        if let Some(earlier) = number.checked_sub(5000) {
+            let answer = frame(HEADERS, END_HEADERS, earlier * 2 + 1, RESPONSE);
+            assert!(tested.receive(&[answer, data(earlier * 2 + 1, &[0; 50], END_STREAM)].concat()).is_empty());
+        }
+        tested.take();
+    }
+    tested.assert_at_rest(&Limits::client());
+}
+
 /// CVE-2019-9517: an open window and a socket that takes nothing. See also `timers`.
 #[test]
 fn data_for_a_peer_that_does_not_read_is_bounded() {

@@ -5,6 +5,7 @@
 mod attacks;
 mod flow_control;
 mod messages;
+mod noise;
 mod regressions;
 mod shutdown;
 mod simulation;

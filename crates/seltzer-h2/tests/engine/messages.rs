@@ -292,3 +292,32 @@ fn a_block_that_comes_again_is_remembered() {
     assert_eq!(memos[0], 0, "a fresh block has no tag");
     assert_eq!(memos[3], 9, "a known one has");
 }
+
+#[test]
+fn a_prepared_request_with_a_deadline() {
+    let mut client = Tested::client();
+    let mut server = Tested::server();
+    let request = Prepared::new([
+        HeaderField::new(b":method", b"POST"),
+        HeaderField::new(b":scheme", b"http"),
+        HeaderField::new(b":path", b"/a.B/C"),
+        HeaderField::new(b"te", b"trailers"),
+    ]);
+    let mut sizes = Vec::new();
+    for deadline in [&b"1S"[..], b"20m", b"3000u", b"4S"] {
+        let stream = client.connection.open_stream().unwrap();
+        let more = [HeaderField::new(b"grpc-timeout", deadline)];
+        client.connection.send_prepared_with(stream, &request, more, true).unwrap();
+        let bytes = client.connection.take_output(client.now);
+        sizes.push(bytes.len());
+        assert_eq!(server.receive(&bytes), [format!("Request {stream} end")]);
+        let fields = server.connection.fields();
+        assert_eq!(fields.get(seltzer_h2::Token::GrpcTimeout), Some(deadline));
+        assert_eq!(fields.get(seltzer_h2::Token::Path), Some(&b"/a.B/C"[..]));
+    }
+    assert!(sizes[3] < sizes[0], "the fixed part is known the second time: {sizes:?}");
+    let more = [HeaderField::new(b"x", &[b'v'; 200])];
+    client.receive(&settings(&[(6, 300)]));
+    let stream = client.connection.open_stream().unwrap();
+    assert_eq!(client.connection.send_prepared_with(stream, &request, more, true), Err(SendError::HeadersTooLarge));
+}

@@ -2,6 +2,7 @@
 
 use crate::support::*;
 use seltzer_h2::{Limits, OpenError, Reason, StreamId};
+use std::collections::BTreeMap;
 
 #[test]
 fn a_server_drains_in_two_steps() {
@@ -132,4 +133,62 @@ fn pings_of_the_application_come_back() {
     assert_eq!(tested.take(), ["PING"]);
     assert_eq!(tested.receive(&ping(7, ACK)), ["Pong 7"]);
     assert!(tested.receive(&ping(7, ACK)).is_empty(), "a second answer is none");
+}
+
+/// A GOAWAY at every place of an exchange, with every last stream: each stream ends once, those above as refused.
+#[test]
+fn a_go_away_at_every_frame_boundary() {
+    let streams = [1, 3, 5, 7];
+    let mut script = Vec::new();
+    for part in 0..3 {
+        for stream in streams {
+            script.push(match part {
+                0 => frame(HEADERS, END_HEADERS, stream, RESPONSE),
+                1 => data(stream, b"answer", 0),
+                _ => block_of(stream, END_STREAM, &[("grpc-status", "0")]),
+            });
+        }
+    }
+    for place in 0..=script.len() {
+        for last in [0, 1, 3, 5, 7, 0x7fff_ffff] {
+            let mut tested = Tested::client();
+            for _ in streams {
+                tested.open(true);
+            }
+            let mut events = tested.receive(&script[..place].concat());
+            events.extend(tested.receive(&go_away(last, Reason::NoError)));
+            // A server sends nothing on streams that it did not process.
+            for bytes in &script[place..] {
+                if frames(bytes)[0].stream <= last {
+                    events.extend(tested.receive(bytes));
+                }
+            }
+            let name = format!("at {place}, last {last}");
+            assert_eq!(ends_by_stream(&events), expected_ends(&streams, last, place), "{name}: {events:?}");
+            assert!(tested.connection.is_done(), "{name}");
+            tested.assert_at_rest(&Limits::client());
+        }
+    }
+}
+
+/// How each stream ended, by the events.
+fn ends_by_stream(events: &[String]) -> BTreeMap<u32, Vec<&str>> {
+    let mut ends: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+    for event in events {
+        let words: Vec<&str> = event.split(' ').collect();
+        let how = match words[0] {
+            "Reset" => words[2],
+            "Trailers" => "complete",
+            _ => continue,
+        };
+        ends.entry(words[1].parse().unwrap()).or_default().push(how);
+    }
+    ends
+}
+
+fn expected_ends(streams: &[u32], last: u32, place: usize) -> BTreeMap<u32, Vec<&'static str>> {
+    let position = |stream: u32| streams.iter().position(|other| *other == stream).unwrap();
+    let was_complete = |stream: u32| place > 2 * streams.len() + position(stream);
+    let end = |stream: u32| if stream <= last || was_complete(stream) { "complete" } else { "REFUSED_STREAM" };
+    streams.iter().map(|stream| (*stream, vec![end(*stream)])).collect()
 }

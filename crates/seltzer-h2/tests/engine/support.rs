@@ -1,6 +1,7 @@
 //! A peer that speaks in frames, and words for what comes back.
 
-use seltzer_h2::{Config, Connection, Event, HeaderField, Limits, Reason, StreamId};
+use bytes::BytesMut;
+use seltzer_h2::{Config, Connection, Event, HeaderField, Limits, Prepared, Reason, StreamId};
 use std::time::{Duration, Instant};
 
 pub const DATA: u8 = 0;
@@ -197,6 +198,17 @@ impl Tested {
         self.connection.send_headers(stream, [HeaderField::new(b":status", b"200")], end_stream).unwrap();
     }
 
+    /// A whole answer with a message of so many bytes; nothing if the stream is over.
+    pub fn respond_with(&mut self, stream: StreamId, bytes: usize) {
+        let head = Prepared::new([HeaderField::new(b":status", b"200")]);
+        let trailers = Prepared::new([HeaderField::new(b"grpc-status", b"0")]);
+        let write = |buffer: &mut BytesMut| -> Result<(), ()> {
+            buffer.resize(buffer.len() + bytes, b'm');
+            Ok(())
+        };
+        let _ = self.connection.send_response(stream, &head, write, &trailers);
+    }
+
     /// The peer's acknowledgement is not needed: everything is as it was at the beginning.
     pub fn assert_at_rest(&self, limits: &Limits) {
         assert_eq!(self.connection.active_streams(), 0, "no stream is left");
@@ -284,7 +296,7 @@ pub fn check(new: impl Fn() -> Tested, case: &Case<'_>) {
 }
 
 /// Joins the parts in which DATA came: `Data 1 2`, `Data 1 3 end` become `Data 1 5 end`.
-fn merge_data<S: AsRef<str>>(events: &[S]) -> Vec<String> {
+pub fn merge_data<S: AsRef<str>>(events: &[S]) -> Vec<String> {
     let mut merged: Vec<String> = Vec::new();
     for event in events {
         let event = event.as_ref();

@@ -19,8 +19,11 @@ const PROCESSOR_US_MAX: f64 = 0.5;
 /// Frames in one write.
 const BATCH: usize = 1000;
 
+/// Appends a frame, given the id of an open stream.
+type Append = fn(&mut Vec<u8>, u32);
+
 /// What is sent, behind an open stream.
-const FLOODS: [(&str, fn(&mut Vec<u8>, u32)); 6] = [
+const FLOODS: [(&str, Append); 6] = [
     ("ping", |output, _| frame::push(output, kind::PING, 0, 0, b"12345678")),
     ("settings", |output, _| frame::settings(output, &[(setting::INITIAL_WINDOW_SIZE, 65_535)])),
     ("empty_data", |output, stream| frame::push(output, kind::DATA, 0, stream, &[])),
@@ -36,7 +39,7 @@ pub(crate) fn all(target: Target, report: &mut Report) -> Result<(), Error> {
     one_byte_frames(target, report)
 }
 
-fn flood(target: Target, report: &mut Report, name: &str, append: fn(&mut Vec<u8>, u32)) -> Result<(), Error> {
+fn flood(target: Target, report: &mut Report, name: &str, append: Append) -> Result<(), Error> {
     let duration = Duration::from_secs(target.pick(2, 60));
     target.server.reset_peak();
     let kib = target.server.resident_kib();

@@ -95,7 +95,9 @@ fn cancels(target: Target, report: &mut Report) -> Result<(), Error> {
     }
     let rate = cancelled as f64 / began.elapsed().as_secs_f64();
     report.note("cancelled_streams", cancelled);
-    report.note("cancelled_complaint", caller.broken.clone());
+    report.note("cancelled_streams_that_ended_early", ended_early);
+    report.note("cancelled_complaint", caller.complaint.clone());
+    report.note("cancelled_connection_lost", caller.broken.clone());
     report.at_most("cancelled_streams_failed", (times - cancelled) as f64, 0.0);
     report.at_least("cancels_achieved_share", rate / CANCELS_PER_SECOND, 0.98);
     Ok(())

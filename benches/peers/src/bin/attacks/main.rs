@@ -5,8 +5,8 @@
 //! ```
 //!
 //! Each test prints one line of JSON: its figures, what each had to be, and whether it was. The server is
-//! `seltzer_bench_server` or `tonic_bench_server`; `scripts/attacks.sh` starts it and runs them all. The exit status is 1
-//! when something was not as it had to be.
+//! `seltzer_bench_server` or `tonic_bench_server`; `scripts/attacks.sh` starts it and runs them all. The exit status is
+//! 1 when something was not as it had to be.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program says what it found")]
 
@@ -45,8 +45,11 @@ impl Target {
     }
 }
 
+/// Attacks, and puts what it found into the report.
+type Test = fn(Target, &mut Report) -> Result<(), Error>;
+
 /// The tests by their names.
-const TESTS: [(&str, fn(Target, &mut Report) -> Result<(), Error>); 10] = [
+const TESTS: [(&str, Test); 10] = [
     ("R11", resets::rapid),
     ("R12", resets::provoked),
     ("R13", legitimate::all),

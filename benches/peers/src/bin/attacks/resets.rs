@@ -145,20 +145,26 @@ fn judge(report: &mut Report, outcomes: &Outcomes) {
     report.check("handlers of closed connections end", !outcomes.handlers_stayed);
 }
 
+/// Appends what is wrong, given the id of a stream.
+type Provoke = fn(&mut Vec<u8>, u32);
+
+/// A header block that leaves the table alone: `x: y`.
+const BLOCK: &[u8] = b"\x00\x01x\x01y";
+
 /// What makes a server reset a stream, behind a complete request.
-const PRIMITIVES: [(&str, fn(&mut Vec<u8>, u32, &[u8])); 6] = [
-    ("window_update_0", |output, stream, _| frame::window_update(output, stream, 0)),
-    ("priority_length", |output, stream, _| frame::push(output, kind::PRIORITY, 0, stream, &[0; 4])),
-    ("priority_on_itself", |output, stream, _| {
+const PRIMITIVES: [(&str, Provoke); 6] = [
+    ("window_update_0", |output, stream| frame::window_update(output, stream, 0)),
+    ("priority_length", |output, stream| frame::push(output, kind::PRIORITY, 0, stream, &[0; 4])),
+    ("priority_on_itself", |output, stream| {
         let mut payload = stream.to_be_bytes().to_vec();
         payload.push(15);
         frame::push(output, kind::PRIORITY, 0, stream, &payload);
     }),
-    ("window_overflow", |output, stream, _| frame::window_update(output, stream, 0x7fff_ffff)),
-    ("headers_after_end", |output, stream, block| {
-        frame::push(output, kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, stream, block);
+    ("window_overflow", |output, stream| frame::window_update(output, stream, 0x7fff_ffff)),
+    ("headers_after_end", |output, stream| {
+        frame::push(output, kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, stream, BLOCK);
     }),
-    ("data_after_end", |output, stream, _| frame::push(output, kind::DATA, 0, stream, b"x")),
+    ("data_after_end", |output, stream| frame::push(output, kind::DATA, 0, stream, b"x")),
 ];
 
 /// R12: each of them a hundred thousand times; then slowly, which must be borne.
@@ -188,12 +194,7 @@ pub(crate) fn provoked(target: Target, report: &mut Report) -> Result<(), Error>
     slowly(target, report)
 }
 
-fn provoked_connection(
-    target: Target,
-    provoke: fn(&mut Vec<u8>, u32, &[u8]),
-    most: u64,
-    outcomes: &mut Outcomes,
-) -> Result<(), Error> {
+fn provoked_connection(target: Target, provoke: Provoke, most: u64, outcomes: &mut Outcomes) -> Result<(), Error> {
     let mut hostile = Hostile::connect(target.port, &[])?;
     let (mut streams, mut spent) = (0_u64, None);
     let mut later = Vec::new();
@@ -205,14 +206,13 @@ fn provoked_connection(
             wait(Duration::from_millis(1));
         }
         let mut output = Vec::new();
-        let block = hostile.block("/probe.Probe/Hold");
-        later.drain(..).for_each(|stream| provoke(&mut output, stream, &block));
+        later.drain(..).for_each(|stream| provoke(&mut output, stream));
         for _ in 0..BATCH {
             let stream = hostile.call_hold(&mut output);
             if is_later {
                 later.push(stream);
             } else {
-                provoke(&mut output, stream, &block);
+                provoke(&mut output, stream);
             }
         }
         hostile.push(&output, true, GOODBYE_MAX);

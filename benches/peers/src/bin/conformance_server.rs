@@ -1,3 +1,0 @@
-//! The server that Connect's conformance suite judges.
-
-fn main() {}

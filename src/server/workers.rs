@@ -1,0 +1,96 @@
+//! Threads of a server's own.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::transport::error::{Error, Step};
+
+/// Threads that move the bytes of connections, each with its own share of them, and a pool of as many threads for
+/// handlers that have to wait or take long.
+pub(crate) struct Workers {
+    threads: Vec<Thread>,
+    pool: Option<Runtime>,
+    stop: CancellationToken,
+}
+
+struct Thread {
+    handle: Handle,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Workers {
+    pub(crate) fn start(count: usize) -> Result<Self, Error> {
+        let failed = |error: std::io::Error| {
+            Error::new(Step::Serve, format!("the server's threads cannot be started: {error}")).with_source(error)
+        };
+        let pool = Builder::new_multi_thread()
+            .worker_threads(count)
+            .thread_name("seltzer-handlers")
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let mut workers = Workers { threads: Vec::new(), pool: Some(pool), stop: CancellationToken::new() };
+        for index in 0..count {
+            let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
+            let handle = runtime.handle().clone();
+            let stop = workers.stop.clone();
+            std::thread::Builder::new()
+                .name(format!("seltzer-io-{index}"))
+                .spawn(move || runtime.block_on(stop.cancelled()))
+                .map_err(failed)?;
+            workers.threads.push(Thread { handle, connections: Arc::default() });
+        }
+        Ok(workers)
+    }
+
+    /// Where handlers go that have to wait or take long.
+    pub(crate) fn pool(&self) -> Option<&Handle> {
+        self.pool.as_ref().map(Runtime::handle)
+    }
+
+    /// Lets the thread with the fewest connections run one more.
+    pub(crate) fn spawn(
+        &self,
+        connections: &mut JoinSet<()>,
+        connection: impl Future<Output = ()> + Send + 'static,
+    ) -> Option<AbortHandle> {
+        let thread = self.threads.iter().min_by_key(|thread| thread.connections.load(Ordering::Relaxed))?;
+        let counted = Counted::begin(&thread.connections);
+        let connection = async move {
+            let _counted = counted;
+            connection.await;
+        };
+        Some(connections.spawn_on(connection, &thread.handle))
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(pool) = self.pool.take() {
+            // Waiting for handlers that do not end is not for a drop.
+            pool.shutdown_background();
+        }
+    }
+}
+
+/// A connection that counts while it exists.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn begin(connections: &Arc<AtomicUsize>) -> Self {
+        connections.fetch_add(1, Ordering::Relaxed);
+        Counted(Arc::clone(connections))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
