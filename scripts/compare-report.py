@@ -30,7 +30,7 @@ BEGIN, END = "<!-- begin comparison -->", "<!-- end comparison -->"
 
 @dataclass(frozen=True)
 class Line:
-    """One comparison: `better` by `worse` must be at least (or, for costs against a floor, at most) the target."""
+    """One comparison: whose figure, against whose, and what it has to come to."""
 
     row: str
     what: str
@@ -63,8 +63,10 @@ LINES = (
     Line("up-1MB", "stream up, 1 MB", MESSAGE, "us", "seltzer", "tonic", 1.5, "less"),
     Line("up-1MB", "the same against TCP alone", "processor_ns_per_byte", "ns/B", "seltzer", "raw", 1.25, "within"),
     Line("memory-idle", "RSS of an idle connection", "rounds.0.kib_idle", "KiB", "seltzer", "tonic", 4, "most"),
-    Line("memory-active", "RSS of one that has made calls", "rounds.0.kib_active", "KiB", "seltzer", "tonic", 16, "most"),
-    Line("workers", "calls a second, 2 workers against 1", "calls_per_second", "/s", "seltzer-2", "seltzer-1", 1.8, "more"),
+    Line("memory-active", "RSS of one that has made calls", "rounds.0.kib_active", "KiB", "seltzer", "tonic", 16,
+         "most"),
+    Line("workers", "calls a second, 2 workers against 1", "calls_per_second", "/s", "seltzer-2", "seltzer-1", 1.8,
+         "more"),
     Line("pings", "cores busy, 64 handlers of 5 ms", "cores_busy", "", "seltzer", "tonic", 1.7, "least"),
     Line("pings", "slowest PING meanwhile", "ping.max_us", "us", "seltzer", "tonic", 20_000, "most"),
 )
@@ -163,7 +165,8 @@ def machine(results: Results, load: str) -> str:
     congestion = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
     rust = subprocess.run(["rustc", "--version"], check=True, capture_output=True, text=True, cwd=ROOT).stdout.strip()
     generator = "our own, every byte checked" if load == "own" else "h2load for unary calls, our own for the rest"
-    return (f"{datetime.date.today().isoformat()}, {found[1] if found else platform.machine()}, {os.cpu_count()} cores, "
+    processor = found[1] if found else platform.machine()
+    return (f"{datetime.date.today().isoformat()}, {processor}, {os.cpu_count()} cores, "
             f"{platform.system()} {platform.release()}, TCP congestion control {congestion}, {rust}, "
             f"tonic {versions['tonic']}, hyper {versions['hyper']}, h2 {versions['h2']}, mimalloc for all. "
             f"Load generator: {generator}. Medians of {results.repeats()} runs that took turns; the middle half of a "
@@ -172,22 +175,21 @@ def machine(results: Results, load: str) -> str:
 
 def plot(results: Results) -> str:
     """Bars: how many times less processor time than tonic, on a logarithmic axis."""
-    bars = [(line.what if line.ours == "seltzer" else f"{line.what} ({previous})",
-             results.median(line, "tonic") / results.median(line, line.ours), line.target, line.ours)
-            for previous, line in zip([""] + [line.row for line in LINES], LINES)
-            if line.rule == "less" and results.has(line)]
+    bars = [(line.what, results.median(line, "tonic") / results.median(line, line.ours), line.target, line.ours)
+            for line in LINES if line.rule == "less" and results.has(line)]
     left, top, width, step = 330, 76, 470, 27
     height = top + step * len(bars) + 44
 
     def at(factor: float) -> float:
         return left + width * position(factor)
 
+    full_width, title = left + width + 70, "Processor time of the server against tonic"
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 70} {height}" width="{left + width + 70}" '
-        f'height="{height}" font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, DejaVu Sans, sans-serif" '
-        f'font-size="12" fill="{bench_plot.TEXT}" role="img" aria-label="Processor time of the server against tonic">',
-        f'<text x="22" y="28" font-size="16" font-weight="600">Processor time of the server against tonic</text>',
-        f'<text x="22" y="49">How many times less a call or a message takes. The mark on each line is what was aimed '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {full_width} {height}" width="{full_width}" '
+        f'height="{height}" font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, DejaVu Sans, '
+        f'sans-serif" font-size="12" fill="{bench_plot.TEXT}" role="img" aria-label="{title}">',
+        f'<text x="22" y="28" font-size="16" font-weight="600">{title}</text>',
+        '<text x="22" y="49">How many times less a call or a message takes. The mark on each line is what was aimed '
         "at.</text>",
     ]
     for factor in (1.0, 2.0, 4.0, 8.0, 16.0):
@@ -202,7 +204,7 @@ def plot(results: Results) -> str:
         parts.append(f'<rect x="{low:.1f}" y="{y}" width="{max(high - low, 1):.1f}" height="17" fill="{colour}"/>')
         parts.append(f'<line x1="{at(target):.1f}" y1="{y - 3}" x2="{at(target):.1f}" y2="{y + 20}" '
                      f'stroke="{bench_plot.FRAME}" stroke-width="2"/>')
-        parts.append(f'<text x="{max(high, at(target)) + 7:.1f}" y="{y + 13}">{bench_plot.factor(factor)}</text>')
+        parts.append(f'<text x="{max(high, at(target)) + 7:.1f}" y="{y + 13}">{factor:.1f}×</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 

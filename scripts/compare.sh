@@ -35,6 +35,11 @@ rows=(
     memory-idle memory-active
     workers pings
 )
+refuse() {
+    echo "compare.sh: $1" >&2
+    exit "${2:-64}"
+}
+
 selected=() quick='' publish='' repeat='' load=own carrier=() build=yes
 while [ $# -gt 0 ]; do
     case $1 in
@@ -46,25 +51,25 @@ while [ $# -gt 0 ]; do
     --no-build) build='' ;;
     --list) printf '%s\n' "${rows[@]}" && exit ;;
     -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/d;p;}' "$0" && exit ;;
-    -*) echo "compare.sh: $1 is not known; see --help" >&2 && exit 64 ;;
+    -*) refuse "$1 is not known; see --help" ;;
     *)
-        printf '%s\n' "${rows[@]}" | grep -qx "$1" || { echo "compare.sh: there is no row $1; see --list" >&2 && exit 64; }
+        printf '%s\n' "${rows[@]}" | grep -qx -- "$1" || refuse "there is no row $1; see --list"
         selected+=("$1")
         ;;
     esac
     shift
 done
 [ ${#selected[@]} -gt 0 ] || selected=("${rows[@]}")
-[ -z "$publish" ] || [ ${#selected[@]} -eq ${#rows[@]} ] || { echo 'compare.sh: only a whole table is published' >&2 && exit 64; }
-[ -z "$publish$quick" ] || [ "$publish$quick" = yes ] || { echo 'compare.sh: a quick run is not published' >&2 && exit 64; }
+[ -z "$publish" ] || [ ${#selected[@]} -eq ${#rows[@]} ] || refuse 'only a whole table is published'
+[ -z "$publish" ] || [ -z "$quick" ] || refuse 'a quick run is not published'
 repeat=${repeat:-$([ -n "$quick" ] && echo 1 || echo 5)}
 case $load in
 own) ;;
-h2load) command -v h2load >/dev/null || { echo 'compare.sh needs h2load: install nghttp2-client, or leave --load out' >&2 && exit 2; } ;;
-*) echo "compare.sh: --load is h2load or own" >&2 && exit 64 ;;
+h2load) command -v h2load >/dev/null || refuse 'h2load is missing: install nghttp2-client, or leave --load out' 2 ;;
+*) refuse '--load is h2load or own' ;;
 esac
-command -v taskset >/dev/null || { echo 'compare.sh needs taskset: install util-linux' >&2 && exit 2; }
-[ "$(nproc)" -ge 2 ] || { echo 'compare.sh needs two cores' >&2 && exit 2; }
+command -v taskset >/dev/null || refuse 'taskset is missing: install util-linux' 2
+[ "$(nproc)" -ge 2 ] || refuse 'this needs two cores' 2
 
 if [ -n "$build" ]; then
     # The profile `bench` optimises across crates. mimalloc serves all servers alike; it needs a C compiler.

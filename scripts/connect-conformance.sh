@@ -1,6 +1,6 @@
 #!/bin/sh
-# Connect's conformance suite judges Seltzer's server: gRPC over HTTP/2, with and without TLS, with and without gzip, all
-# five kinds of call. Every case must pass.
+# Connect's conformance suite judges Seltzer's server: gRPC over HTTP/2, with and without TLS, with and without gzip,
+# all five kinds of call. Every case must pass.
 #
 #   scripts/connect-conformance.sh                    # all
 #   scripts/connect-conformance.sh --run 'PATTERN'    # some: any of the runner's options (--run, --skip, --trace, -v)

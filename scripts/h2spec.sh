@@ -1,5 +1,6 @@
 #!/bin/sh
-# h2spec judges Seltzer's HTTP/2: all of its cases, strictly, without TLS and with it. Each must pass; none may be skipped.
+# h2spec judges Seltzer's HTTP/2: all of its cases, strictly, without TLS and with it. Each must pass; none may be
+# skipped.
 #
 #   scripts/h2spec.sh                   # both
 #   scripts/h2spec.sh --only h2c        # or --only tls

@@ -11,8 +11,9 @@ use seltzer_h2::StreamId;
 use crate::status::Status;
 use crate::transport::h2::ready::ReadyQueue;
 
-/// What a handler may have made ahead of the connection before it has to wait: a few writes' worth.
-const OUTBOUND_BYTES_MAX: usize = 256 * 1024;
+/// What a handler may have made ahead of the connection before it has to wait: as much again as waits there for the
+/// peer, so that both can work at the same time.
+const OUTBOUND_BYTES_MAX: usize = 64 * 1024;
 
 /// How much a handler takes out before the peer is told that it may send more of the stream.
 const CREDIT_BYTES: usize = 16 * 1024;
@@ -38,6 +39,8 @@ struct State {
     outbound: VecDeque<Outbound>,
     outbound_bytes: usize,
     writer: Option<Waker>,
+    /// The task of the handler, which must hear of the end of the stream whatever it waits for.
+    task: Option<Waker>,
     /// The stream is gone: nothing can be sent any more.
     is_closed: bool,
 
@@ -48,7 +51,7 @@ struct State {
 #[derive(Debug)]
 pub(crate) enum Outbound {
     Head {
-        head: http::response::Parts,
+        head: Box<http::response::Parts>,
         is_end: bool,
     },
     Data(Bytes),
@@ -59,6 +62,15 @@ pub(crate) enum Outbound {
     Broken,
     /// The handler is gone.
     Finished,
+}
+
+impl Outbound {
+    fn bytes(&self) -> usize {
+        match self {
+            Outbound::Data(bytes) => bytes.len(),
+            _ => 0,
+        }
+    }
 }
 
 impl Exchange {
@@ -136,6 +148,7 @@ impl Exchange {
         if state.is_closed {
             return Poll::Ready(Err(StreamGone));
         }
+        register(&mut state.task, cx.waker());
         if state.outbound_bytes < OUTBOUND_BYTES_MAX {
             return Poll::Ready(Ok(()));
         }
@@ -143,13 +156,14 @@ impl Exchange {
         Poll::Pending
     }
 
-    /// Sends a piece of the answer.
-    pub(crate) fn send(&self, piece: Outbound) {
+    /// Sends pieces of the answer.
+    pub(crate) fn send(&self, pieces: &mut VecDeque<Outbound>) {
         let mut state = self.state();
-        if let Outbound::Data(bytes) = &piece {
-            state.outbound_bytes += bytes.len();
+        if state.is_closed {
+            pieces.retain(|piece| matches!(piece, Outbound::Finished));
         }
-        state.outbound.push_back(piece);
+        state.outbound_bytes += pieces.iter().map(Outbound::bytes).sum::<usize>();
+        state.outbound.append(pieces);
         self.announce(state);
     }
 
@@ -157,14 +171,11 @@ impl Exchange {
     pub(crate) fn take_outbound(&self) -> Option<Outbound> {
         let mut state = self.state();
         let piece = state.outbound.pop_front()?;
-        if let Outbound::Data(bytes) = &piece {
-            let before = state.outbound_bytes;
-            state.outbound_bytes -= bytes.len();
-            if before >= OUTBOUND_BYTES_MAX && state.outbound_bytes < OUTBOUND_BYTES_MAX {
-                let waker = state.writer.take();
-                drop(state);
-                wake(waker);
-            }
+        state.outbound_bytes -= piece.bytes();
+        if state.writer.is_some() && state.outbound_bytes < OUTBOUND_BYTES_MAX {
+            let waker = state.writer.take();
+            drop(state);
+            wake(waker);
         }
         Some(piece)
     }
@@ -178,7 +189,7 @@ impl Exchange {
 
     /// The stream is gone; both sides of the handler are told.
     pub(crate) fn close(&self, status: Status) {
-        let (reader, writer) = {
+        let (reader, writer, task) = {
             let mut state = self.state();
             state.is_closed = true;
             state.outbound.retain(|piece| matches!(piece, Outbound::Finished));
@@ -186,10 +197,11 @@ impl Exchange {
             if !matches!(state.inbound_end, Some(Ok(()))) {
                 state.inbound_end = Some(Err(status));
             }
-            (state.reader.take(), state.writer.take())
+            (state.reader.take(), state.writer.take(), state.task.take())
         };
         wake(reader);
         wake(writer);
+        wake(task);
     }
 
     fn announce(&self, mut state: MutexGuard<'_, State>) {

@@ -1,14 +1,11 @@
 //! What arrives on a connection, made into calls.
 
-use std::future::Future as _;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use seltzer_h2::{Event, HeadersKind, Memo, Reason, StreamId};
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tonic::body::Body;
 
@@ -19,7 +16,7 @@ use crate::transport::h2::body::RequestBody;
 use crate::transport::h2::exchange::Exchange;
 use crate::transport::h2::request;
 use crate::transport::h2::server::ServerConnection;
-use crate::transport::h2::task::CallTask;
+use crate::transport::h2::task::{Detached, Work};
 use crate::transport::h2::{Answer, Later, Message, Payload, Routed, Unary};
 
 /// A stream as its connection knows it.
@@ -29,7 +26,7 @@ pub(super) enum Call<H> {
     /// A request that begins when the batch that brought it is through.
     Begun(Box<Begun>),
     /// A request whose handler runs.
-    Running { exchange: Arc<Exchange>, task: Option<AbortHandle> },
+    Running { exchange: Arc<Exchange>, work: Option<Arc<Detached>> },
 }
 
 /// See [`Call::Begun`].
@@ -239,33 +236,48 @@ impl<A: Answer> ServerConnection<A> {
 
     /// Polls a call at once; one that has to wait moves to a task of its own.
     fn run(&mut self, stream: StreamId, exchange: Arc<Exchange>, later: Later, is_head_only: bool) {
-        let mut task = CallTask::new(Arc::clone(&exchange), later.answer, is_head_only);
+        let mut work = Work::new(later.answer, is_head_only);
+        let mut pieces = std::mem::take(&mut self.pieces);
         let mut cx = Context::from_waker(Waker::noop());
-        let task = if !later.is_long && Pin::new(&mut task).poll(&mut cx).is_ready() {
-            drop(task);
-            None
+        if !later.is_long && work.poll_pieces(&mut cx, &mut pieces).is_ready() {
+            drop(work);
+            for piece in pieces.drain(..) {
+                if !self.send_piece(stream, piece) {
+                    break;
+                }
+            }
+            self.calls.remove(stream);
+            self.engine.finish(stream);
         } else {
+            if !pieces.is_empty() {
+                exchange.send(&mut pieces);
+            }
             // Polled again there, it registers the waker of its own task.
-            Some(match &self.pool {
-                Some(pool) => pool.spawn(task).abort_handle(),
-                None => tokio::spawn(task).abort_handle(),
-            })
-        };
-        self.calls.insert(stream, Call::Running { exchange, task });
-        self.send_call(stream);
+            let work = Detached::new(work, Arc::clone(&exchange));
+            match &self.pool {
+                Some(pool) => pool.spawn(Arc::clone(&work).run()),
+                None => tokio::spawn(Arc::clone(&work).run()),
+            };
+            self.calls.insert(stream, Call::Running { exchange, work: Some(work) });
+            self.send_call(stream);
+        }
+        self.pieces = pieces;
     }
 
     /// The peer does not want the answer any more, or cannot have it.
     fn lose_call(&mut self, stream: StreamId, status: &Status) {
         match self.calls.remove(stream) {
-            Some(Call::Running { exchange, task }) => {
-                lose(&exchange, task.as_ref(), status);
-                // The stream counts until its handler is gone.
-                self.calls.insert(stream, Call::Running { exchange, task: None });
-                self.send_call(stream);
+            Some(Call::Running { exchange, work }) => {
+                if lose(&exchange, work.as_deref(), status) {
+                    self.engine.finish(stream);
+                } else {
+                    // The stream counts until its handler is gone.
+                    self.calls.insert(stream, Call::Running { exchange, work });
+                    self.send_call(stream);
+                }
             }
             Some(Call::Begun(begun)) => {
-                lose(&begun.exchange, None, status);
+                begun.exchange.close(status.clone());
                 self.engine.finish(stream);
             }
             Some(Call::Unary { head, arrived, .. }) => {
@@ -279,8 +291,10 @@ impl<A: Answer> ServerConnection<A> {
     pub(super) fn lose_calls(&mut self, status: &Status) {
         for (_, call) in self.calls.drain() {
             match call {
-                Call::Running { exchange, task } => lose(&exchange, task.as_ref(), status),
-                Call::Begun(begun) => lose(&begun.exchange, None, status),
+                Call::Running { exchange, work } => {
+                    lose(&exchange, work.as_deref(), status);
+                }
+                Call::Begun(begun) => begun.exchange.close(status.clone()),
                 Call::Unary { .. } => {}
             }
         }
@@ -398,11 +412,12 @@ fn declared(collected: &[u8], bytes: &[u8], bytes_max: usize) -> Result<Option<u
     read_prefix(prefix, bytes_max).map(|(_, length)| Some(length))
 }
 
-fn lose(exchange: &Exchange, task: Option<&AbortHandle>, status: &Status) {
+/// Takes a handler away. Tells whether it is gone by now.
+fn lose(exchange: &Exchange, work: Option<&Detached>, status: &Status) -> bool {
+    let is_gone = work.is_none_or(Detached::cancel);
+    // Wakes its task too, which ends then.
     exchange.close(status.clone());
-    if let Some(task) = task {
-        task.abort();
-    }
+    is_gone
 }
 
 fn reset_status(reason: Reason, by_peer: bool) -> Status {

@@ -4,17 +4,15 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use http::header::{CONNECTION, HeaderMap, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use seltzer_h2::limits::SEND_HIGH_WATER;
 use seltzer_h2::{HeaderField, Reason, StreamId, Token};
 
 use crate::metadata;
 use crate::status::{Code, Status};
 use crate::transport::h2::Answer;
-use crate::transport::h2::exchange::{Exchange, Outbound};
+use crate::transport::h2::exchange::Outbound;
 use crate::transport::h2::receive::Call;
 use crate::transport::h2::server::ServerConnection;
-
-/// A stream gets no more from its handler while this much of it waits for the peer.
-const QUEUED_BYTES_MAX: usize = 256 * 1024;
 
 impl<A: Answer> ServerConnection<A> {
     /// Sends what calls on tasks of their own have made meanwhile.
@@ -42,18 +40,22 @@ impl<A: Answer> ServerConnection<A> {
         if credit > 0 {
             self.engine.release(stream, credit);
         }
-        while self.engine.queued_bytes(stream) < QUEUED_BYTES_MAX {
+        // Above this the engine tells when there is room again.
+        while self.engine.queued_bytes(stream) <= SEND_HIGH_WATER {
             let Some(piece) = exchange.take_outbound() else { return };
             if matches!(piece, Outbound::Finished) {
                 self.calls.remove(stream);
                 self.engine.finish(stream);
                 return;
             }
-            self.send_piece(stream, &exchange, piece);
+            if !self.send_piece(stream, piece) {
+                exchange.close(Status::cancelled("the stream is gone"));
+            }
         }
     }
 
-    fn send_piece(&mut self, stream: StreamId, exchange: &Exchange, piece: Outbound) {
+    /// Sends a piece of an answer. `false`: the stream is gone, and the handler need not go on.
+    pub(super) fn send_piece(&mut self, stream: StreamId, piece: Outbound) -> bool {
         let sent = match piece {
             Outbound::Head { head, is_end } => {
                 let status = head.status;
@@ -70,10 +72,10 @@ impl<A: Answer> ServerConnection<A> {
             Outbound::Finished => Ok(()),
         };
         if sent.is_err() {
-            // The stream is gone, or the peer takes no such headers: the handler need not go on.
+            // Gone, or the peer takes no such headers.
             self.engine.reset(stream, Reason::InternalError);
-            exchange.close(Status::cancelled("the stream is gone"));
         }
+        sent.is_ok()
     }
 
     /// Answers a request whose headers are larger than we take, or cannot be said.

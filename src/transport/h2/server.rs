@@ -1,6 +1,6 @@
 //! The server's side of a connection under our own engine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
@@ -18,6 +18,7 @@ use crate::deadline::Deadline;
 use crate::status::Status;
 use crate::transport::h2::Answer;
 use crate::transport::h2::buffers::{give_output_buffer, give_read_buffer, take_output_buffer, take_read_buffer};
+use crate::transport::h2::exchange::Outbound;
 use crate::transport::h2::ready::ReadyQueue;
 use crate::transport::h2::receive::{Call, Heads};
 use crate::transport::hyper::server::{Drain, FAREWELL, GRACE_MAX};
@@ -26,6 +27,10 @@ use crate::transport::io::Io;
 /// Reading stops while this much waits to be written: a peer that sends requests without reading answers gets no
 /// more of them.
 const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+
+/// What is still read of a peer that was told goodbye: half a megabyte of what was on its way.
+const FAREWELL_READ_BYTES: usize = 4096;
+const FAREWELL_READS_MAX: usize = 128;
 
 /// How many slices one write takes.
 const SLICES_MAX: usize = 64;
@@ -55,6 +60,8 @@ pub(crate) struct ServerConnection<A: Answer> {
     pub(super) ready: Arc<ReadyQueue>,
     /// The empty vector that is swapped with the queue's.
     pub(super) announced: Vec<StreamId>,
+    /// The empty queue of pieces that calls fill which are polled at once.
+    pub(super) pieces: VecDeque<Outbound>,
     pub(super) ended: Option<Result<(), Error>>,
     /// Where calls go that have to wait; the current runtime where there is none.
     pub(super) pool: Option<Handle>,
@@ -93,6 +100,7 @@ impl<A: Answer> ServerConnection<A> {
             now: Instant::now(),
             ready: Arc::default(),
             announced: Vec::new(),
+            pieces: VecDeque::new(),
             ended: None,
             pool,
             timer: None,
@@ -327,18 +335,20 @@ pub(crate) async fn serve<A: Answer>(
     farewell(&mut connection.io).await
 }
 
-/// Closes our side and reads what is still on its way: closing with bytes unread would take our last frames along.
+/// Closes our side and reads what is still on its way, up to a point: closing with bytes unread would take our last
+/// frames along.
 async fn farewell(io: &mut Io) -> io::Result<()> {
     let goodbye = async {
         std::future::poll_fn(|cx| Pin::new(&mut *io).poll_shutdown(cx)).await?;
-        let mut buffer = [0; 1024];
-        loop {
+        let mut buffer = [0; FAREWELL_READ_BYTES];
+        for _ in 0..FAREWELL_READS_MAX {
             let mut read = ReadBuf::new(&mut buffer);
             std::future::poll_fn(|cx| Pin::new(&mut *io).poll_read(cx, &mut read)).await?;
             if read.filled().is_empty() {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     };
     tokio::time::timeout(FAREWELL, goodbye).await.unwrap_or(Ok(()))
 }

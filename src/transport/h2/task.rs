@@ -1,8 +1,9 @@
-//! The general way of a call: an answer's future and then its body, piece by piece into the exchange.
+//! The general way of a call: an answer's future and then its body, piece by piece.
 
-use std::future::Future;
+use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::task::{Context, Poll, ready};
 
 use http_body::Body as _;
@@ -11,9 +12,14 @@ use tonic::body::Body;
 use crate::transport::h2::AnswerFuture;
 use crate::transport::h2::exchange::{Exchange, Outbound};
 
-/// A call at work. Polled on the connection's task first; moves to a task of its own when it has to wait.
-pub(crate) struct CallTask {
-    exchange: Arc<Exchange>,
+/// How many pieces a body may give in one poll: one that is always ready must let others have their turn.
+const PIECES_MAX: usize = 32;
+
+/// How much a body may give at once before anybody has looked.
+const PIECES_BYTES_MAX: usize = 64 * 1024;
+
+/// A call's handler at work, and then the body of its answer.
+pub(crate) struct Work {
     state: State,
     /// A HEAD request: its answer has no body.
     is_head_only: bool,
@@ -25,67 +31,115 @@ enum State {
     Over,
 }
 
-/// How many pieces a body may give in one poll: one that is always ready must let others have their turn.
-const PIECES_MAX: usize = 32;
-
-impl CallTask {
-    pub(crate) fn new(exchange: Arc<Exchange>, answer: AnswerFuture, is_head_only: bool) -> Self {
-        CallTask { exchange, state: State::Answering(answer), is_head_only }
+impl Work {
+    pub(crate) fn new(answer: AnswerFuture, is_head_only: bool) -> Self {
+        Work { state: State::Answering(answer), is_head_only }
     }
 
-    fn begin_sending(&mut self, response: http::Response<Body>) {
-        let (head, body) = response.into_parts();
-        let is_end = self.is_head_only || body.is_end_stream();
-        self.state = if is_end { State::Over } else { State::Sending(body) };
-        self.exchange.send(Outbound::Head { head, is_end });
-    }
-}
-
-impl Future for CallTask {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
+    /// Goes on until the answer is complete, or has to wait, or has made enough for once. Adds what it made to
+    /// `pieces`. Ready when it is complete.
+    pub(crate) fn poll_pieces(&mut self, cx: &mut Context<'_>, pieces: &mut VecDeque<Outbound>) -> Poll<()> {
+        let mut bytes_made = 0;
         for _ in 0..PIECES_MAX {
-            match &mut this.state {
+            match &mut self.state {
                 State::Over => return Poll::Ready(()),
                 State::Answering(answer) => {
-                    let response = ready!(answer.as_mut().poll(cx));
-                    this.begin_sending(response);
+                    let (head, body) = ready!(answer.as_mut().poll(cx)).into_parts();
+                    let is_end = self.is_head_only || body.is_end_stream();
+                    self.state = if is_end { State::Over } else { State::Sending(body) };
+                    pieces.push_back(Outbound::Head { head: Box::new(head), is_end });
                 }
+                State::Sending(_) if bytes_made >= PIECES_BYTES_MAX => break,
                 State::Sending(body) => {
-                    if ready!(this.exchange.poll_room(cx)).is_err() {
-                        this.state = State::Over;
-                        continue;
+                    let Some(piece) = ready!(poll_piece(body, cx)) else { continue };
+                    match &piece {
+                        Outbound::Data(bytes) => bytes_made += bytes.len(),
+                        _ => self.state = State::Over,
                     }
-                    let piece = match ready!(Pin::new(body).poll_frame(cx)) {
-                        None => Outbound::End,
-                        Some(Err(_)) => Outbound::Broken,
-                        Some(Ok(frame)) => match frame.into_data() {
-                            Ok(bytes) if bytes.is_empty() => continue,
-                            Ok(bytes) => Outbound::Data(bytes),
-                            Err(frame) => match frame.into_trailers() {
-                                Ok(trailers) => Outbound::Trailers(trailers),
-                                Err(_unknown) => continue,
-                            },
-                        },
-                    };
-                    if !matches!(piece, Outbound::Data(_)) {
-                        this.state = State::Over;
-                    }
-                    this.exchange.send(piece);
+                    pieces.push_back(piece);
                 }
             }
+        }
+        if matches!(self.state, State::Over) {
+            return Poll::Ready(());
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 }
 
-impl Drop for CallTask {
+/// The next piece of a body; `None` for one that says nothing.
+fn poll_piece(body: &mut Body, cx: &mut Context<'_>) -> Poll<Option<Outbound>> {
+    Poll::Ready(Some(match ready!(Pin::new(body).poll_frame(cx)) {
+        None => Outbound::End,
+        Some(Err(_)) => Outbound::Broken,
+        Some(Ok(frame)) => match frame.into_data() {
+            Ok(bytes) if bytes.is_empty() => return Poll::Ready(None),
+            Ok(bytes) => Outbound::Data(bytes),
+            Err(frame) => match frame.into_trailers() {
+                Ok(trailers) => Outbound::Trailers(trailers),
+                Err(_unknown) => return Poll::Ready(None),
+            },
+        },
+    }))
+}
+
+/// Work that goes on in a task of its own. The connection can take it away at any time.
+pub(crate) struct Detached {
+    work: Mutex<Option<Work>>,
+    is_cancelled: AtomicBool,
+    exchange: Arc<Exchange>,
+}
+
+impl Detached {
+    pub(crate) fn new(work: Work, exchange: Arc<Exchange>) -> Arc<Self> {
+        Arc::new(Detached { work: Mutex::new(Some(work)), is_cancelled: AtomicBool::new(false), exchange })
+    }
+
+    /// Drops the handler now, or as soon as the poll that it is in returns. Tells whether it is gone.
+    pub(crate) fn cancel(&self) -> bool {
+        self.is_cancelled.store(true, Ordering::SeqCst);
+        match self.work.try_lock() {
+            Ok(mut work) => *work = None,
+            Err(TryLockError::Poisoned(work)) => *work.into_inner() = None,
+            Err(TryLockError::WouldBlock) => return false,
+        }
+        true
+    }
+
+    /// Runs until the answer is complete or nobody wants it any more.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let _finish = Finish(Arc::clone(&self));
+        let mut pieces = VecDeque::new();
+        std::future::poll_fn(|cx| self.poll(cx, &mut pieces)).await;
+    }
+
+    fn poll(&self, cx: &mut Context<'_>, pieces: &mut VecDeque<Outbound>) -> Poll<()> {
+        if ready!(self.exchange.poll_room(cx)).is_err() {
+            return Poll::Ready(());
+        }
+        let mut slot = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(work) = slot.as_mut() else { return Poll::Ready(()) };
+        let polled = work.poll_pieces(cx, pieces);
+        if self.is_cancelled.load(Ordering::SeqCst) {
+            *slot = None;
+            return Poll::Ready(());
+        }
+        drop(slot);
+        if !pieces.is_empty() {
+            self.exchange.send(pieces);
+        }
+        polled
+    }
+}
+
+/// Tells the connection that the handler is gone, however its task ends.
+struct Finish(Arc<Detached>);
+
+impl Drop for Finish {
     fn drop(&mut self) {
         // What the handler holds goes first: the stream counts until it is gone.
-        self.state = State::Over;
-        self.exchange.send(Outbound::Finished);
+        *self.0.work.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.0.exchange.send(&mut VecDeque::from([Outbound::Finished]));
     }
 }

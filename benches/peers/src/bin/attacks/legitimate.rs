@@ -16,6 +16,13 @@ use crate::report::Report;
 /// Streams that are opened, read a little, and cancelled, in each second.
 const CANCELS_PER_SECOND: f64 = 5_000.0;
 
+/// Each answer is longer than its window, so that none ends by itself.
+const ANSWER: Work = Work::Down(200, 10);
+const WINDOW_BYTES: u32 = 1024;
+
+/// How many of them are open at a time at most: a client's usual limit, below the server's.
+const OPEN_MAX: usize = 100;
+
 pub(crate) fn all(target: Target, report: &mut Report) -> Result<(), Error> {
     let port = target.port.to_string();
     let calls = |quick: u32, full: u32| target.pick(quick, full).to_string();
@@ -55,14 +62,13 @@ fn judge(report: &mut Report, name: &str, fared: &Value) {
 /// One connection whose streams are all cancelled after the first message of their answers.
 fn cancels(target: Target, report: &mut Report) -> Result<(), Error> {
     let times: u64 = target.pick(20_000, 1_000_000);
-    // A small window, so that hardly anything is on its way when a stream is cancelled.
-    let manner = Manner { port: target.port, window_bytes: Some(1024), ..Manner::default() };
+    let manner = Manner { port: target.port, window_bytes: Some(WINDOW_BYTES), ..Manner::default() };
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(16);
     let mut scratch = vec![0; SCRATCH_BYTES];
     let mut caller = Caller::connect(&manner, &poll, Token(0))?;
     let (mut begun, mut cancelled, mut ended_early) = (0, 0, 0);
-    let (mut alive, mut free): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..200).rev().collect());
+    let (mut alive, mut free): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..OPEN_MAX).rev().collect());
     let mut began = Instant::now();
     while cancelled + ended_early < times && caller.broken.is_none() {
         if !caller.is_up {
@@ -72,7 +78,7 @@ fn cancels(target: Target, report: &mut Report) -> Result<(), Error> {
         while caller.is_up && begun < due.min(times) {
             let Some(lane) = free.pop() else { break };
             begun += 1;
-            caller.begin(lane, Work::Down(1_000_000, 10), begun);
+            caller.begin(lane, ANSWER, begun);
             alive.push(lane);
         }
         caller.send();
