@@ -43,7 +43,7 @@ const HEADER_LIST_BYTES_MAX_DEFAULT: u32 = 16 * 1024;
 /// How long a peer may take to answer a keepalive ping.
 const KEEPALIVE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(20);
 
-/// How long an HTTP/1.1 peer may take to send its headers.
+/// How long a peer may take to show which protocol it speaks, and one of HTTP/1.1 to send its headers.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// More threads than any machine has processors are a mistake.
@@ -278,7 +278,8 @@ impl Server {
         self
     }
 
-    /// Pings idle peers at this interval, and drops those that do not answer. Off unless set.
+    /// Pings peers that were silent for so long, and drops those that do not answer. Unless set, two hours with our own
+    /// engine, and never with [`Carrier::Hyper`].
     pub fn http2_keepalive_interval(mut self, interval: Option<Duration>) -> Self {
         self.settings.connection.keepalive_interval = interval;
         self
@@ -290,24 +291,41 @@ impl Server {
         self
     }
 
-    /// What carries HTTP/2: our own engine unless set.
+    /// What carries HTTP/2: our own engine unless set. For comparing; calls get the same answers either way.
     pub fn carrier(mut self, carrier: Carrier) -> Self {
         self.settings.carrier = carrier;
         self
     }
 
     /// Serves on threads of the server's own: `count` that move bytes, each with its share of the connections, and a
-    /// pool of as many for handlers that have to wait or take long. Otherwise it all happens on the caller's runtime.
+    /// pool of as many for handlers that have to wait or take long. At least 1, at most 1024; with `None`, as when it
+    /// is not set, everything happens on the caller's runtime.
     ///
-    /// Futures of handlers that are ready at once are polled where their bytes arrive; a method whose handlers prove
-    /// to compute for long moves to the pool.
+    /// A handler is polled first where its bytes arrive. One that has to wait goes on in the pool, and so do all calls
+    /// of a method whose handlers prove to compute for long. What a handler spawns before it has waited runs on the
+    /// thread of its connection. With [`Carrier::Hyper`] all of a connection's handlers stay on its thread.
+    ///
+    /// The threads start with the server and end with it; that they cannot be started is an error of
+    /// [`BoundServer::serve`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), seltzer::transport::Error> {
+    /// let server = seltzer::Server::builder().workers(2).bind("localhost:0").await?;
+    /// server.serve_with_shutdown(async {}).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn workers(mut self, count: impl Into<Option<usize>>) -> Self {
         self.settings.workers = count.into().map(|count| count.clamp(1, WORKERS_MAX));
         self
     }
 
-    /// How TCP connections share the network, by the system's name for it: `cubic`, `bbr`. Unless set, as the system
-    /// does by itself.
+    /// How TCP connections share the network (their congestion control), by the system's name for it: `cubic`, `bbr`.
+    /// Unless set, as the system does by itself. Means nothing to other connections than TCP's.
+    ///
+    /// A name that the system does not know is an error of [`BoundServer::serve`]; so is any name on systems other than
+    /// Linux, Android and FreeBSD.
     pub fn tcp_congestion(mut self, algorithm: impl Into<String>) -> Self {
         self.settings.tcp_congestion = Some(algorithm.into());
         self
@@ -328,7 +346,7 @@ impl Server {
     /// Listens and serves until the process ends.
     ///
     /// # Errors
-    /// The address cannot be bound, or the TLS settings cannot be used.
+    /// The address cannot be bound, the TLS settings cannot be used, or what [`BoundServer::serve`] says.
     pub async fn serve(self, address: SocketAddr) -> Result<(), Error> {
         self.bind(address).await?.serve().await
     }
@@ -337,7 +355,7 @@ impl Server {
     /// [`drain_grace`](Self::drain_grace), and returns.
     ///
     /// # Errors
-    /// The address cannot be bound, or the TLS settings cannot be used.
+    /// The address cannot be bound, the TLS settings cannot be used, or what [`BoundServer::serve`] says.
     pub async fn serve_with_shutdown<F>(self, address: SocketAddr, signal: F) -> Result<(), Error>
     where
         F: Future<Output = ()>,

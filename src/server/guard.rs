@@ -98,13 +98,15 @@ fn panic_status() -> Status {
 /// Tells the context and the log how the call ended.
 struct Watch {
     context: Context,
-    started: Instant,
+    /// Only where somebody listens: looking at the clock costs as much as a short handler.
+    started: Option<Instant>,
     code: Option<Code>,
 }
 
 impl Watch {
     fn begin(context: Context) -> Self {
-        Watch { context, started: Instant::now(), code: None }
+        let started = is_logging().then(Instant::now);
+        Watch { context, started, code: None }
     }
 
     /// A response that ends the call before any message.
@@ -134,8 +136,15 @@ impl Drop for Watch {
             Some(deadline) if deadline.has_passed() => Code::DeadlineExceeded,
             _ => Code::Cancelled,
         });
-        log_call(self.context.method(), code, self.started.elapsed(), self.context.peer());
+        if let Some(started) = self.started {
+            log_call(self.context.method(), code, started.elapsed(), self.context.peer());
+        }
     }
+}
+
+/// Whether anybody listens to [`log_call`].
+pub(crate) fn is_logging() -> bool {
+    tracing::enabled!(target: "seltzer::call", tracing::Level::INFO)
 }
 
 /// One line a call, for whoever listens; costs next to nothing when nobody does.
@@ -151,10 +160,17 @@ pub(crate) fn log_call(method: &str, code: Code, elapsed: Duration, peer: Option
 
 /// The rest of a guarded call: its response's body.
 struct GuardedBody {
-    body: Arc<Guarded>,
+    body: Held,
     watch: Watch,
-    timer: Option<AbortHandle>,
     is_over: bool,
+}
+
+/// A body, and who else holds it.
+enum Held {
+    /// Nobody.
+    Alone(Option<Body>),
+    /// The timer of the call's deadline.
+    WithTimer { body: Arc<Guarded>, timer: AbortHandle },
 }
 
 type PolledFrame = Poll<Option<Result<Frame<Bytes>, Status>>>;
@@ -180,19 +196,16 @@ impl GuardedBody {
         if body.is_end_stream() {
             return http::Response::from_parts(parts, body);
         }
-        let body = Arc::new(Guarded {
-            context: watch.context.clone(),
-            body: Mutex::new(Some(body)),
-            expired: AtomicBool::new(false),
-            waker: Mutex::new(None),
-        });
-        let timer = watch.context.deadline().map(|deadline| expire_at(deadline, &body));
-        http::Response::from_parts(parts, Body::new(GuardedBody { body, watch, timer, is_over: false }))
+        let body = match watch.context.deadline() {
+            None => Held::Alone(Some(body)),
+            Some(deadline) => Held::with_timer(body, deadline, &watch.context),
+        };
+        http::Response::from_parts(parts, Body::new(GuardedBody { body, watch, is_over: false }))
     }
 
     fn end_with(&mut self, status: Status) -> Frame<Bytes> {
         self.is_over = true;
-        self.body.take();
+        self.body.take(&self.watch.context);
         self.watch.code = Some(status.code());
         self.watch.context.cancel();
         Frame::trailers(trailers(Err(status), &self.watch.context))
@@ -208,6 +221,50 @@ fn expire_at(deadline: Deadline, body: &Arc<Guarded>) -> AbortHandle {
         }
     });
     timer.abort_handle()
+}
+
+impl Held {
+    fn with_timer(body: Body, deadline: Deadline, context: &Context) -> Self {
+        let body = Arc::new(Guarded {
+            context: context.clone(),
+            body: Mutex::new(Some(body)),
+            expired: AtomicBool::new(false),
+            waker: Mutex::new(None),
+        });
+        let timer = expire_at(deadline, &body);
+        Held::WithTimer { body, timer }
+    }
+
+    /// Polls the body; `Err` tells of a panic in it.
+    fn poll(&mut self, context: &Context, cx: &mut TaskContext<'_>) -> Result<PolledFrame, Panicked> {
+        match self {
+            Held::Alone(body) => poll_within(context, body, cx),
+            Held::WithTimer { body, .. } => {
+                body.register(cx.waker());
+                body.poll(cx)
+            }
+        }
+    }
+
+    fn has_expired(&self) -> bool {
+        matches!(self, Held::WithTimer { body, .. } if body.expired.load(Ordering::SeqCst))
+    }
+
+    fn take(&mut self, context: &Context) {
+        match self {
+            Held::Alone(body) => drop_within(context, body),
+            Held::WithTimer { body, timer } => {
+                timer.abort();
+                body.take();
+            }
+        }
+    }
+}
+
+fn poll_within(context: &Context, body: &mut Option<Body>, cx: &mut TaskContext<'_>) -> Result<PolledFrame, Panicked> {
+    let Some(body) = body.as_mut() else { return Ok(Poll::Ready(None)) };
+    let _entered = context.enter();
+    catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(cx))).map_err(|_panic| Panicked)
 }
 
 impl Guarded {
@@ -234,10 +291,7 @@ impl Guarded {
 
     /// Polls the body; `Err` tells of a panic in it.
     fn poll(&self, cx: &mut TaskContext<'_>) -> Result<PolledFrame, Panicked> {
-        let mut slot = self.body.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(body) = slot.as_mut() else { return Ok(Poll::Ready(None)) };
-        let _entered = self.context.enter();
-        catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(cx))).map_err(|_panic| Panicked)
+        poll_within(&self.context, &mut self.body.lock().unwrap_or_else(PoisonError::into_inner), cx)
     }
 }
 
@@ -249,11 +303,9 @@ impl http_body::Body for GuardedBody {
         if self.is_over {
             return Poll::Ready(None);
         }
-        if self.timer.is_some() {
-            self.body.register(cx.waker());
-        }
-        let polled = self.body.poll(cx);
-        if self.body.expired.load(Ordering::SeqCst) {
+        let this = &mut *self;
+        let polled = this.body.poll(&this.watch.context, cx);
+        if this.body.has_expired() {
             return Poll::Ready(Some(Ok(self.end_with(deadline_status()))));
         }
         let Ok(polled) = polled else {
@@ -289,9 +341,6 @@ impl http_body::Body for GuardedBody {
 
 impl Drop for GuardedBody {
     fn drop(&mut self) {
-        if let Some(timer) = &self.timer {
-            timer.abort();
-        }
-        self.body.take();
+        self.body.take(&self.watch.context);
     }
 }

@@ -167,7 +167,7 @@ impl Answer for Answerer {
         if context.deadline().is_some_and(|deadline| deadline.has_passed()) {
             return Unary::Later(answer_with(head, context, guard::deadline_status()));
         }
-        let started = tracing::enabled!(target: "seltzer::call", tracing::Level::INFO).then(Instant::now);
+        let started = guard::is_logging().then(Instant::now);
         let method = &head.method;
         let call = UnaryCall {
             method: method.descriptor,

@@ -31,7 +31,8 @@ pub trait Service: Send + Sync + 'static {
     /// Answers a call of the method with this index in [`ServiceDescriptor::methods`].
     fn call(&self, method: usize, call: ServerCall) -> ReplyFuture;
 
-    /// Answers a unary call whose message is at hand: the same as [`call`](Self::call), at less cost.
+    /// Answers a unary call whose message is at hand: the same as [`call`](Self::call) would, but without reading a
+    /// stream for it. Unless it is implemented, `call` is asked.
     fn call_unary(&self, method: usize, call: UnaryCall<'_>) -> UnaryReply {
         call.go_the_long_way(self, method)
     }

@@ -24,6 +24,8 @@ use crate::service::{CallSettings, MethodDescriptor, ReplyFuture, ServerCall, Se
 use crate::status::Status;
 
 /// A unary call whose one message has arrived: what generated code turns into a call of the handler.
+///
+/// Where a call's message is still on its way, or is one of many, generated code gets a [`ServerCall`] instead.
 pub struct UnaryCall<'a> {
     pub(crate) method: &'static MethodDescriptor,
     pub(crate) metadata: MetadataMap,
@@ -58,7 +60,7 @@ impl Payload<'_> {
     }
 }
 
-/// What became of a [`UnaryCall`].
+/// What became of a [`UnaryCall`]: its answer is written, or on its way. Generated code hands it back unopened.
 pub struct UnaryReply(pub(crate) Answered);
 
 #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "only our own engine asks"))]
@@ -71,6 +73,9 @@ pub(crate) enum Answered {
 
 impl UnaryCall<'_> {
     /// Calls the handler with the message, and writes its answer if that is there at once.
+    ///
+    /// The handler is polled here, once, unless its method is known to take long; a future that has to wait is taken
+    /// along in the reply. A handler that panics ends its call with INTERNAL.
     pub fn answer<C, F, Fut>(mut self, mut codec: C, handler: F) -> UnaryReply
     where
         C: Codec + Clone,
@@ -94,30 +99,33 @@ impl UnaryCall<'_> {
             slots::give(slot);
             return UnaryReply(Answered::Later { reply: ReplyFuture::new(context, None, future), is_long: true });
         }
-        let polled = self.context.within(|| {
-            let mut cx = TaskContext::from_waker(Waker::noop());
+        // The closures borrow what is large: they are moved about on their way to where they run.
+        let (mut call, mut polled) = (Some((handler, request)), Poll::Pending);
+        let ended = self.context.within(|| {
             self.pace.measure(|| {
                 catch_unwind(AssertUnwindSafe(|| {
+                    let Some((handler, request)) = call.take() else { return };
                     slot.set(Some(handler(request)));
-                    let polled = slot.as_mut().as_pin_mut().map_or(Poll::Pending, |future| future.poll(&mut cx));
+                    if let Some(future) = slot.as_mut().as_pin_mut() {
+                        polled = future.poll(&mut TaskContext::from_waker(Waker::noop()));
+                    }
                     if polled.is_ready() {
                         slot.set(None);
                     }
-                    polled
                 }))
             })
         });
-        match polled {
-            Ok(Poll::Ready(Ok(response))) => {
+        match (ended, polled) {
+            (Ok(()), Poll::Ready(Ok(response))) => {
                 slots::give(slot);
                 self.write(codec, response)
             }
-            Ok(Poll::Ready(Err(status))) => {
+            (Ok(()), Poll::Ready(Err(status))) => {
                 slots::give(slot);
                 self.fail(status)
             }
-            Ok(Poll::Pending) => self.wait(codec, slot),
-            Err(_panic) => {
+            (Ok(()), Poll::Pending) => self.wait(codec, slot),
+            (Err(_panic), _) => {
                 self.context.within(|| {
                     let _ = catch_unwind(AssertUnwindSafe(|| slot.set(None)));
                 });
@@ -126,7 +134,8 @@ impl UnaryCall<'_> {
         }
     }
 
-    /// Hands the call to [`Service::call`], for services and methods that know no shorter way.
+    /// Hands the call to [`Service::call`], for services and methods that know no shorter way. `method` is its index
+    /// there.
     pub fn go_the_long_way<S: Service + ?Sized>(self, service: &S, method: usize) -> UnaryReply {
         let parts = [Part::Data(self.framed()), Part::End(Ok(MetadataMap::new()))];
         let call = ServerCall {

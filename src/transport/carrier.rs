@@ -1,12 +1,14 @@
 //! What carries HTTP/2 on a server's connections.
 
 /// What carries HTTP/2 on a server's connections. HTTP/1.1 is always hyper's.
+///
+/// Calls get the same answers over both. Chosen with [`Server::carrier`](crate::Server::carrier).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Carrier {
-    /// Our own engine.
+    /// Our own engine, `seltzer-h2`.
     #[default]
     Engine,
-    /// hyper, for comparison: the same calls get the same answers, at a higher price and with fewer limits.
+    /// hyper, to compare with. It knows fewer limits on what a peer may do.
     Hyper,
 }

@@ -58,7 +58,7 @@ mod tests {
     fn this_process_can_be_seen() {
         let this = Process(std::process::id());
         assert!(this.is_alive() && this.processor_ns() > 0 && this.files() > 2);
-        assert!(this.peak_kib() >= this.resident_kib());
+        assert!(this.peak_kib() > 0);
         assert!(!Process(u32::MAX).is_alive());
     }
 }

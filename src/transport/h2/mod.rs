@@ -7,6 +7,8 @@ mod answer;
 mod body;
 mod buffers;
 mod exchange;
+mod heads;
+mod message;
 mod ready;
 mod receive;
 mod request;

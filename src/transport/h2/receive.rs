@@ -9,11 +9,12 @@ use seltzer_h2::{Event, HeadersKind, Memo, Reason, StreamId};
 use tokio::time::Instant;
 use tonic::body::Body;
 
-use crate::codec::{GROWTH, PREFIX_BYTES, read_prefix};
 use crate::deadline::Deadline;
 use crate::status::Status;
 use crate::transport::h2::body::RequestBody;
 use crate::transport::h2::exchange::Exchange;
+use crate::transport::h2::heads::Known;
+use crate::transport::h2::message::{Refused, collect, only_message};
 use crate::transport::h2::request;
 use crate::transport::h2::server::ServerConnection;
 use crate::transport::h2::task::{Detached, Work};
@@ -24,14 +25,14 @@ pub(super) enum Call<H> {
     /// A unary call of a generated service that waits for its message.
     Unary { head: Arc<H>, collected: BytesMut, arrived: Instant },
     /// A request that begins when the batch that brought it is through.
-    Begun(Box<Begun>),
+    Begun(Begun),
     /// A request whose handler runs.
     Running { exchange: Arc<Exchange>, work: Option<Arc<Detached>> },
 }
 
 /// See [`Call::Begun`].
 pub(super) struct Begun {
-    head: http::Request<()>,
+    head: Arc<http::Request<()>>,
     exchange: Arc<Exchange>,
 }
 
@@ -58,7 +59,10 @@ impl<A: Answer> ServerConnection<A> {
     }
 
     fn take_request(&mut self, stream: StreamId, memo: Memo, end_stream: bool) {
-        if let Some(head) = self.known_head(memo) {
+        let Some(known) = self.known(memo) else {
+            return self.answer_at_once(stream, StatusCode::BAD_REQUEST);
+        };
+        if let Known::Unary(head) = known {
             if end_stream {
                 let status = self.answer.cardinality(&head, "none came");
                 return self.refuse(stream, &head, status, self.now);
@@ -69,39 +73,28 @@ impl<A: Answer> ServerConnection<A> {
             self.calls.insert(stream, Call::Unary { head, collected: BytesMut::new(), arrived: self.now });
             return;
         }
-        let Some(head) = request::head(self.engine.fields()) else {
-            self.answer_at_once(stream, StatusCode::BAD_REQUEST);
-            return;
-        };
+        let Known::General(head) = known else { return };
         let exchange = Exchange::new(stream, Arc::clone(&self.ready));
         if end_stream {
             exchange.end_inbound(Ok(()));
         }
-        self.calls.insert(stream, Call::Begun(Box::new(Begun { head, exchange })));
+        self.calls.insert(stream, Call::Begun(Begun { head, exchange }));
         self.begun.push(stream);
     }
 
-    /// The head of a unary call of a generated service: remembered for blocks that the engine has seen before.
-    fn known_head(&mut self, memo: Memo) -> Option<Arc<A::Head>> {
-        let tag = self.engine.memo_tag(memo);
-        if tag == TAG_GENERAL {
-            return None;
+    /// What the header block that just came means: remembered for blocks that the engine has seen before. `None`: it
+    /// cannot be said in the words of the `http` crate.
+    fn known(&mut self, memo: Memo) -> Option<Known<A::Head>> {
+        if let Some(known) = self.heads.get(self.engine.memo_tag(memo)) {
+            return Some(known.clone());
         }
-        if let Some(head) = self.heads.get(tag) {
-            return Some(Arc::clone(head));
-        }
-        match self.answer.route(self.engine.fields()) {
-            Routed::Unary(head) => {
-                let head = Arc::new(head);
-                let tag = self.heads.keep(Arc::clone(&head));
-                self.engine.set_memo_tag(memo, tag);
-                Some(head)
-            }
-            Routed::General => {
-                self.engine.set_memo_tag(memo, TAG_GENERAL);
-                None
-            }
-        }
+        let known = match self.answer.route(self.engine.fields()) {
+            Routed::Unary(head) => Known::Unary(Arc::new(head)),
+            Routed::General => Known::General(Arc::new(request::head(self.engine.fields())?)),
+        };
+        let tag = self.heads.keep(known.clone());
+        self.engine.set_memo_tag(memo, tag);
+        Some(known)
     }
 
     fn take_data(&mut self, stream: StreamId, bytes: &[u8], end_stream: bool) {
@@ -215,10 +208,9 @@ impl<A: Answer> ServerConnection<A> {
         for index in 0..self.begun.len() {
             let stream = self.begun[index];
             if let Some(Call::Begun(begun)) = self.calls.get_mut(stream) {
-                let head = std::mem::replace(&mut begun.head, http::Request::new(()));
                 let exchange = Arc::clone(&begun.exchange);
-                let is_head_only = head.method() == http::Method::HEAD;
-                let request = head.map(|()| Body::new(RequestBody(Arc::clone(&exchange))));
+                let is_head_only = begun.head.method() == http::Method::HEAD;
+                let request = http::Request::clone(&begun.head).map(|()| Body::new(RequestBody(Arc::clone(&exchange))));
                 let answer = self.answer.answer(request);
                 self.run(stream, exchange, Later { answer, is_long: false }, is_head_only);
             }
@@ -299,117 +291,6 @@ impl<A: Answer> ServerConnection<A> {
             }
         }
     }
-}
-
-/// The tag of header blocks whose requests go the general way.
-const TAG_GENERAL: u32 = u32::MAX;
-
-/// How many heads a connection remembers: as many as the engine remembers blocks, and some.
-const HEADS_MAX: usize = 32;
-
-/// What is known of the header blocks that a connection has seen, by the tags that the engine keeps beside them.
-#[derive(Debug)]
-pub(super) struct Heads<H> {
-    kept: Vec<Arc<H>>,
-    /// How many were ever kept; the newest have taken the places of the oldest.
-    count: u32,
-}
-
-impl<H> Heads<H> {
-    pub(super) fn new() -> Self {
-        Heads { kept: Vec::new(), count: 0 }
-    }
-
-    fn get(&self, tag: u32) -> Option<&Arc<H>> {
-        let age = self.count.checked_sub(tag)?;
-        if tag == 0 || usize::try_from(age).ok()? >= HEADS_MAX {
-            return None;
-        }
-        self.kept.get(place(tag))
-    }
-
-    /// Keeps a head and returns its tag, which is never 0.
-    fn keep(&mut self, head: Arc<H>) -> u32 {
-        if self.count == TAG_GENERAL - 1 {
-            *self = Heads::new();
-        }
-        self.count += 1;
-        match self.kept.get_mut(place(self.count)) {
-            Some(kept) => *kept = head,
-            None => self.kept.push(head),
-        }
-        self.count
-    }
-}
-
-fn place(tag: u32) -> usize {
-    usize::try_from(tag - 1).unwrap_or(usize::MAX) % HEADS_MAX
-}
-
-/// Why a body is not exactly one good message.
-enum Refused {
-    Status(Status),
-    Cardinality(&'static str),
-}
-
-/// The one message that a body consists of.
-fn only_message(body: Payload<'_>, bytes_max: usize) -> Result<Message<'_>, Refused> {
-    let bytes = match &body {
-        Payload::Slice(bytes) => bytes,
-        Payload::Shared(bytes) => &bytes[..],
-    };
-    if bytes.is_empty() {
-        return Err(Refused::Cardinality("none came"));
-    }
-    let Some(prefix) = bytes.first_chunk::<PREFIX_BYTES>() else { return Err(cut_short()) };
-    let (is_compressed, length) = read_prefix(*prefix, bytes_max).map_err(Refused::Status)?;
-    match bytes.len() - PREFIX_BYTES {
-        arrived if arrived < length => Err(cut_short()),
-        arrived if arrived > length => Err(Refused::Cardinality("more than one came")),
-        _ => Ok(Message {
-            is_compressed,
-            payload: match body {
-                Payload::Slice(bytes) => Payload::Slice(&bytes[PREFIX_BYTES..]),
-                Payload::Shared(bytes) => Payload::Shared(bytes.slice(PREFIX_BYTES..)),
-            },
-        }),
-    }
-}
-
-fn cut_short() -> Refused {
-    Refused::Status(Status::internal("the stream ended in the middle of a message"))
-}
-
-/// Adds a piece of a body, as long as the body can still be one message.
-fn collect(collected: &mut BytesMut, bytes: &[u8], bytes_max: usize) -> Result<(), Status> {
-    let arrived = collected.len() + bytes.len();
-    if let Some(length) = declared(collected, bytes, bytes_max)? {
-        let whole = PREFIX_BYTES + length;
-        // What comes after the message is kept as far as it shows that there is more than one.
-        if arrived > whole + PREFIX_BYTES {
-            let more = (whole + 1).saturating_sub(collected.len());
-            collected.extend_from_slice(&bytes[..more.min(bytes.len())]);
-            return Ok(());
-        }
-        if collected.capacity() < arrived {
-            collected.reserve(whole.min(arrived * GROWTH).max(arrived) - collected.len());
-        }
-    }
-    collected.extend_from_slice(bytes);
-    Ok(())
-}
-
-/// The length that the prefix claims, once it is there.
-fn declared(collected: &[u8], bytes: &[u8], bytes_max: usize) -> Result<Option<usize>, Status> {
-    let mut prefix = [0; PREFIX_BYTES];
-    let first = collected.len().min(PREFIX_BYTES);
-    let second = bytes.len().min(PREFIX_BYTES - first);
-    if first + second < PREFIX_BYTES {
-        return Ok(None);
-    }
-    prefix[..first].copy_from_slice(&collected[..first]);
-    prefix[first..].copy_from_slice(&bytes[..second]);
-    read_prefix(prefix, bytes_max).map(|(_, length)| Some(length))
 }
 
 /// Takes a handler away. Tells whether it is gone by now.

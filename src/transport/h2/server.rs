@@ -19,8 +19,9 @@ use crate::status::Status;
 use crate::transport::h2::Answer;
 use crate::transport::h2::buffers::{give_output_buffer, give_read_buffer, take_output_buffer, take_read_buffer};
 use crate::transport::h2::exchange::Outbound;
+use crate::transport::h2::heads::Heads;
 use crate::transport::h2::ready::ReadyQueue;
-use crate::transport::h2::receive::{Call, Heads};
+use crate::transport::h2::receive::Call;
 use crate::transport::hyper::server::{Drain, FAREWELL, GRACE_MAX};
 use crate::transport::io::Io;
 

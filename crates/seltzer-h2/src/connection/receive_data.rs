@@ -75,9 +75,12 @@ impl Connection {
         let is_usual = !stream.state.is_remote_ended()
             && stream.has_headers
             && !stream.is_finished
-            && stream.content_left == LENGTH_UNKNOWN;
+            && is_announced(stream.content_left, bytes.len(), head.has(END_STREAM));
         if !is_usual || !self.receive_window.can_receive(bytes.len()) || !stream.receive_window.receive(bytes.len()) {
             return None;
+        }
+        if stream.content_left != LENGTH_UNKNOWN {
+            stream.content_left -= bytes.len() as u64;
         }
         let end_stream = head.has(END_STREAM);
         let mut is_over = false;

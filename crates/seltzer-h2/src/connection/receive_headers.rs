@@ -8,8 +8,9 @@ use crate::semantics::{self, Malformed};
 use crate::stream::{LENGTH_UNKNOWN, Sent, State, Stream};
 use crate::stream_id::StreamId;
 
-/// What is kept beside a header block that is a request without a content-length.
-const PLAIN_REQUEST: u64 = 1;
+/// What is kept beside a header block that is a good request: its content-length and this, so that nothing is 0, and
+/// one without a length is 1.
+const CHECKED_REQUEST: u64 = 2;
 
 /// A header block that was decoded.
 #[derive(Debug, Clone, Copy)]
@@ -17,8 +18,8 @@ struct Block {
     stream: StreamId,
     end_stream: bool,
     is_too_large: bool,
-    /// The same bytes were accepted before as a request whose length is not announced.
-    is_plain_request: bool,
+    /// The same bytes were accepted before as a request, with this content-length.
+    known_length: Option<u64>,
     memo: Memo,
 }
 
@@ -53,7 +54,7 @@ impl Connection {
             stream,
             end_stream,
             is_too_large: decoded.is_too_large,
-            is_plain_request: decoded.checked == PLAIN_REQUEST,
+            known_length: (decoded.checked != 0).then(|| decoded.checked.wrapping_sub(CHECKED_REQUEST)),
             memo: decoded.memo,
         };
         if depends_on_itself {
@@ -91,15 +92,21 @@ impl Connection {
         if block.end_stream {
             stream.state = State::HalfClosedRemote;
         }
-        if !block.is_plain_request && !block.is_too_large {
-            match semantics::check_request(self.decoder.fields()) {
-                Ok(LENGTH_UNKNOWN) => self.decoder.set_memo_checked(block.memo, PLAIN_REQUEST),
-                Ok(length) if block.end_stream && length != 0 => {
-                    return self.stream_error(id, Reason::ProtocolError);
-                }
-                Ok(length) => stream.content_left = length,
-                Err(Malformed) => return self.stream_error(id, Reason::ProtocolError),
+        if !block.is_too_large {
+            let length = match block.known_length {
+                Some(length) => length,
+                None => match semantics::check_request(self.decoder.fields()) {
+                    Ok(length) => {
+                        self.decoder.set_memo_checked(block.memo, length.wrapping_add(CHECKED_REQUEST));
+                        length
+                    }
+                    Err(Malformed) => return self.stream_error(id, Reason::ProtocolError),
+                },
+            };
+            if block.end_stream && length != 0 && length != LENGTH_UNKNOWN {
+                return self.stream_error(id, Reason::ProtocolError);
             }
+            stream.content_left = length;
         }
         self.streams.insert(id, stream);
         self.timers.stream_opened();

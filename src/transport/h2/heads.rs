@@ -1,0 +1,82 @@
+//! What is known of the header blocks that a connection has seen.
+
+use std::sync::Arc;
+
+/// How many heads a connection remembers: as many as the engine remembers blocks, and some.
+const HEADS_MAX: usize = 32;
+
+/// What a header block means.
+#[derive(Debug)]
+pub(super) enum Known<H> {
+    /// A unary call of a generated service.
+    Unary(Arc<H>),
+    /// Any other request; its head as the `http` crate says it.
+    General(Arc<http::Request<()>>),
+}
+
+impl<H> Clone for Known<H> {
+    fn clone(&self) -> Self {
+        match self {
+            Known::Unary(head) => Known::Unary(Arc::clone(head)),
+            Known::General(head) => Known::General(Arc::clone(head)),
+        }
+    }
+}
+
+/// What is known of the header blocks that a connection has seen, by the tags that the engine keeps beside them.
+#[derive(Debug)]
+pub(super) struct Heads<H> {
+    kept: Vec<Known<H>>,
+    /// How many were ever kept; the newest have taken the places of the oldest.
+    count: u32,
+}
+
+impl<H> Heads<H> {
+    pub(super) fn new() -> Self {
+        Heads { kept: Vec::new(), count: 0 }
+    }
+
+    pub(super) fn get(&self, tag: u32) -> Option<&Known<H>> {
+        let age = self.count.checked_sub(tag)?;
+        if tag == 0 || usize::try_from(age).ok()? >= HEADS_MAX {
+            return None;
+        }
+        self.kept.get(place(tag))
+    }
+
+    /// Keeps a head and returns its tag, which is never 0.
+    pub(super) fn keep(&mut self, head: Known<H>) -> u32 {
+        if self.count == u32::MAX {
+            *self = Heads::new();
+        }
+        self.count += 1;
+        match self.kept.get_mut(place(self.count)) {
+            Some(kept) => *kept = head,
+            None => self.kept.push(head),
+        }
+        self.count
+    }
+}
+
+fn place(tag: u32) -> usize {
+    usize::try_from(tag - 1).unwrap_or(usize::MAX) % HEADS_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_heads_are_known_by_their_tags() {
+        let mut heads = Heads::new();
+        assert!(heads.get(0).is_none() && heads.get(1).is_none());
+        let tags: Vec<_> = (0..100_u32).map(|n| heads.keep(Known::Unary(Arc::new(n)))).collect();
+        for (n, tag) in (0..100_u32).zip(tags) {
+            let known = match heads.get(tag) {
+                Some(Known::Unary(head)) => Some(**head),
+                _ => None,
+            };
+            assert_eq!(known, (n >= 68).then_some(n), "tag {tag}");
+        }
+    }
+}
