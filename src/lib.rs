@@ -115,6 +115,8 @@ pub mod transport {
     #[cfg(feature = "server")]
     pub use crate::server::{BoundServer, Server};
     pub use http::Uri;
+    #[cfg(feature = "server")]
+    pub use seltzer_h2::{Limits as Http2Limits, Rate};
 }
 
 #[cfg(feature = "client")]

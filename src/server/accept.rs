@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Peer;
 use crate::either::{Either, either};
-use crate::server::builder::Settings;
 use crate::server::dispatch::Dispatcher;
+use crate::server::settings::Settings;
 use crate::server::unary::{Answerer, UnaryMethods};
 use crate::server::workers::Workers;
 use crate::transport;
@@ -129,7 +129,7 @@ type Served = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 /// HTTP/2 is the engine's, anything else is HTTP/1.1 and hyper's.
 async fn serve_by_engine(mut io: Io, peer: Arc<Peer>, shared: &Shared) -> Served {
     let mut head = Vec::new();
-    let timeout = shared.settings.connection.header_read_timeout;
+    let timeout = shared.settings.limits.preface_timeout;
     let sniffed = tokio::time::timeout(timeout, sniff(&mut io, &mut head));
     match shared.stop.run_until_cancelled(sniffed).await {
         // Told to stop, or too slow, or gone, before a word was said.
@@ -149,7 +149,7 @@ async fn serve_by_hyper(io: Io, peer: Arc<Peer>, shared: &Shared) -> Served {
     let dispatcher = shared.dispatcher.clone();
     let handler = move |request| dispatcher.answer(request, &peer);
     let drain = Drain { begin: shared.stop.clone(), grace: shared.settings.drain_grace };
-    serve_connection(io, &shared.settings.connection, handler, drain).await
+    serve_connection(io, &shared.settings.hyper(), handler, drain).await
 }
 
 #[cfg(feature = "_tls")]

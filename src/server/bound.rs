@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::either::{Either, either};
 use crate::server::accept::{Shared, accept_all};
-use crate::server::builder::Settings;
 use crate::server::dispatch::Dispatcher;
+use crate::server::settings::Settings;
 use crate::server::unary::UnaryMethods;
 use crate::server::workers::Workers;
 use crate::transport::error::{Error, Step};

@@ -8,49 +8,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use seltzer_h2::{Limits as Http2Limits, limits};
 use tonic::body::Body;
 
 use crate::codec::{COMPRESSION_LEVEL_MAX, CompressionEncoding};
 use crate::server::bound::BoundServer;
 use crate::server::dispatch::Dispatcher;
 use crate::server::native::Intercept;
+use crate::server::settings::Settings;
 use crate::service::{CallSettings, Interceptor, IntoRoute, Route, Router, TowerHandler};
 use crate::transport::carrier::Carrier;
 use crate::transport::error::Error;
 use crate::transport::hyper::WINDOW_BYTES_MAX;
-use crate::transport::hyper::server::ConnectionSettings;
 use crate::transport::in_process::{self, InProcess};
 use crate::transport::listen::{ListenAddress, Listener};
-use crate::transport::tcp::TcpSettings;
-
-/// The receive window of a stream: large enough that one upload is not slowed down by round trips of a few
-/// milliseconds at a gigabit a second.
-const STREAM_WINDOW_BYTES_DEFAULT: u32 = 1024 * 1024;
-
-/// The receive window of a connection: four streams at full speed.
-const CONNECTION_WINDOW_BYTES_DEFAULT: u32 = 4 * 1024 * 1024;
 
 /// What SETTINGS_MAX_FRAME_SIZE may be (RFC 9113, section 6.5.2).
 const FRAME_BYTES_SMALLEST: u32 = 1 << 14;
 const FRAME_BYTES_LARGEST: u32 = (1 << 24) - 1;
 
-/// Calls in flight on one connection. More are refused by the protocol's own means, which clients wait for.
-const CONCURRENT_STREAMS_MAX_DEFAULT: u32 = 256;
-
-/// The headers of one request, as HTTP/2 counts them.
-const HEADER_LIST_BYTES_MAX_DEFAULT: u32 = 16 * 1024;
-
-/// How long a peer may take to answer a keepalive ping.
-const KEEPALIVE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(20);
-
-/// How long a peer may take to show which protocol it speaks, and one of HTTP/1.1 to send its headers.
-const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// More threads than any machine has processors are a mistake.
 const WORKERS_MAX: usize = 1024;
-
-/// How long calls may go on after the server was told to stop.
-const DRAIN_GRACE_DEFAULT: Duration = Duration::from_secs(30);
 
 /// A gRPC server: takes services, then listens.
 ///
@@ -76,61 +54,6 @@ pub struct Server {
     settings: Settings,
     #[cfg(feature = "_tls")]
     tls: Option<crate::transport::tls::ServerTlsConfig>,
-}
-
-/// What concerns connections rather than calls.
-#[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    pub(crate) connection: ConnectionSettings,
-    pub(crate) tcp: TcpSettings,
-    pub(crate) drain_grace: Duration,
-    pub(crate) carrier: Carrier,
-    pub(crate) workers: Option<usize>,
-    pub(crate) tcp_congestion: Option<String>,
-}
-
-impl Settings {
-    /// The settings in the engine's words.
-    pub(crate) fn engine(&self) -> seltzer_h2::Config {
-        let connection = &self.connection;
-        let mut limits = seltzer_h2::Limits::server();
-        limits.stream_window_bytes = connection.stream_window_bytes;
-        limits.connection_window_bytes = connection.connection_window_bytes;
-        limits.concurrent_streams_max = connection.concurrent_streams_max;
-        limits.header_list_bytes_max = usize::try_from(connection.header_list_bytes_max).unwrap_or(usize::MAX);
-        if let Some(bytes) = connection.frame_bytes_max {
-            limits.frame_bytes_max = bytes;
-        }
-        if connection.keepalive_interval.is_some() {
-            limits.keepalive_interval = connection.keepalive_interval;
-        }
-        limits.keepalive_timeout = connection.keepalive_timeout;
-        let mut config = seltzer_h2::Config::default();
-        config.limits = limits;
-        config
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            connection: ConnectionSettings {
-                stream_window_bytes: STREAM_WINDOW_BYTES_DEFAULT,
-                connection_window_bytes: CONNECTION_WINDOW_BYTES_DEFAULT,
-                concurrent_streams_max: CONCURRENT_STREAMS_MAX_DEFAULT,
-                header_list_bytes_max: HEADER_LIST_BYTES_MAX_DEFAULT,
-                frame_bytes_max: None,
-                keepalive_interval: None,
-                keepalive_timeout: KEEPALIVE_TIMEOUT_DEFAULT,
-                header_read_timeout: HEADER_READ_TIMEOUT,
-            },
-            tcp: TcpSettings { nodelay: true, keepalive: None },
-            drain_grace: DRAIN_GRACE_DEFAULT,
-            carrier: Carrier::default(),
-            workers: None,
-            tcp_congestion: None,
-        }
-    }
 }
 
 impl Server {
@@ -247,47 +170,68 @@ impl Server {
 
     /// Calls in flight on one connection. 256 unless set, or set to `None`.
     pub fn max_concurrent_streams(mut self, streams: impl Into<Option<u32>>) -> Self {
-        self.settings.connection.concurrent_streams_max = streams.into().unwrap_or(CONCURRENT_STREAMS_MAX_DEFAULT);
+        self.settings.limits.concurrent_streams_max = streams.into().unwrap_or(limits::CONCURRENT_STREAMS_MAX);
         self
     }
 
     /// The receive window of a stream, in bytes. 1 MiB unless set, or set to `None`.
     pub fn initial_stream_window_size(mut self, bytes: impl Into<Option<u32>>) -> Self {
-        self.settings.connection.stream_window_bytes =
-            bytes.into().unwrap_or(STREAM_WINDOW_BYTES_DEFAULT).min(WINDOW_BYTES_MAX);
+        let bytes = bytes.into().unwrap_or(limits::STREAM_WINDOW_BYTES);
+        self.settings.limits.stream_window_bytes = bytes.min(WINDOW_BYTES_MAX);
         self
     }
 
-    /// The receive window of a connection, in bytes. 4 MiB unless set, or set to `None`.
+    /// The receive window of a connection, in bytes. 8 MiB unless set, or set to `None`.
     pub fn initial_connection_window_size(mut self, bytes: impl Into<Option<u32>>) -> Self {
-        self.settings.connection.connection_window_bytes =
-            bytes.into().unwrap_or(CONNECTION_WINDOW_BYTES_DEFAULT).min(WINDOW_BYTES_MAX);
+        let bytes = bytes.into().unwrap_or(limits::CONNECTION_WINDOW_BYTES);
+        self.settings.limits.connection_window_bytes = bytes.min(WINDOW_BYTES_MAX);
         self
     }
 
     /// The largest HTTP/2 frame that is received, in bytes, from 16 KiB to 16 MiB; 16 KiB unless set.
     pub fn max_frame_size(mut self, bytes: impl Into<Option<u32>>) -> Self {
-        self.settings.connection.frame_bytes_max =
-            bytes.into().map(|bytes| bytes.clamp(FRAME_BYTES_SMALLEST, FRAME_BYTES_LARGEST));
+        let bytes = bytes.into().unwrap_or(limits::FRAME_BYTES_MAX);
+        self.settings.limits.frame_bytes_max = bytes.clamp(FRAME_BYTES_SMALLEST, FRAME_BYTES_LARGEST);
         self
     }
 
     /// The largest block of request headers, in bytes as HTTP/2 counts them. 16 KiB unless set.
     pub fn http2_max_header_list_size(mut self, bytes: impl Into<Option<u32>>) -> Self {
-        self.settings.connection.header_list_bytes_max = bytes.into().unwrap_or(HEADER_LIST_BYTES_MAX_DEFAULT);
+        let bytes = bytes.into().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        self.settings.limits.header_list_bytes_max = bytes.unwrap_or(limits::HEADER_LIST_BYTES_MAX);
         self
     }
 
-    /// Pings peers that were silent for so long, and drops those that do not answer. Unless set, two hours with our own
-    /// engine, and never with [`Carrier::Hyper`].
+    /// Pings peers that were silent for so long, and drops those that do not answer. Two hours unless set; `None`
+    /// never pings.
     pub fn http2_keepalive_interval(mut self, interval: Option<Duration>) -> Self {
-        self.settings.connection.keepalive_interval = interval;
+        self.settings.limits.keepalive_interval = interval;
         self
     }
 
     /// How long a peer may take to answer such a ping. 20 seconds unless set.
     pub fn http2_keepalive_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.settings.connection.keepalive_timeout = timeout.unwrap_or(KEEPALIVE_TIMEOUT_DEFAULT);
+        self.settings.limits.keepalive_timeout = timeout.unwrap_or(limits::KEEPALIVE_TIMEOUT);
+        self
+    }
+
+    /// Changes any of the limits that a peer is held to: how much it may send, how fast, and how long it may take.
+    ///
+    /// Each has a default that ordinary clients never notice. Those that hyper does not know hold with our own engine
+    /// only.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use seltzer::Server;
+    ///
+    /// let server = Server::builder().http2_limits(|limits| {
+    ///     limits.idle_timeout = Some(Duration::from_secs(300));
+    ///     limits.continuation_frames_max = 2;
+    /// });
+    /// # drop(server);
+    /// ```
+    pub fn http2_limits(mut self, change: impl FnOnce(&mut Http2Limits)) -> Self {
+        change(&mut self.settings.limits);
         self
     }
 

@@ -11,6 +11,8 @@ mod guard;
 mod native;
 #[cfg(feature = "server")]
 mod page;
+#[cfg(feature = "server")]
+mod settings;
 mod tower;
 #[cfg(feature = "server")]
 mod unary;

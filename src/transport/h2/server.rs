@@ -341,7 +341,8 @@ pub(crate) async fn serve<A: Answer>(
 async fn farewell(io: &mut Io) -> io::Result<()> {
     let goodbye = async {
         std::future::poll_fn(|cx| Pin::new(&mut *io).poll_shutdown(cx)).await?;
-        let mut buffer = [0; FAREWELL_READ_BYTES];
+        // Not in the future itself, where it would be part of every connection.
+        let mut buffer = vec![0; FAREWELL_READ_BYTES];
         for _ in 0..FAREWELL_READS_MAX {
             let mut read = ReadBuf::new(&mut buffer);
             std::future::poll_fn(|cx| Pin::new(&mut *io).poll_read(cx, &mut read)).await?;

@@ -24,7 +24,7 @@ pub(crate) struct ConnectionSettings {
     pub(crate) connection_window_bytes: u32,
     pub(crate) concurrent_streams_max: u32,
     pub(crate) header_list_bytes_max: u32,
-    pub(crate) frame_bytes_max: Option<u32>,
+    pub(crate) frame_bytes_max: u32,
     pub(crate) keepalive_interval: Option<Duration>,
     pub(crate) keepalive_timeout: Duration,
     pub(crate) header_read_timeout: Duration,

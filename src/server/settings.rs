@@ -1,0 +1,58 @@
+//! What a server is told that concerns connections rather than calls.
+
+use std::time::Duration;
+
+use seltzer_h2::{Config, Limits};
+
+use crate::transport::carrier::Carrier;
+use crate::transport::hyper::server::ConnectionSettings;
+use crate::transport::tcp::TcpSettings;
+
+/// How long calls may go on after the server was told to stop.
+const DRAIN_GRACE_DEFAULT: Duration = Duration::from_secs(30);
+
+/// The settings of a server's connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) limits: Limits,
+    pub(crate) tcp: TcpSettings,
+    pub(crate) drain_grace: Duration,
+    pub(crate) carrier: Carrier,
+    pub(crate) workers: Option<usize>,
+    pub(crate) tcp_congestion: Option<String>,
+}
+
+impl Settings {
+    /// In the engine's words.
+    pub(crate) fn engine(&self) -> Config {
+        Config::with_limits(self.limits)
+    }
+
+    /// In hyper's words, as far as it knows them.
+    pub(crate) fn hyper(&self) -> ConnectionSettings {
+        let limits = &self.limits;
+        ConnectionSettings {
+            stream_window_bytes: limits.stream_window_bytes,
+            connection_window_bytes: limits.connection_window_bytes,
+            concurrent_streams_max: limits.concurrent_streams_max,
+            header_list_bytes_max: u32::try_from(limits.header_list_bytes_max).unwrap_or(u32::MAX),
+            frame_bytes_max: limits.frame_bytes_max,
+            keepalive_interval: limits.keepalive_interval,
+            keepalive_timeout: limits.keepalive_timeout,
+            header_read_timeout: limits.header_block_timeout,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            limits: Limits::server(),
+            tcp: TcpSettings { nodelay: true, keepalive: None },
+            drain_grace: DRAIN_GRACE_DEFAULT,
+            carrier: Carrier::default(),
+            workers: None,
+            tcp_congestion: None,
+        }
+    }
+}
