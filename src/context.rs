@@ -23,7 +23,7 @@ use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -78,6 +78,8 @@ struct Cancellation {
 impl Cancellation {
     fn cancel(&self) {
         self.has_come.store(true, Ordering::SeqCst);
+        // With the one below: either this side sees the token, or the other sees the flag.
+        fence(Ordering::SeqCst);
         if let Some(token) = self.token.get() {
             token.cancel();
         }
@@ -86,6 +88,7 @@ impl Cancellation {
     fn token(&self) -> &CancellationToken {
         let token = self.token.get_or_init(CancellationToken::new);
         // It may have come between the two lines above, unseen by whoever cancelled.
+        fence(Ordering::SeqCst);
         if self.has_come.load(Ordering::SeqCst) {
             token.cancel();
         }

@@ -54,11 +54,7 @@ pub(crate) async fn accept_all(mut listener: Listener, shared: Arc<Shared>) {
             Either::First(()) => break,
             Either::Second(Either::First(accepted)) => accepted,
             Either::Second(Either::Second(ended)) => {
-                if let Err(panic) = ended
-                    && panic.is_panic()
-                {
-                    tracing::error!(%panic, "a connection's task panicked; please report this");
-                }
+                report(ended);
                 continue;
             }
         };
@@ -81,7 +77,17 @@ pub(crate) async fn accept_all(mut listener: Listener, shared: Arc<Shared>) {
     }
     // New connections are refused from here on.
     drop(listener);
-    while connections.join_next().await.is_some() {}
+    while let Some(ended) = connections.join_next().await {
+        report(ended);
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(panic) = ended
+        && panic.is_panic()
+    {
+        tracing::error!(%panic, "a connection's task panicked; please report this");
+    }
 }
 
 /// Serves a connection on a thread of the server's own, or on the runtime that accepts.

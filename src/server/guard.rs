@@ -91,7 +91,7 @@ pub(crate) fn deadline_status() -> Status {
     Status::deadline_exceeded("the deadline passed before the call was over")
 }
 
-fn panic_status() -> Status {
+pub(crate) fn panic_status() -> Status {
     Status::internal("the handler panicked")
 }
 

@@ -2,6 +2,7 @@
 //! after that a call is little more than its handler.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -185,7 +186,12 @@ impl Answer for Answerer {
             pace: &method.pace,
             output,
         };
-        match method.service.call_unary(method.index, call).0 {
+        // The handler's own panics are caught with its context around it; this is for codecs and interceptors.
+        let called = catch_unwind(AssertUnwindSafe(|| method.service.call_unary(method.index, call)));
+        let Ok(answered) = called else {
+            return Unary::Later(answer_with(head, self.context(head, arrived), guard::panic_status()));
+        };
+        match answered.0 {
             Answered::Written => {
                 if let Some(started) = started {
                     log_call(context.method(), Code::Ok, started.elapsed(), context.peer());

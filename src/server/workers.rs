@@ -36,13 +36,7 @@ impl Workers {
             .map_err(failed)?;
         let mut workers = Workers { threads: Vec::new(), pool: Some(pool), stop: CancellationToken::new() };
         for index in 0..count {
-            let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
-            let handle = runtime.handle().clone();
-            let stop = workers.stop.clone();
-            std::thread::Builder::new()
-                .name(format!("seltzer-io-{index}"))
-                .spawn(move || runtime.block_on(stop.cancelled()))
-                .map_err(failed)?;
+            let handle = start_thread(index, workers.stop.clone()).map_err(failed)?;
             workers.threads.push(Thread { handle, connections: Arc::default() });
         }
         Ok(workers)
@@ -77,6 +71,23 @@ impl Drop for Workers {
             pool.shutdown_background();
         }
     }
+}
+
+/// Starts a thread with a runtime of its own, which is made and dropped there: nobody may do that within another one.
+fn start_thread(index: usize, stop: CancellationToken) -> std::io::Result<Handle> {
+    let (started, handle) = std::sync::mpsc::channel();
+    std::thread::Builder::new().name(format!("seltzer-io-{index}")).spawn(move || {
+        let runtime = match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let _ = started.send(Err(error));
+                return;
+            }
+        };
+        let _ = started.send(Ok(runtime.handle().clone()));
+        runtime.block_on(stop.cancelled());
+    })?;
+    handle.recv().unwrap_or_else(|_gone| Err(std::io::Error::other("the thread ended at once")))
 }
 
 /// A connection that counts while it exists.

@@ -94,10 +94,10 @@ impl UnaryCall<'_> {
         let mut slot = slots::take::<Fut>();
         if self.pace.is_long() {
             let answering = self.answering();
-            let context = self.context.clone();
+            let (context, encoding) = (self.context.clone(), answering.usual_encoding());
             let future = async move { answering.with_message(codec, handler(request).await?) };
             slots::give(slot);
-            return UnaryReply(Answered::Later { reply: ReplyFuture::new(context, None, future), is_long: true });
+            return UnaryReply(Answered::Later { reply: ReplyFuture::new(context, encoding, future), is_long: true });
         }
         // The closures borrow what is large: they are moved about on their way to where they run.
         let (mut call, mut polled) = (Some((handler, request)), Poll::Pending);

@@ -258,7 +258,9 @@ impl ControlQueue {
             return;
         }
         self.mark = self.mark.saturating_sub(bytes);
-        if self.mark == 0 {
+        if waiting == 0 {
+            *self = ControlQueue::default();
+        } else if self.mark == 0 {
             *self = ControlQueue { older: self.newer, newer: 0, mark: waiting };
         }
     }

@@ -10,6 +10,9 @@ const READ_BYTES: usize = 256 * 1024;
 /// An output buffer that has grown beyond this is given back to the allocator.
 const OUTPUT_BYTES_KEPT: usize = 1024 * 1024;
 
+/// One that has shrunk below this is what was left of a larger one, which it keeps alive.
+const OUTPUT_BYTES_USEFUL: usize = 4 * 1024;
+
 thread_local! {
     static READ: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static OUTPUT: Cell<BytesMut> = Cell::new(BytesMut::new());
@@ -26,7 +29,9 @@ pub(crate) fn take_read_buffer() -> Vec<u8> {
 }
 
 pub(crate) fn give_read_buffer(buffer: Vec<u8>) {
-    READ.set(buffer);
+    if buffer.len() == READ_BYTES {
+        READ.set(buffer);
+    }
 }
 
 /// The thread's output buffer, empty.
@@ -35,8 +40,8 @@ pub(crate) fn take_output_buffer() -> BytesMut {
 }
 
 pub(crate) fn give_output_buffer(mut buffer: BytesMut) {
-    if buffer.capacity() <= OUTPUT_BYTES_KEPT {
-        buffer.clear();
+    buffer.clear();
+    if (OUTPUT_BYTES_USEFUL..=OUTPUT_BYTES_KEPT).contains(&buffer.capacity()) {
         OUTPUT.set(buffer);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use seltzer_h2::StreamId;
 
@@ -14,6 +14,9 @@ use crate::transport::h2::ready::ReadyQueue;
 /// What a handler may have made ahead of the connection before it has to wait: as much again as waits there for the
 /// peer, so that both can work at the same time.
 const OUTBOUND_BYTES_MAX: usize = 64 * 1024;
+
+/// Pieces of a request are put together up to this size.
+const PIECE_BYTES: usize = 16 * 1024;
 
 /// How much a handler takes out before the peer is told that it may send more of the stream.
 const CREDIT_BYTES: usize = 16 * 1024;
@@ -28,7 +31,8 @@ pub(crate) struct Exchange {
 
 #[derive(Debug, Default)]
 struct State {
-    inbound: VecDeque<Bytes>,
+    /// Small pieces are put together, so that they cost no more than their bytes.
+    inbound: VecDeque<BytesMut>,
     inbound_end: Option<Result<(), Status>>,
     /// Bytes that the handler took, or will never take, and the peer was not told of yet.
     credit: usize,
@@ -79,13 +83,19 @@ impl Exchange {
     }
 
     /// Hands bytes to the handler. Returns how many of them nobody will read.
-    pub(crate) fn receive(&self, bytes: Bytes) -> usize {
+    pub(crate) fn receive(&self, bytes: &[u8]) -> usize {
+        if bytes.is_empty() {
+            return 0;
+        }
         let waker = {
             let mut state = self.state();
             if state.is_abandoned {
                 return bytes.len();
             }
-            state.inbound.push_back(bytes);
+            match state.inbound.back_mut() {
+                Some(last) if last.len() + bytes.len() <= PIECE_BYTES => last.extend_from_slice(bytes),
+                _ => state.inbound.push_back(BytesMut::from(bytes)),
+            }
             state.reader.take()
         };
         wake(waker);
@@ -113,7 +123,7 @@ impl Exchange {
             if is_due && state.inbound_end.is_none() {
                 self.announce(state);
             }
-            return Poll::Ready(Some(Ok(bytes)));
+            return Poll::Ready(Some(Ok(bytes.freeze())));
         }
         match &mut state.inbound_end {
             Some(Ok(())) => Poll::Ready(None),

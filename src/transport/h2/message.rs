@@ -25,7 +25,7 @@ pub(super) fn only_message(body: Payload<'_>, bytes_max: usize) -> Result<Messag
     let (is_compressed, length) = read_prefix(*prefix, bytes_max).map_err(Refused::Status)?;
     match bytes.len() - PREFIX_BYTES {
         arrived if arrived < length => Err(cut_short()),
-        arrived if arrived > length => Err(Refused::Cardinality("more than one came")),
+        arrived if arrived > length => Err(MORE_THAN_ONE),
         _ => Ok(Message {
             is_compressed,
             payload: match body {
@@ -36,20 +36,19 @@ pub(super) fn only_message(body: Payload<'_>, bytes_max: usize) -> Result<Messag
     }
 }
 
+const MORE_THAN_ONE: Refused = Refused::Cardinality("more than one came");
+
 fn cut_short() -> Refused {
     Refused::Status(Status::internal("the stream ended in the middle of a message"))
 }
 
 /// Adds a piece of a body, as long as the body can still be one message.
-pub(super) fn collect(collected: &mut BytesMut, bytes: &[u8], bytes_max: usize) -> Result<(), Status> {
+pub(super) fn collect(collected: &mut BytesMut, bytes: &[u8], bytes_max: usize) -> Result<(), Refused> {
     let arrived = collected.len() + bytes.len();
-    if let Some(length) = declared(collected, bytes, bytes_max)? {
+    if let Some(length) = declared(collected, bytes, bytes_max).map_err(Refused::Status)? {
         let whole = PREFIX_BYTES + length;
-        // What comes after the message is kept as far as it shows that there is more than one.
-        if arrived > whole + PREFIX_BYTES {
-            let more = (whole + 1).saturating_sub(collected.len());
-            collected.extend_from_slice(&bytes[..more.min(bytes.len())]);
-            return Ok(());
+        if arrived > whole {
+            return Err(MORE_THAN_ONE);
         }
         if collected.capacity() < arrived {
             collected.reserve(whole.min(arrived * GROWTH).max(arrived) - collected.len());
@@ -82,8 +81,14 @@ mod tests {
         match only_message(Payload::Slice(body), LIMIT) {
             Ok(Message { payload: Payload::Slice(payload), is_compressed }) => format!("{payload:?} {is_compressed}"),
             Ok(_) => "shared".to_owned(),
-            Err(Refused::Cardinality(came)) => came.to_owned(),
-            Err(Refused::Status(status)) => format!("{:?}", status.code()),
+            Err(refused) => words(refused),
+        }
+    }
+
+    fn words(refused: Refused) -> String {
+        match refused {
+            Refused::Cardinality(came) => came.to_owned(),
+            Refused::Status(status) => format!("{:?}", status.code()),
         }
     }
 
@@ -106,19 +111,16 @@ mod tests {
                 let mut collected = BytesMut::new();
                 let pieces = [&body[..cut], &body[cut..]];
                 let refused = pieces.iter().find_map(|piece| collect(&mut collected, piece, LIMIT).err());
-                let got = refused.map_or_else(|| whole(&collected), |status| format!("{:?}", status.code()));
+                let got = refused.map_or_else(|| whole(&collected), words);
                 assert_eq!(got, expected, "{body:?} cut at {cut}");
             }
         }
     }
 
     #[test]
-    fn what_comes_after_a_message_is_not_collected() {
+    fn what_comes_after_a_message_is_refused_at_its_first_byte() {
         let mut collected = BytesMut::new();
-        for piece in [&b"\0\0\0\0\x01a"[..], &[7; 1000], &[7; 1000]] {
-            collect(&mut collected, piece, LIMIT).expect("it is the end that tells");
-        }
-        assert!(collected.len() < 100, "{}", collected.len());
-        assert_eq!(whole(&collected), "more than one came");
+        assert!(collect(&mut collected, b"\0\0\0\0\x01a", LIMIT).is_ok());
+        assert_eq!(collect(&mut collected, b"\0", LIMIT).map_err(words), Err("more than one came".to_owned()));
     }
 }

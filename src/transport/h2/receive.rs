@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use http::StatusCode;
 use seltzer_h2::{Event, HeadersKind, Memo, Reason, StreamId};
 use tokio::time::Instant;
@@ -19,6 +19,10 @@ use crate::transport::h2::request;
 use crate::transport::h2::server::ServerConnection;
 use crate::transport::h2::task::{Detached, Work};
 use crate::transport::h2::{Answer, Later, Message, Payload, Routed, Unary};
+
+/// What a connection collects of messages that are not complete, all together. Credit is returned while a message is
+/// collected, so that many large uploads side by side never wait for each other; this is what bounds them.
+const COLLECTED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A stream as its connection knows it.
 pub(super) enum Call<H> {
@@ -46,6 +50,10 @@ impl<A: Answer> ServerConnection<A> {
             }
             // Trailers of requests mean nothing in gRPC, but they end the request.
             Event::Headers { stream, end_stream, .. } => self.take_data(stream, &[], end_stream),
+            // Trailers end the request, however large they are: nobody reads them.
+            Event::HeadersTooLarge { stream, end_stream } if self.calls.get(stream).is_some() => {
+                self.take_data(stream, &[], end_stream);
+            }
             Event::HeadersTooLarge { stream, .. } => self.refuse_headers(stream),
             Event::Reset { stream, reason, by_peer } => self.lose_call(stream, &reset_status(reason, by_peer)),
             Event::Closed(error) => {
@@ -92,8 +100,10 @@ impl<A: Answer> ServerConnection<A> {
             Routed::Unary(head) => Known::Unary(Arc::new(head)),
             Routed::General => Known::General(Arc::new(request::head(self.engine.fields())?)),
         };
-        let tag = self.heads.keep(known.clone());
-        self.engine.set_memo_tag(memo, tag);
+        if !memo.is_none() {
+            let tag = self.heads.keep(known.clone());
+            self.engine.set_memo_tag(memo, tag);
+        }
         Some(known)
     }
 
@@ -108,7 +118,7 @@ impl<A: Answer> ServerConnection<A> {
             // Refused before: its bytes go nowhere.
             None => return self.engine.release(stream, bytes.len()),
         };
-        let unwanted = if bytes.is_empty() { 0 } else { exchange.receive(Bytes::copy_from_slice(bytes)) };
+        let unwanted = exchange.receive(bytes);
         if end_stream {
             exchange.end_inbound(Ok(()));
         } else if unwanted > 0 {
@@ -120,17 +130,41 @@ impl<A: Answer> ServerConnection<A> {
     fn collect(&mut self, stream: StreamId, bytes: &[u8], end_stream: bool) {
         let Some(Call::Unary { head, collected, arrived }) = self.calls.get_mut(stream) else { return };
         let bytes_max = self.answer.message_bytes_max(head);
-        // The message may be refused by its prefix, and what comes after it by its length.
-        if let Err(status) = collect(collected, bytes, bytes_max) {
-            let (head, arrived) = (Arc::clone(head), *arrived);
-            return self.refuse(stream, &head, status, arrived);
+        let before = collected.len();
+        let refused = match collect(collected, bytes, bytes_max) {
+            Ok(()) if end_stream => {
+                let whole = std::mem::take(collected).freeze();
+                self.collected_bytes -= before;
+                return self.take_message(stream, Payload::Shared(whole));
+            }
+            Ok(()) if self.collected_bytes + bytes.len() <= COLLECTED_BYTES_MAX => {
+                self.collected_bytes += bytes.len();
+                return self.engine.release(stream, bytes.len());
+            }
+            Ok(()) => Refused::Status(Status::resource_exhausted(format!(
+                "the messages that are on their way on this connection are larger than {COLLECTED_BYTES_MAX} bytes together"
+            ))),
+            Err(refused) => refused,
+        };
+        let (head, arrived) = (Arc::clone(head), *arrived);
+        self.forget_collected(stream);
+        self.forget_deadline(stream, &head, arrived);
+        self.refuse_as(stream, &head, refused, arrived);
+    }
+
+    /// Lets go of what was collected of a message.
+    fn forget_collected(&mut self, stream: StreamId) {
+        if let Some(Call::Unary { collected, .. }) = self.calls.get_mut(stream) {
+            self.collected_bytes -= std::mem::take(collected).len();
         }
-        if end_stream {
-            let whole = std::mem::take(collected).freeze();
-            self.take_message(stream, Payload::Shared(whole));
-        } else {
-            self.engine.release(stream, bytes.len());
-        }
+    }
+
+    fn refuse_as(&mut self, stream: StreamId, head: &Arc<A::Head>, refused: Refused, arrived: Instant) {
+        let status = match refused {
+            Refused::Status(status) => status,
+            Refused::Cardinality(came) => self.answer.cardinality(head, came),
+        };
+        self.refuse(stream, head, status, arrived);
     }
 
     /// Takes the whole body of a unary call: exactly one message with its prefix.
@@ -140,11 +174,7 @@ impl<A: Answer> ServerConnection<A> {
         let bytes_max = self.answer.message_bytes_max(&head);
         match only_message(body, bytes_max) {
             Ok(message) => self.answer_unary(stream, &head, message, arrived),
-            Err(Refused::Status(status)) => self.refuse(stream, &head, status, arrived),
-            Err(Refused::Cardinality(came)) => {
-                let status = self.answer.cardinality(&head, came);
-                self.refuse(stream, &head, status, arrived);
-            }
+            Err(refused) => self.refuse_as(stream, &head, refused, arrived),
         }
     }
 
@@ -197,6 +227,7 @@ impl<A: Answer> ServerConnection<A> {
             self.deadlines.pop_first();
             if let Some(Call::Unary { head, arrived, .. }) = self.calls.get(stream) {
                 let (head, arrived) = (Arc::clone(head), *arrived);
+                self.forget_collected(stream);
                 let status = self.answer.deadline_status();
                 self.refuse(stream, &head, status, arrived);
             }
@@ -231,7 +262,7 @@ impl<A: Answer> ServerConnection<A> {
         let mut work = Work::new(later.answer, is_head_only);
         let mut pieces = std::mem::take(&mut self.pieces);
         let mut cx = Context::from_waker(Waker::noop());
-        if !later.is_long && work.poll_pieces(&mut cx, &mut pieces).is_ready() {
+        if !later.is_long && work.poll_guarded(&mut cx, &mut pieces).is_ready() {
             drop(work);
             for piece in pieces.drain(..) {
                 if !self.send_piece(stream, piece) {
@@ -258,6 +289,7 @@ impl<A: Answer> ServerConnection<A> {
 
     /// The peer does not want the answer any more, or cannot have it.
     fn lose_call(&mut self, stream: StreamId, status: &Status) {
+        self.forget_collected(stream);
         match self.calls.remove(stream) {
             Some(Call::Running { exchange, work }) => {
                 if lose(&exchange, work.as_deref(), status) {
@@ -281,6 +313,7 @@ impl<A: Answer> ServerConnection<A> {
     }
 
     pub(super) fn lose_calls(&mut self, status: &Status) {
+        self.collected_bytes = 0;
         for (_, call) in self.calls.drain() {
             match call {
                 Call::Running { exchange, work } => {

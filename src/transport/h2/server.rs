@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use seltzer_h2::{Config, Connection, Error, StreamId, StreamTable};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Handle;
@@ -56,6 +57,8 @@ pub(crate) struct ServerConnection<A: Answer> {
     /// When unary calls that still wait for their message must be over. Entries of calls that are not there any more
     /// mean nothing.
     pub(super) deadlines: BTreeSet<(Deadline, StreamId)>,
+    /// Bytes of messages that are not complete, of all unary calls.
+    pub(super) collected_bytes: usize,
     /// When this batch was read.
     pub(super) now: Instant,
     pub(super) ready: Arc<ReadyQueue>,
@@ -66,6 +69,8 @@ pub(crate) struct ServerConnection<A: Answer> {
     pub(super) ended: Option<Result<(), Error>>,
     /// Where calls go that have to wait; the current runtime where there is none.
     pub(super) pool: Option<Handle>,
+    /// What was written may still lie in a buffer below, such as that of TLS.
+    must_flush: bool,
     timer: Option<Pin<Box<Sleep>>>,
     input: Input,
     stop: Stop,
@@ -97,6 +102,8 @@ impl<A: Answer> ServerConnection<A> {
             heads: Heads::new(),
             begun: Vec::new(),
             waiting: Vec::new(),
+            collected_bytes: 0,
+            must_flush: false,
             deadlines: BTreeSet::new(),
             now: Instant::now(),
             ready: Arc::default(),
@@ -132,7 +139,8 @@ impl<A: Answer> ServerConnection<A> {
 
     fn is_over(&self) -> bool {
         let is_done = self.ended.is_some() || self.engine.is_done();
-        (is_done && !self.engine.has_output()) || (self.input == Input::Ended && self.calls.is_empty())
+        (is_done && !self.engine.has_output() && !self.must_flush)
+            || (self.input == Input::Ended && self.calls.is_empty())
     }
 
     /// One read, and everything that it brought.
@@ -216,8 +224,12 @@ impl<A: Answer> ServerConnection<A> {
             self.note_movement(written);
             self.send_more();
         }
-        if has_written && let Poll::Ready(flushed) = Pin::new(&mut self.io).poll_flush(cx) {
+        self.must_flush |= has_written;
+        if self.must_flush
+            && let Poll::Ready(flushed) = Pin::new(&mut self.io).poll_flush(cx)
+        {
             flushed?;
+            self.must_flush = false;
         }
         Ok(has_written)
     }
@@ -301,12 +313,18 @@ impl<A: Answer> Future for ServerConnection<A> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let mut buffer = take_output_buffer();
-        this.engine.swap_output_buffer(&mut buffer);
+        // What handlers spawn belongs to the pool, not to the thread that moves bytes.
+        let pool = this.pool.clone();
+        let _entered = pool.as_ref().map(Handle::enter);
+        if !this.engine.has_output() {
+            this.engine.swap_output_buffer(&mut take_output_buffer());
+        }
         let mut turned = this.turn(cx);
         if this.is_cut() {
             turned = Poll::Ready(Ok(()));
         }
+        // Where output waits the buffer stays with it; otherwise the connection keeps none.
+        let mut buffer = BytesMut::new();
         this.engine.swap_output_buffer(&mut buffer);
         give_output_buffer(buffer);
         turned
@@ -333,6 +351,7 @@ pub(crate) async fn serve<A: Answer>(
 ) -> io::Result<()> {
     let mut connection = pin!(ServerConnection::new(io, head, config, answer, drain, pool));
     connection.as_mut().await?;
+    connection.lose_calls(&Status::cancelled("the connection is gone"));
     farewell(&mut connection.io).await
 }
 

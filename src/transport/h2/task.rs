@@ -1,11 +1,13 @@
 //! The general way of a call: an answer's future and then its body, piece by piece.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::task::{Context, Poll, ready};
 
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
 use http_body::Body as _;
 use tonic::body::Body;
 
@@ -36,15 +38,31 @@ impl Work {
         Work { state: State::Answering(answer), is_head_only }
     }
 
+    /// The same as [`poll_pieces`](Self::poll_pieces), but what panics ends this answer alone.
+    pub(crate) fn poll_guarded(&mut self, cx: &mut Context<'_>, pieces: &mut VecDeque<Outbound>) -> Poll<()> {
+        catch_unwind(AssertUnwindSafe(|| self.poll_pieces(cx, pieces))).unwrap_or_else(|_panic| {
+            self.give_up();
+            pieces.push_back(Outbound::Broken);
+            Poll::Ready(())
+        })
+    }
+
+    /// Drops the handler or the body; a panic in there is its own affair.
+    fn give_up(&mut self) {
+        let state = std::mem::replace(&mut self.state, State::Over);
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(state)));
+    }
+
     /// Goes on until the answer is complete, or has to wait, or has made enough for once. Adds what it made to
     /// `pieces`. Ready when it is complete.
-    pub(crate) fn poll_pieces(&mut self, cx: &mut Context<'_>, pieces: &mut VecDeque<Outbound>) -> Poll<()> {
+    fn poll_pieces(&mut self, cx: &mut Context<'_>, pieces: &mut VecDeque<Outbound>) -> Poll<()> {
         let mut bytes_made = 0;
         for _ in 0..PIECES_MAX {
             match &mut self.state {
                 State::Over => return Poll::Ready(()),
                 State::Answering(answer) => {
-                    let (head, body) = ready!(answer.as_mut().poll(cx)).into_parts();
+                    let (mut head, body) = ready!(answer.as_mut().poll(cx)).into_parts();
+                    announce_length(&mut head.headers, &body);
                     let is_end = self.is_head_only || body.is_end_stream();
                     self.state = if is_end { State::Over } else { State::Sending(body) };
                     pieces.push_back(Outbound::Head { head: Box::new(head), is_end });
@@ -65,6 +83,12 @@ impl Work {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.give_up();
     }
 }
 
@@ -120,7 +144,7 @@ impl Detached {
         }
         let mut slot = self.work.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(work) = slot.as_mut() else { return Poll::Ready(()) };
-        let polled = work.poll_pieces(cx, pieces);
+        let polled = work.poll_guarded(cx, pieces);
         if self.is_cancelled.load(Ordering::SeqCst) {
             *slot = None;
             return Poll::Ready(());
@@ -141,5 +165,15 @@ impl Drop for Finish {
         // What the handler holds goes first: the stream counts until it is gone.
         *self.0.work.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.0.exchange.send(&mut VecDeque::from([Outbound::Finished]));
+    }
+}
+
+/// Says how long a body is that knows it, as HTTP servers do.
+fn announce_length(headers: &mut HeaderMap, body: &Body) {
+    if let Some(length) = body.size_hint().exact()
+        && length > 0
+        && !headers.contains_key(CONTENT_LENGTH)
+    {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
 }
