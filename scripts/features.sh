@@ -10,6 +10,7 @@ sets=(
     zstd
     client,tls
     server,tls
+    carrier-hyper
     server,client,tls,tls-webpki-roots
     dynamic
     tonic-compat

@@ -123,6 +123,7 @@ async fn serve(io: Io, peer: Peer, shared: Arc<Shared>) {
     let peer = Arc::new(peer);
     let served = match shared.settings.carrier {
         Carrier::Engine => serve_by_engine(io, peer, &shared).await,
+        #[cfg(feature = "carrier-hyper")]
         Carrier::Hyper => serve_by_hyper(io, peer, &shared).await,
     };
     if let Err(error) = served {

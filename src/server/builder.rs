@@ -247,7 +247,8 @@ impl Server {
     ///
     /// A handler is polled first where its bytes arrive. One that has to wait goes on in the pool, and so do all calls
     /// of a method whose handlers prove to compute for long. What a handler spawns before it has waited runs on the
-    /// thread of its connection. With [`Carrier::Hyper`] all of a connection's handlers stay on its thread.
+    /// thread of its connection. With hyper as the carrier all of a connection's handlers stay
+    /// on its thread.
     ///
     /// The threads start with the server and end with it; that they cannot be started is an error of
     /// [`BoundServer::serve`].

@@ -10,5 +10,6 @@ pub enum Carrier {
     #[default]
     Engine,
     /// hyper, to compare with. It knows fewer limits on what a peer may do.
+    #[cfg(feature = "carrier-hyper")]
     Hyper,
 }

@@ -13,7 +13,7 @@ use crate::transport::h2::ready::ReadyQueue;
 
 /// What a handler may have made ahead of the connection before it has to wait: as much again as waits there for the
 /// peer, so that both can work at the same time.
-const OUTBOUND_BYTES_MAX: usize = 64 * 1024;
+const OUTBOUND_BYTES_MAX: usize = 32 * 1024;
 
 /// Pieces of a request are put together up to this size.
 const PIECE_BYTES: usize = 16 * 1024;

@@ -18,7 +18,7 @@ use crate::transport::h2::exchange::{Exchange, Outbound};
 const PIECES_MAX: usize = 32;
 
 /// How much a body may give at once before anybody has looked.
-const PIECES_BYTES_MAX: usize = 64 * 1024;
+const PIECES_BYTES_MAX: usize = 32 * 1024;
 
 /// A call's handler at work, and then the body of its answer.
 pub(crate) struct Work {

@@ -56,6 +56,7 @@ impl http_body::Body for ReceivedBody {
 
 /// What a broken stream or connection means for its call.
 pub(crate) fn status_of(error: &hyper::Error) -> Status {
+    #[cfg(any(feature = "client", feature = "carrier-hyper"))]
     if let Some(reason) = reset_reason(error) {
         #[cfg(feature = "client")]
         let code = crate::status::code_for_reset(reason.into());
@@ -66,6 +67,7 @@ pub(crate) fn status_of(error: &hyper::Error) -> Status {
     Status::unavailable(format!("the connection broke: {}", whole_story(error)))
 }
 
+#[cfg(any(feature = "client", feature = "carrier-hyper"))]
 fn reset_reason(error: &hyper::Error) -> Option<h2::Reason> {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = source {

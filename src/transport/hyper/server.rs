@@ -2,15 +2,18 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hyper::body::Incoming;
+#[cfg(not(feature = "carrier-hyper"))]
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::rt::{TokioIo, TokioTimer};
+#[cfg(feature = "carrier-hyper")]
+use hyper_util::{rt::TokioExecutor, server::conn::auto};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
@@ -19,6 +22,7 @@ use crate::transport::io::Io;
 
 /// Settings of a connection under hyper.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "carrier-hyper"), allow(dead_code, reason = "all but one of them concern HTTP/2"))]
 pub(crate) struct ConnectionSettings {
     pub(crate) stream_window_bytes: u32,
     pub(crate) connection_window_bytes: u32,
@@ -72,15 +76,46 @@ where
             }
         }
     });
-    let builder = builder(settings);
     let moved = Arc::new(AtomicU64::new(0));
-    let io = io.counting(&moved);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+    let io = TokioIo::new(io.counting(&moved));
+    let watched = Watched { active, moved };
+    #[cfg(feature = "carrier-hyper")]
+    {
+        let builder = any_version(settings);
+        let connection = pin!(builder.serve_connection(io, service));
+        drive(connection, auto::Connection::graceful_shutdown, &watched, drain).await
+    }
+    #[cfg(not(feature = "carrier-hyper"))]
+    {
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(settings.header_read_timeout);
+        let connection = pin!(builder.serve_connection(io, service));
+        drive(connection, http1::Connection::graceful_shutdown, &watched, drain).await
+    }
+}
+
+/// What tells whether a connection that drains still does anything.
+struct Watched {
+    active: Arc<AtomicUsize>,
+    moved: Arc<AtomicU64>,
+}
+
+/// Drives a connection to its end, or through its drain.
+async fn drive<C, E>(
+    mut connection: Pin<&mut C>,
+    shut_down: impl FnOnce(Pin<&mut C>),
+    watched: &Watched,
+    drain: Drain,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
+where
+    C: Future<Output = Result<(), E>>,
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let ended = drain.begin.run_until_cancelled(poll_fn(|cx| connection.as_mut().poll(cx))).await;
     if let Some(ended) = ended {
-        return ended;
+        return ended.map_err(Into::into);
     }
-    connection.as_mut().graceful_shutdown();
+    shut_down(connection.as_mut());
     let deadline = tokio::time::Instant::now() + drain.grace.min(GRACE_MAX);
     // A body that was handed over may still be on its way, so a connection ends when its calls are over and no byte
     // has moved for a while. One that behaves ends by itself.
@@ -89,10 +124,10 @@ where
         let now = tokio::time::Instant::now();
         let next_look = (now + FAREWELL).min(deadline);
         if let Ok(ended) = tokio::time::timeout_at(next_look, poll_fn(|cx| connection.as_mut().poll(cx))).await {
-            return ended;
+            return ended.map_err(Into::into);
         }
-        let moved_now = moved.load(Ordering::Relaxed);
-        let is_quiet = active.load(Ordering::Acquire) == 0 && moved_now == moved_before;
+        let moved_now = watched.moved.load(Ordering::Relaxed);
+        let is_quiet = watched.active.load(Ordering::Acquire) == 0 && moved_now == moved_before;
         if next_look >= deadline || is_quiet {
             return Ok(());
         }
@@ -100,7 +135,9 @@ where
     }
 }
 
-fn builder(settings: &ConnectionSettings) -> auto::Builder<TokioExecutor> {
+/// HTTP/1.1 and HTTP/2, as the peer begins.
+#[cfg(feature = "carrier-hyper")]
+fn any_version(settings: &ConnectionSettings) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(settings.header_read_timeout);
     builder
