@@ -7,6 +7,7 @@
 //! | `calls` | the four kinds of call, metadata, trailers, errors with details |
 //! | `compression` | encodings and message limits on the wire |
 //! | `deadlines` | deadlines, cancellation, and what a call inside a call inherits |
+//! | `engine` | what our own engine's connections do under strain |
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
 //! | `services` | each demo service, in process and over a socket |
 //! | `tls` | certificates |
@@ -22,6 +23,8 @@ mod calls;
 mod carriers;
 mod compression;
 mod deadlines;
+#[cfg(unix)]
+mod engine;
 mod lifecycle;
 mod services;
 mod support;

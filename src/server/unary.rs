@@ -109,8 +109,8 @@ impl Answerer {
     /// The head of a unary call. `None`: something about it is out of the ordinary, or simply wrong; the general way
     /// sorts it out.
     fn head(&self, fields: &FieldList) -> Option<UnaryHead> {
-        // Interceptors of the whole server, and extensions that imitate another one, belong to the general way.
-        if !self.dispatcher.interceptors.is_empty() || !self.peer.extensions.is_empty() {
+        // Interceptors of the whole server belong to the general way.
+        if !self.dispatcher.interceptors.is_empty() {
             return None;
         }
         let request = request_head(fields)?;
@@ -173,7 +173,7 @@ impl Answer for Answerer {
         let call = UnaryCall {
             method: method.descriptor,
             metadata: if head.metadata.is_empty() { MetadataMap::new() } else { head.metadata.clone() },
-            extensions: http::Extensions::new(),
+            extensions: self.peer.extensions.clone(),
             is_compressed: message.is_compressed,
             payload: match message.payload {
                 Arrived::Slice(bytes) => Payload::Slice(bytes),

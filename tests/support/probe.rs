@@ -15,6 +15,9 @@ use tokio::sync::{mpsc, watch};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 
+/// What the command `long` computes for at least.
+const LONG: std::time::Duration = std::time::Duration::from_millis(1);
+
 pub(crate) type Client<C = Channel> = BenchmarkServiceClient<C>;
 
 /// The service. What happens inside is seen through [`Probe::watch`].
@@ -74,6 +77,20 @@ impl Probe {
                 Ok(say("yielded"))
             }
             "panic" => panic!("as told"),
+            "long" => {
+                // Computes for longer than a handler may that is polled where its connection is served.
+                let begin = std::time::Instant::now();
+                while begin.elapsed() < LONG {
+                    std::hint::spin_loop();
+                }
+                context::current().send_initial_metadata(seltzer::metadata::MetadataMap::new())?;
+                tokio::task::yield_now().await;
+                Ok(say("long"))
+            }
+            "spawn" => {
+                let name = tokio::spawn(async { std::thread::current().name().unwrap_or_default().to_owned() });
+                Ok(say(&name.await.unwrap()))
+            }
             "fail" => Err(Status::failed_precondition(rest)),
             "detail" => Err(Status::with_error_details(
                 Code::InvalidArgument,

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
+use h2::SendStream;
+use h2::client::ResponseFuture;
 use http::HeaderMap;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 /// An answer as it came.
@@ -28,6 +31,75 @@ impl Answer {
     }
 }
 
+/// A connection that says what it is told to.
+pub(crate) struct Connection {
+    client: h2::client::SendRequest<Bytes>,
+    driver: tokio::task::JoinHandle<Result<(), h2::Error>>,
+}
+
+impl Connection {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self, h2::Error> {
+        Self::over(TcpStream::connect(address).await.unwrap()).await
+    }
+
+    pub(crate) async fn over<S>(stream: S) -> Result<Self, h2::Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (client, connection) = h2::client::handshake(stream).await?;
+        Ok(Connection { client, driver: tokio::spawn(connection) })
+    }
+
+    /// Begins a request whose body is still to be sent.
+    pub(crate) async fn begin(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        is_end: bool,
+    ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
+        let mut request = http::Request::builder().method(method).uri(format!("http://localhost{path}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.client.clone().ready().await?.send_request(request.body(()).unwrap(), is_end)
+    }
+
+    /// Sends a whole request and reads its answer to the end.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, h2::Error> {
+        let (response, mut sender) = self.begin(method, path, headers, body.is_empty()).await?;
+        if !body.is_empty() {
+            sender.send_data(Bytes::copy_from_slice(body), true)?;
+        }
+        read(response).await
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// Reads an answer to the end.
+pub(crate) async fn read(response: ResponseFuture) -> Result<Answer, h2::Error> {
+    let (parts, mut incoming) = response.await?.into_parts();
+    let mut collected = BytesMut::new();
+    while let Some(chunk) = incoming.data().await {
+        let chunk = chunk?;
+        incoming.flow_control().release_capacity(chunk.len())?;
+        collected.extend_from_slice(&chunk);
+    }
+    let trailers = incoming.trailers().await?.unwrap_or_default();
+    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: collected.freeze(), trailers })
+}
+
 /// Sends one request on a connection of its own and reads its answer to the end.
 pub(crate) async fn send(
     address: SocketAddr,
@@ -36,29 +108,7 @@ pub(crate) async fn send(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Result<Answer, h2::Error> {
-    let stream = TcpStream::connect(address).await.unwrap();
-    let (client, connection) = h2::client::handshake(stream).await?;
-    let driver = tokio::spawn(connection);
-    let mut request = http::Request::builder().method(method).uri(format!("http://{address}{path}"));
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let mut client = client.ready().await?;
-    let (response, mut sender) = client.send_request(request.body(()).unwrap(), body.is_empty())?;
-    if !body.is_empty() {
-        sender.send_data(Bytes::copy_from_slice(body), true)?;
-    }
-    let response = response.await?;
-    let (parts, mut incoming) = response.into_parts();
-    let mut collected = BytesMut::new();
-    while let Some(chunk) = incoming.data().await {
-        let chunk = chunk?;
-        incoming.flow_control().release_capacity(chunk.len())?;
-        collected.extend_from_slice(&chunk);
-    }
-    let trailers = incoming.trailers().await?.unwrap_or_default();
-    driver.abort();
-    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: collected.freeze(), trailers })
+    Connection::open(address).await?.send(method, path, headers, body).await
 }
 
 /// A message with its prefix.

@@ -244,3 +244,56 @@ fn wake(waker: Option<Waker>) {
         waker.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange() -> Arc<Exchange> {
+        Exchange::new(StreamId::new(1), Arc::default())
+    }
+
+    /// What the handler can read now.
+    fn read(exchange: &Exchange) -> Vec<Bytes> {
+        let mut pieces = Vec::new();
+        while let Poll::Ready(Some(piece)) = exchange.poll_inbound(&mut Context::from_waker(Waker::noop())) {
+            pieces.push(piece.expect("the request did not break"));
+        }
+        pieces
+    }
+
+    #[test]
+    fn small_pieces_are_put_together() {
+        let bytes: Vec<u8> = (0..PIECE_BYTES * 3 + 10).map(|n| (n % 251) as u8).collect();
+        for length in [1, 2, 7, 100, 1000] {
+            let exchange = exchange();
+            for piece in bytes.chunks(length) {
+                assert_eq!(exchange.receive(piece), 0);
+            }
+            let pieces = read(&exchange);
+            assert!(pieces.len() <= 4, "{} pieces of {length}", pieces.len());
+            assert!(pieces.iter().all(|piece| piece.len() <= PIECE_BYTES), "pieces of {length}");
+            assert_eq!(pieces.concat(), bytes, "pieces of {length}");
+            assert_eq!(exchange.take_credit(), bytes.len(), "pieces of {length}");
+        }
+    }
+
+    #[test]
+    fn a_large_piece_stays_as_it_came() {
+        let exchange = exchange();
+        let lengths = [PIECE_BYTES, 1, PIECE_BYTES * 4, 3];
+        for length in lengths {
+            exchange.receive(&vec![0; length]);
+        }
+        assert_eq!(read(&exchange).iter().map(Bytes::len).collect::<Vec<_>>(), lengths);
+    }
+
+    #[test]
+    fn an_empty_piece_is_none() {
+        let exchange = exchange();
+        assert_eq!(exchange.receive(b""), 0);
+        assert!(read(&exchange).is_empty());
+        exchange.abandon_inbound();
+        assert_eq!(exchange.receive(b"unread"), 6);
+    }
+}

@@ -137,13 +137,16 @@ impl<A: Answer> ServerConnection<A> {
                 self.collected_bytes -= before;
                 return self.take_message(stream, Payload::Shared(whole));
             }
-            Ok(()) if self.collected_bytes + bytes.len() <= COLLECTED_BYTES_MAX => {
+            Ok(()) => {
                 self.collected_bytes += bytes.len();
-                return self.engine.release(stream, bytes.len());
+                if self.collected_bytes <= COLLECTED_BYTES_MAX {
+                    return self.engine.release(stream, bytes.len());
+                }
+                Refused::Status(Status::resource_exhausted(format!(
+                    "the messages that are on their way on this connection are larger than {COLLECTED_BYTES_MAX} bytes \
+                     together"
+                )))
             }
-            Ok(()) => Refused::Status(Status::resource_exhausted(format!(
-                "the messages that are on their way on this connection are larger than {COLLECTED_BYTES_MAX} bytes together"
-            ))),
             Err(refused) => refused,
         };
         let (head, arrived) = (Arc::clone(head), *arrived);

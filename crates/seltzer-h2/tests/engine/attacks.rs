@@ -217,6 +217,28 @@ fn control_frames_are_counted_until_they_are_written() {
     assert!(tested.connection.reading_allowed());
 }
 
+/// A burst above the limit that came in one read: once everything is written, its generations are all forgotten.
+#[test]
+fn a_burst_of_control_frames_stops_reading_only_while_it_waits() {
+    let bursts = [("SETTINGS", settings(&[])), ("PING", ping(1, 0))];
+    for (name, frame) in bursts {
+        for count in [999, 1000, 1002, 5000] {
+            let mut limits = Limits::server();
+            limits.ping_strikes_max = u32::MAX;
+            let mut tested = Tested::server_with(limits, &[]);
+            let events = tested.receive(&frame.repeat(count));
+            assert!(!events.iter().any(|event| event.starts_with("Closed")), "{count} {name}");
+            assert_eq!(tested.connection.reading_allowed(), count < 1000, "{count} {name} wait");
+            let output = tested.connection.output_bytes();
+            tested.connection.advance_output(output, tested.now);
+            assert!(!tested.connection.has_output());
+            assert!(tested.connection.reading_allowed(), "{count} {name} are answered");
+            tested.receive(&ping(2, 0));
+            assert_eq!(tested.take(), ["PING ack"], "{count} {name}");
+        }
+    }
+}
+
 /// CVE-2019-9513, CVE-2019-9518: frames that are allowed and achieve nothing end by their rate.
 #[test]
 fn floods_of_frames_that_achieve_nothing() {
