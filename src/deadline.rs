@@ -57,6 +57,12 @@ impl Deadline {
         self.0.into_std()
     }
 
+    /// The same, put off.
+    #[cfg(feature = "server")]
+    pub(crate) fn later_by(self, patience: Duration) -> Self {
+        Deadline(self.0 + patience)
+    }
+
     pub(crate) fn tokio_instant(&self) -> Instant {
         self.0
     }

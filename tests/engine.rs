@@ -55,10 +55,9 @@ fn is_pending<F: Future>(future: F) -> bool {
 /// Which way a server takes unary calls.
 #[derive(Debug, Clone, Copy)]
 enum Way {
-    /// The short one, by a unix socket.
+    /// The short one.
     Short,
-    /// The general one, by TCP: in this binary such connections have extensions for tonic's services, with which no
-    /// call goes the short way.
+    /// The general one: that of content types that are seldom seen.
     General,
 }
 
@@ -85,7 +84,7 @@ impl Place {
     async fn open(&self, way: Way) -> Connection {
         match way {
             Way::Short => Connection::over(self.unix().await).await.unwrap(),
-            Way::General => Connection::open(self.server.address).await.unwrap(),
+            Way::General => Connection::over(self.unix().await).await.unwrap().speaking("application/grpc;v=1"),
         }
     }
 }
@@ -529,4 +528,25 @@ async fn next_frame(stream: &mut TcpStream) -> (u8, u8) {
     let mut payload = vec![0; usize::try_from(u32::from_be_bytes([0, head[0], head[1], head[2]])).unwrap()];
     stream.read_exact(&mut payload).await.unwrap();
     (head[3], head[4])
+}
+
+#[tokio::test]
+async fn a_deadline_resets_a_stream_of_which_nothing_is_taken() {
+    if is_other_carrier() {
+        return;
+    }
+    let (probe, mut seen) = Probe::new();
+    let place = Place::start(Server::builder().max_concurrent_streams(1).add_service(probe.server())).await;
+    let mut settings = h2::client::Builder::new();
+    let connection = Connection::with(settings.initial_window_size(0), place.unix().await).await.unwrap();
+    let headers = [GRPC, &[("grpc-timeout", "100m")]].concat();
+    let (response, mut sender) = connection.begin("POST", DOWN, &headers, false).await.unwrap();
+    sender.send_data(Bytes::from(message("endless")), true).unwrap();
+    let mut body = patiently(response).await.unwrap().into_body();
+    let reset = patiently(body.data()).await.unwrap().unwrap_err();
+    assert_eq!(reset.reason(), Some(h2::Reason::CANCEL));
+    patiently(seen.wait_for(|seen| seen.dropped == 1)).await.unwrap();
+    // Its place is free again: there is only one.
+    let answer = patiently(connection.send("POST", UNARY, GRPC, &message("fail told"))).await.unwrap();
+    assert_eq!(answer.grpc_message(), "told");
 }

@@ -25,7 +25,7 @@ use crate::service::{
     UnaryCall,
 };
 use crate::status::{Code, Status};
-use crate::transport::h2::{Answer, AnswerFuture, Later, Message, Payload as Arrived, Routed, Unary, request_head};
+use crate::transport::h2::{Answer, Later, Message, Payload as Arrived, Routed, Unary, request_head};
 
 /// The content types whose answers have prepared header blocks; others go the general way.
 const CONTENT_TYPES: [&str; 2] = ["application/grpc", "application/grpc+proto"];
@@ -201,15 +201,16 @@ impl Answer for Answerer {
             }
             Answered::Later { reply, is_long } => {
                 let (head, current) = (Arc::clone(head), context.clone());
+                let deadline = context.deadline();
                 let answer = async move { response(reply.await, &head, current) };
-                Unary::Later(Later { answer: Box::pin(Guard::new(context, answer)), is_long })
+                Unary::Later(Later { answer: Box::pin(Guard::new(context, answer)), is_long, deadline })
             }
         }
     }
 
-    fn refuse(&mut self, head: &Arc<UnaryHead>, status: Status, arrived: Instant) -> AnswerFuture {
+    fn refuse(&mut self, head: &Arc<UnaryHead>, status: Status, arrived: Instant) -> Later {
         let context = self.context(head, arrived);
-        answer_with(head, context, status).answer
+        answer_with(head, context, status)
     }
 
     fn cardinality(&self, head: &UnaryHead, came: &str) -> Status {
@@ -221,8 +222,11 @@ impl Answer for Answerer {
         guard::deadline_status()
     }
 
-    fn answer(&mut self, request: http::Request<Body>) -> AnswerFuture {
-        self.dispatcher.answer(request, &self.peer)
+    fn answer(&mut self, request: http::Request<Body>) -> Later {
+        let asked = timeout(request.headers()).ok().flatten();
+        let timeout = [asked, self.dispatcher.timeout].into_iter().flatten().min();
+        let answer = self.dispatcher.answer(request, &self.peer);
+        Later { answer, is_long: false, deadline: timeout.map(Deadline::after) }
     }
 }
 
@@ -234,5 +238,5 @@ fn response(reply: Reply, head: &UnaryHead, context: Context) -> http::Response<
 fn answer_with(head: &Arc<UnaryHead>, context: Context, status: Status) -> Later {
     let reply = Reply { metadata: MetadataMap::new(), encoding: None, body: ReplyBody::Failed(status) };
     let response = response(reply, head, context.clone());
-    Later { answer: Box::pin(Guard::new(context, std::future::ready(response))), is_long: false }
+    Later { answer: Box::pin(Guard::new(context, std::future::ready(response))), is_long: false, deadline: None }
 }

@@ -35,6 +35,7 @@ impl Answer {
 pub(crate) struct Connection {
     client: h2::client::SendRequest<Bytes>,
     driver: tokio::task::JoinHandle<Result<(), h2::Error>>,
+    content_type: Option<&'static str>,
 }
 
 impl Connection {
@@ -46,8 +47,22 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (client, connection) = h2::client::handshake(stream).await?;
-        Ok(Connection { client, driver: tokio::spawn(connection) })
+        Self::with(&h2::client::Builder::new(), stream).await
+    }
+
+    /// A connection with settings of its own.
+    pub(crate) async fn with<S>(settings: &h2::client::Builder, stream: S) -> Result<Self, h2::Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (client, connection) = settings.handshake(stream).await?;
+        Ok(Connection { client, driver: tokio::spawn(connection), content_type: None })
+    }
+
+    /// Says this content type in all its requests, whatever they ask for.
+    pub(crate) fn speaking(mut self, content_type: &'static str) -> Self {
+        self.content_type = Some(content_type);
+        self
     }
 
     /// Begins a request whose body is still to be sent.
@@ -60,7 +75,8 @@ impl Connection {
     ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
         let mut request = http::Request::builder().method(method).uri(format!("http://localhost{path}"));
         for (name, value) in headers {
-            request = request.header(*name, *value);
+            let value = self.content_type.filter(|_| *name == "content-type").unwrap_or(value);
+            request = request.header(*name, value);
         }
         self.client.clone().ready().await?.send_request(request.body(()).unwrap(), is_end)
     }

@@ -10,6 +10,7 @@ use seltzer_h2::{FieldList, Prepared};
 use tokio::time::Instant;
 use tonic::body::Body;
 
+use crate::deadline::Deadline;
 use crate::status::Status;
 
 /// An answer on its way.
@@ -38,7 +39,7 @@ pub(crate) trait Answer: Send + Unpin + 'static {
     -> Unary;
 
     /// Ends a unary call that did not send exactly one good message in time.
-    fn refuse(&mut self, head: &Arc<Self::Head>, status: Status, arrived: Instant) -> AnswerFuture;
+    fn refuse(&mut self, head: &Arc<Self::Head>, status: Status, arrived: Instant) -> Later;
 
     /// The status of a call that sent no message, or more than one.
     fn cardinality(&self, head: &Self::Head, came: &str) -> Status;
@@ -47,7 +48,7 @@ pub(crate) trait Answer: Send + Unpin + 'static {
     fn deadline_status(&self) -> Status;
 
     /// Answers any other request.
-    fn answer(&mut self, request: http::Request<Body>) -> AnswerFuture;
+    fn answer(&mut self, request: http::Request<Body>) -> Later;
 }
 
 /// The only message of a call, as it arrived.
@@ -84,4 +85,6 @@ pub(crate) struct Later {
     pub(crate) answer: AnswerFuture,
     /// Whether it is known to take its time, so that it is not even begun on the connection's task.
     pub(crate) is_long: bool,
+    /// When it must be over. The answer sees to that itself, as long as the peer takes what is sent.
+    pub(crate) deadline: Option<Deadline>,
 }

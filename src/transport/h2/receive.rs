@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use http::StatusCode;
@@ -20,6 +21,10 @@ use crate::transport::h2::server::ServerConnection;
 use crate::transport::h2::task::{Detached, Work};
 use crate::transport::h2::{Answer, Later, Message, Payload, Routed, Unary};
 
+/// How long after its deadline a stream is reset whose peer takes nothing of it: a peer that reads hears of the
+/// deadline by the status of the call.
+const DEADLINE_PATIENCE: Duration = Duration::from_secs(1);
+
 /// What a connection collects of messages that are not complete, all together. Credit is returned while a message is
 /// collected, so that many large uploads side by side never wait for each other; this is what bounds them.
 const COLLECTED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -31,7 +36,7 @@ pub(super) enum Call<H> {
     /// A request that begins when the batch that brought it is through.
     Begun(Begun),
     /// A request whose handler runs.
-    Running { exchange: Arc<Exchange>, work: Option<Arc<Detached>> },
+    Running { exchange: Arc<Exchange>, work: Arc<Detached>, deadline: Option<Deadline> },
 }
 
 /// See [`Call::Begun`].
@@ -201,8 +206,8 @@ impl<A: Answer> ServerConnection<A> {
     }
 
     fn refuse(&mut self, stream: StreamId, head: &Arc<A::Head>, status: Status, arrived: Instant) {
-        let answer = self.answer.refuse(head, status, arrived);
-        self.run_answer(stream, Later { answer, is_long: false });
+        let later = self.answer.refuse(head, status, arrived);
+        self.run_answer(stream, later);
     }
 
     fn forget_deadline(&mut self, stream: StreamId, head: &A::Head, arrived: Instant) {
@@ -228,11 +233,20 @@ impl<A: Answer> ServerConnection<A> {
             && deadline.tokio_instant() <= now
         {
             self.deadlines.pop_first();
-            if let Some(Call::Unary { head, arrived, .. }) = self.calls.get(stream) {
-                let (head, arrived) = (Arc::clone(head), *arrived);
-                self.forget_collected(stream);
-                let status = self.answer.deadline_status();
-                self.refuse(stream, &head, status, arrived);
+            match self.calls.get(stream) {
+                Some(Call::Unary { head, arrived, .. }) => {
+                    let (head, arrived) = (Arc::clone(head), *arrived);
+                    self.forget_collected(stream);
+                    let status = self.answer.deadline_status();
+                    self.refuse(stream, &head, status, arrived);
+                }
+                // Its answer has said so by now, but the peer does not take it.
+                Some(Call::Running { .. }) => {
+                    self.engine.reset(stream, Reason::Cancel);
+                    let status = self.answer.deadline_status();
+                    self.lose_call(stream, &status);
+                }
+                _ => {}
             }
         }
     }
@@ -245,8 +259,8 @@ impl<A: Answer> ServerConnection<A> {
                 let exchange = Arc::clone(&begun.exchange);
                 let is_head_only = begun.head.method() == http::Method::HEAD;
                 let request = http::Request::clone(&begun.head).map(|()| Body::new(RequestBody(Arc::clone(&exchange))));
-                let answer = self.answer.answer(request);
-                self.run(stream, exchange, Later { answer, is_long: false }, is_head_only);
+                let later = self.answer.answer(request);
+                self.run(stream, exchange, later, is_head_only);
             }
         }
         self.begun.clear();
@@ -284,22 +298,33 @@ impl<A: Answer> ServerConnection<A> {
                 Some(pool) => pool.spawn(Arc::clone(&work).run()),
                 None => tokio::spawn(Arc::clone(&work).run()),
             };
-            self.calls.insert(stream, Call::Running { exchange, work: Some(work) });
+            let deadline = later.deadline.map(|deadline| deadline.later_by(DEADLINE_PATIENCE));
+            self.deadlines.extend(deadline.map(|deadline| (deadline, stream)));
+            self.calls.insert(stream, Call::Running { exchange, work, deadline });
             self.send_call(stream);
         }
         self.pieces = pieces;
+    }
+
+    /// Takes a call out whose handler is gone.
+    pub(super) fn end_call(&mut self, stream: StreamId) {
+        if let Some(Call::Running { deadline: Some(deadline), .. }) = self.calls.remove(stream) {
+            self.deadlines.remove(&(deadline, stream));
+        }
+        self.engine.finish(stream);
     }
 
     /// The peer does not want the answer any more, or cannot have it.
     fn lose_call(&mut self, stream: StreamId, status: &Status) {
         self.forget_collected(stream);
         match self.calls.remove(stream) {
-            Some(Call::Running { exchange, work }) => {
-                if lose(&exchange, work.as_deref(), status) {
-                    self.engine.finish(stream);
+            Some(Call::Running { exchange, work, deadline }) => {
+                let is_gone = lose(&exchange, &work, status);
+                self.calls.insert(stream, Call::Running { exchange, work, deadline });
+                if is_gone {
+                    self.end_call(stream);
                 } else {
                     // The stream counts until its handler is gone.
-                    self.calls.insert(stream, Call::Running { exchange, work });
                     self.send_call(stream);
                 }
             }
@@ -319,8 +344,8 @@ impl<A: Answer> ServerConnection<A> {
         self.collected_bytes = 0;
         for (_, call) in self.calls.drain() {
             match call {
-                Call::Running { exchange, work } => {
-                    lose(&exchange, work.as_deref(), status);
+                Call::Running { exchange, work, .. } => {
+                    lose(&exchange, &work, status);
                 }
                 Call::Begun(begun) => begun.exchange.close(status.clone()),
                 Call::Unary { .. } => {}
@@ -330,8 +355,8 @@ impl<A: Answer> ServerConnection<A> {
 }
 
 /// Takes a handler away. Tells whether it is gone by now.
-fn lose(exchange: &Exchange, work: Option<&Detached>, status: &Status) -> bool {
-    let is_gone = work.is_none_or(Detached::cancel);
+fn lose(exchange: &Exchange, work: &Detached, status: &Status) -> bool {
+    let is_gone = work.cancel();
     // Wakes its task too, which ends then.
     exchange.close(status.clone());
     is_gone

@@ -44,9 +44,7 @@ impl<A: Answer> ServerConnection<A> {
         while self.engine.queued_bytes(stream) <= SEND_HIGH_WATER {
             let Some(piece) = exchange.take_outbound() else { return };
             if matches!(piece, Outbound::Finished) {
-                self.calls.remove(stream);
-                self.engine.finish(stream);
-                return;
+                return self.end_call(stream);
             }
             if !self.send_piece(stream, piece) {
                 exchange.close(Status::cancelled("the stream is gone"));

@@ -280,11 +280,11 @@ mod tests {
         }
 
         fn unary(&mut self, _: &Arc<Self::Head>, _: Message<'_>, _: Instant, _: &mut BytesMut) -> Unary {
-            Unary::Later(Later { answer: answer(), is_long: false })
+            Unary::Later(Later { answer: answer(), is_long: false, deadline: None })
         }
 
-        fn refuse(&mut self, _: &Arc<Self::Head>, _: Status, _: Instant) -> AnswerFuture {
-            answer()
+        fn refuse(&mut self, _: &Arc<Self::Head>, _: Status, _: Instant) -> Later {
+            Later { answer: answer(), is_long: false, deadline: None }
         }
 
         fn cardinality(&self, _: &Self::Head, came: &str) -> Status {
@@ -295,8 +295,8 @@ mod tests {
             Status::deadline_exceeded("too late")
         }
 
-        fn answer(&mut self, _: http::Request<Body>) -> AnswerFuture {
-            answer()
+        fn answer(&mut self, _: http::Request<Body>) -> Later {
+            Later { answer: answer(), is_long: false, deadline: None }
         }
     }
 
