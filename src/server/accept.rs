@@ -124,7 +124,7 @@ async fn serve(io: Io, peer: Peer, shared: Arc<Shared>) {
     let served = match shared.settings.carrier {
         Carrier::Engine => serve_by_engine(io, peer, &shared).await,
         #[cfg(feature = "carrier-hyper")]
-        Carrier::Hyper => serve_by_hyper(io, peer, &shared).await,
+        Carrier::Hyper => Box::pin(serve_by_hyper(io, peer, &shared)).await,
     };
     if let Err(error) = served {
         tracing::debug!(error, "a connection ended early");
@@ -142,7 +142,8 @@ async fn serve_by_engine(mut io: Io, peer: Arc<Peer>, shared: &Shared) -> Served
         // Told to stop, or too slow, or gone, before a word was said.
         None | Some(Err(_) | Ok(Ok(Spoken::Neither))) => Ok(()),
         Some(Ok(Err(error))) => Err(error.into()),
-        Some(Ok(Ok(Spoken::Http1))) => serve_by_hyper(io.with_head(head), peer, shared).await,
+        // Apart, because it is large: an idle connection of the engine's pays for what is held in its task.
+        Some(Ok(Ok(Spoken::Http1))) => Box::pin(serve_by_hyper(io.with_head(head), peer, shared)).await,
         Some(Ok(Ok(Spoken::Http2))) => {
             let answerer = Answerer::new(shared.dispatcher.clone(), Arc::clone(&shared.methods), peer);
             let drain = Drain { begin: shared.stop.clone(), grace: shared.settings.drain_grace };

@@ -144,7 +144,7 @@ impl Drop for Watch {
 
 /// Whether anybody listens to [`log_call`].
 pub(crate) fn is_logging() -> bool {
-    tracing::enabled!(target: "seltzer::call", tracing::Level::INFO)
+    tracing::event_enabled!(target: "seltzer::call", tracing::Level::INFO)
 }
 
 /// One line a call, for whoever listens; costs next to nothing when nobody does.

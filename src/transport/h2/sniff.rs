@@ -11,6 +11,9 @@ use crate::transport::io::Io;
 /// What every HTTP/2 client says first (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// How a TLS handshake begins (RFC 8446, section 5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
 /// The longest first line of HTTP/1.1 that is read to its end before it is believed.
 const REQUEST_LINE_BYTES_MAX: usize = 8 * 1024;
 
@@ -49,6 +52,10 @@ fn spoken(head: &[u8]) -> Result<Spoken, usize> {
     if head[..common] == PREFACE[..common] {
         return if common == PREFACE.len() { Ok(Spoken::Http2) } else { Err(PREFACE.len() - common) };
     }
+    // A client that begins TLS here sees by an answer in plain HTTP/1.1 that there is none.
+    if head.first() == Some(&TLS_HANDSHAKE) {
+        return Ok(Spoken::Http1);
+    }
     match head.iter().position(|byte| *byte == b'\n') {
         Some(end) => Ok(if is_request_line(&head[..end]) { Spoken::Http1 } else { Spoken::Neither }),
         None if head.len() >= REQUEST_LINE_BYTES_MAX => Ok(Spoken::Http1),
@@ -68,7 +75,8 @@ mod tests {
 
     #[test]
     fn the_first_bytes_tell() {
-        let table: [(&[u8], Result<Spoken, usize>); 8] = [
+        let table: [(&[u8], Result<Spoken, usize>); 9] = [
+            (b"\x16\x03\x01", Ok(Spoken::Http1)),
             (b"", Err(24)),
             (b"PRI * HTTP", Err(14)),
             (PREFACE, Ok(Spoken::Http2)),
