@@ -336,6 +336,42 @@ async fn a_method_that_proved_long_still_names_its_encoding() {
     }
 }
 
+/// A server whose windows invite to less than what a connection collects anyway.
+fn bounded_server(message_bytes_max: usize) -> Server {
+    Server::builder()
+        .max_concurrent_streams(8)
+        .max_decoding_message_size(message_bytes_max)
+        .add_service(Probe::new().0.server())
+}
+
+#[tokio::test]
+async fn what_windows_invite_to_is_never_too_much() {
+    if is_other_carrier() {
+        return;
+    }
+    /// A hundred of these are more than a connection collects at least.
+    const MESSAGE_BYTES: usize = 1 << 20;
+    let place = Place::start(Server::builder().add_service(Probe::new().0.server())).await;
+    let connection = place.open(Way::Short).await;
+    let mut large = prost::Message::encode_to_vec(&ask("hi"));
+    prost::encoding::bytes::encode(100, &vec![0; MESSAGE_BYTES], &mut large);
+    let mut whole = Bytes::from(framed(0, &large));
+    let last = whole.split_off(whole.len() - 1);
+    let mut calls = Vec::new();
+    for _ in 0..100 {
+        let (response, mut sender) = connection.begin("POST", UNARY, GRPC, false).await.unwrap();
+        sender.send_data(whole.clone(), false).unwrap();
+        calls.push((response, sender));
+    }
+    for (_, sender) in &mut calls {
+        sender.send_data(last.clone(), true).unwrap();
+    }
+    for (response, _) in calls {
+        let answer = patiently(read(response)).await.unwrap();
+        assert_eq!(answer.grpc_status(), Some("0"), "{}", answer.grpc_message());
+    }
+}
+
 #[tokio::test]
 async fn what_is_collected_of_messages_is_bounded() {
     if is_other_carrier() {
@@ -343,7 +379,7 @@ async fn what_is_collected_of_messages_is_bounded() {
     }
     /// Three of these are more than a connection collects, two are not.
     const MESSAGE_BYTES: usize = 30 << 20;
-    let server = Server::builder().max_decoding_message_size(64 << 20).add_service(Probe::new().0.server());
+    let server = bounded_server(64 << 20);
     let place = Place::start(server).await;
     let connection = place.open(Way::Short).await;
     // A field that the schema does not know: 100, of so many bytes.
@@ -389,7 +425,7 @@ async fn one_message_alone_can_be_more_than_a_connection_collects() {
     if is_other_carrier() {
         return;
     }
-    let server = Server::builder().max_decoding_message_size(128 << 20).add_service(Probe::new().0.server());
+    let server = bounded_server(128 << 20);
     let place = Place::start(server).await;
     let connection = place.open(Way::Short).await;
     let (response, mut sender) = connection.begin("POST", UNARY, GRPC, false).await.unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use http::StatusCode;
-use seltzer_h2::{Event, HeadersKind, Memo, Reason, StreamId};
+use seltzer_h2::{Event, HeadersKind, Limits, Memo, Reason, StreamId};
 use tokio::time::Instant;
 use tonic::body::Body;
 
@@ -25,9 +25,16 @@ use crate::transport::h2::{Answer, Later, Message, Payload, Routed, Unary};
 /// deadline by the status of the call.
 const DEADLINE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// What a connection collects of messages that are not complete, all together. Credit is returned while a message is
-/// collected, so that many large uploads side by side never wait for each other; this is what bounds them.
-const COLLECTED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What a connection collects at least of messages that are not complete, all together. Credit is returned while a
+/// message is collected, so that many large uploads side by side never wait for each other; this is what bounds them.
+const COLLECTED_BYTES: usize = 64 * 1024 * 1024;
+
+/// What a connection collects at most: what its windows invite a peer to send is never held against it.
+pub(super) fn collected_bytes_max(limits: &Limits) -> usize {
+    let streams = usize::try_from(limits.concurrent_streams_max).unwrap_or(usize::MAX);
+    let window = usize::try_from(limits.stream_window_bytes).unwrap_or(usize::MAX);
+    COLLECTED_BYTES.max(streams.saturating_mul(window))
+}
 
 /// A stream as its connection knows it.
 pub(super) enum Call<H> {
@@ -144,12 +151,12 @@ impl<A: Answer> ServerConnection<A> {
             }
             Ok(()) => {
                 self.collected_bytes += bytes.len();
-                if self.collected_bytes <= COLLECTED_BYTES_MAX {
+                if self.collected_bytes <= self.collected_bytes_max {
                     return self.engine.release(stream, bytes.len());
                 }
                 Refused::Status(Status::resource_exhausted(format!(
-                    "the messages that are on their way on this connection are larger than {COLLECTED_BYTES_MAX} bytes \
-                     together"
+                    "the messages that are on their way on this connection are larger than {} bytes together",
+                    self.collected_bytes_max
                 )))
             }
             Err(refused) => refused,

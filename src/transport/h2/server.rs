@@ -22,7 +22,7 @@ use crate::transport::h2::buffers::{give_output_buffer, give_read_buffer, take_o
 use crate::transport::h2::exchange::Outbound;
 use crate::transport::h2::heads::Heads;
 use crate::transport::h2::ready::ReadyQueue;
-use crate::transport::h2::receive::Call;
+use crate::transport::h2::receive::{Call, collected_bytes_max};
 use crate::transport::hyper::server::{Drain, FAREWELL, GRACE_MAX};
 use crate::transport::io::Io;
 
@@ -59,6 +59,7 @@ pub(crate) struct ServerConnection<A: Answer> {
     pub(super) deadlines: BTreeSet<(Deadline, StreamId)>,
     /// Bytes of messages that are not complete, of all unary calls.
     pub(super) collected_bytes: usize,
+    pub(super) collected_bytes_max: usize,
     /// When this batch was read.
     pub(super) now: Instant,
     pub(super) ready: Arc<ReadyQueue>,
@@ -103,6 +104,7 @@ impl<A: Answer> ServerConnection<A> {
             begun: Vec::new(),
             waiting: Vec::new(),
             collected_bytes: 0,
+            collected_bytes_max: collected_bytes_max(&config.limits),
             must_flush: false,
             deadlines: BTreeSet::new(),
             now: Instant::now(),
