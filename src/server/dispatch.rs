@@ -102,7 +102,7 @@ impl Dispatcher {
 }
 
 /// Whether a request is meant as gRPC.
-fn is_grpc(headers: &HeaderMap) -> bool {
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(metadata::is_grpc)
 }
 

@@ -17,7 +17,7 @@ use crate::codec::CompressionEncoding;
 use crate::context::{Context, Origin, Peer};
 use crate::deadline::Deadline;
 use crate::metadata::{self, GRPC_ACCEPT_ENCODING, MetadataMap};
-use crate::server::dispatch::{Dispatcher, check_http, timeout};
+use crate::server::dispatch::{Dispatcher, check_http, is_grpc, timeout};
 use crate::server::guard::{self, Guard, log_call};
 use crate::server::native;
 use crate::service::{
@@ -223,8 +223,13 @@ impl Answer for Answerer {
     }
 
     fn answer(&mut self, request: http::Request<Body>) -> Later {
-        let asked = timeout(request.headers()).ok().flatten();
-        let timeout = [asked, self.dispatcher.timeout].into_iter().flatten().min();
+        // Deadlines are those of calls; what else is asked over HTTP has none.
+        let timeout = if is_grpc(request.headers()) {
+            let asked = timeout(request.headers()).ok().flatten();
+            [asked, self.dispatcher.timeout].into_iter().flatten().min()
+        } else {
+            None
+        };
         let answer = self.dispatcher.answer(request, &self.peer);
         Later { answer, is_long: false, deadline: timeout.map(Deadline::after) }
     }
@@ -239,4 +244,20 @@ fn answer_with(head: &Arc<UnaryHead>, context: Context, status: Status) -> Later
     let reply = Reply { metadata: MetadataMap::new(), encoding: None, body: ReplyBody::Failed(status) };
     let response = response(reply, head, context.clone());
     Later { answer: Box::pin(Guard::new(context, std::future::ready(response))), is_long: false, deadline: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_calls_have_deadlines() {
+        let dispatcher = Dispatcher { timeout: Some(Duration::from_secs(60)), ..Dispatcher::default() };
+        let mut answerer = Answerer::new(dispatcher, Arc::default(), Arc::default());
+        for (content_type, has_deadline) in [("application/grpc", true), ("text/html", false)] {
+            let request = http::Request::post("/").header(CONTENT_TYPE, content_type).header("grpc-timeout", "1S");
+            let later = answerer.answer(request.body(Body::empty()).expect("a valid request"));
+            assert_eq!(later.deadline.is_some(), has_deadline, "{content_type}");
+        }
+    }
 }

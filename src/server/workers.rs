@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::transport::error::{Error, Step};
@@ -48,18 +48,15 @@ impl Workers {
     }
 
     /// Lets the thread with the fewest connections run one more.
-    pub(crate) fn spawn(
-        &self,
-        connections: &mut JoinSet<()>,
-        connection: impl Future<Output = ()> + Send + 'static,
-    ) -> Option<AbortHandle> {
-        let thread = self.threads.iter().min_by_key(|thread| thread.connections.load(Ordering::Relaxed))?;
+    pub(crate) fn spawn(&self, connections: &mut JoinSet<()>, connection: impl Future<Output = ()> + Send + 'static) {
+        let by_load = |thread: &&Thread| thread.connections.load(Ordering::Relaxed);
+        let Some(thread) = self.threads.iter().min_by_key(by_load) else { return };
         let counted = Counted::begin(&thread.connections);
         let connection = async move {
             let _counted = counted;
             connection.await;
         };
-        Some(connections.spawn_on(connection, &thread.handle))
+        connections.spawn_on(connection, &thread.handle);
     }
 }
 

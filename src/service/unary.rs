@@ -12,9 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use tonic::{Request, Response};
 
-use crate::codec::{
-    ByteSource, Codec, CompressionEncoding, CompressionSwitch, MessageEncoder, Part, ReceivedCompressed,
-};
+use crate::codec::{ByteSource, Codec, CompressionEncoding, MessageEncoder, Part, ReceivedCompressed};
 use crate::context::Context;
 use crate::metadata::MetadataMap;
 use crate::service::call::Answering;
@@ -188,8 +186,7 @@ impl UnaryCall<'_> {
         }
         let settings = self.settings;
         let limit = settings.limits.encoding_bytes_max;
-        let switch = response.extensions().get::<CompressionSwitch>().cloned();
-        let mut encoder = MessageEncoder::new(codec, &settings.compression, None, limit).with_switch(switch);
+        let mut encoder = MessageEncoder::new(codec, &settings.compression, None, limit);
         match encoder.encode(response.get_ref(), self.output) {
             Ok(()) => UnaryReply(Answered::Written),
             Err(status) => self.fail(status),

@@ -155,7 +155,8 @@ impl<A: Answer> ServerConnection<A> {
                     return self.engine.release(stream, bytes.len());
                 }
                 Refused::Status(Status::resource_exhausted(format!(
-                    "the messages that are on their way on this connection are larger than {} bytes together",
+                    "the messages that are on their way on this connection are larger than {} bytes together: send fewer \
+                     at a time",
                     self.collected_bytes_max
                 )))
             }
@@ -234,7 +235,7 @@ impl<A: Answer> ServerConnection<A> {
         }
     }
 
-    /// Ends the calls whose time was up before their message had come.
+    /// Ends the calls whose time was up before their message had come, or of which the peer takes nothing.
     pub(super) fn expire(&mut self, now: Instant) {
         while let Some((deadline, stream)) = self.deadlines.first().copied()
             && deadline.tokio_instant() <= now

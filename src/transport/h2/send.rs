@@ -87,7 +87,10 @@ impl<A: Answer> ServerConnection<A> {
             HeaderField::new(b":status", b"200"),
             HeaderField::new(b"content-type", b"application/grpc"),
             HeaderField::new(b"grpc-status", code.as_bytes()),
-            HeaderField::new(b"grpc-message", b"the metadata of the call is larger than this server takes"),
+            HeaderField::new(
+                b"grpc-message",
+                b"the metadata of the call is larger than this server takes: send less of it",
+            ),
         ];
         let _ = self.engine.send_headers(stream, fields, true);
         self.engine.finish(stream);

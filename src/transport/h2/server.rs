@@ -54,8 +54,8 @@ pub(crate) struct ServerConnection<A: Answer> {
     pub(super) begun: Vec<StreamId>,
     /// Unary calls with a deadline that came in this batch.
     pub(super) waiting: Vec<(Deadline, StreamId)>,
-    /// When unary calls that still wait for their message must be over. Entries of calls that are not there any more
-    /// mean nothing.
+    /// When unary calls that still wait for their message must be over, and when running ones are cut off of which the
+    /// peer takes nothing. Entries of calls that are not there any more mean nothing.
     pub(super) deadlines: BTreeSet<(Deadline, StreamId)>,
     /// Bytes of messages that are not complete, of all unary calls.
     pub(super) collected_bytes: usize,
@@ -162,7 +162,6 @@ impl<A: Answer> ServerConnection<A> {
         buffer[..kept].copy_from_slice(&self.leftover);
         let mut read = ReadBuf::new(&mut buffer);
         read.set_filled(kept);
-        // The first bytes came before this connection was made.
         let polled = Pin::new(&mut self.io).poll_read(cx, &mut read);
         let filled = read.filled().len();
         let has_read = match polled {
@@ -236,7 +235,7 @@ impl<A: Answer> ServerConnection<A> {
         Ok(has_written)
     }
 
-    /// Sets the one timer to the engine's next deadline or the drain's. Ready when one of them has come.
+    /// Sets the one timer to the next deadline of the engine, of the calls or of the drain. Ready when one of them has come.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let drain = match &self.stop {
             Stop::Draining { look, .. } => Some(*look),
