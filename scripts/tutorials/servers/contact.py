@@ -17,13 +17,19 @@ class Contact(contact_pb2_grpc.ContactServicer):
 
     def getTask(self, request, context):
         gone = threading.Event()
-        context.add_callback(gone.set)
+
+        def leave():
+            print("the caller of getTask left", flush=True)
+            gone.set()
+
+        # Said from here: a generator that waits at its `yield` when the call ends is not resumed.
+        if not context.add_callback(leave):
+            leave()
         number = 0
         while not gone.is_set():
             number += 1
             yield contact_pb2.ServerMsg(task=f"task {number}")
             gone.wait(TASK_INTERVAL_S)
-        print("the caller of getTask left", flush=True)
 
     def tellResult(self, request_iterator, context):
         for result in request_iterator:

@@ -27,7 +27,8 @@ def deadline(context):
 
 def sleep(context):
     gone = threading.Event()
-    context.add_callback(gone.set)
+    if not context.add_callback(gone.set):
+        gone.set()
     print("a call sleeps", flush=True)
     gone.wait()
     print(f"the caller left, active: {context.is_active()}", flush=True)
