@@ -94,6 +94,7 @@ pub mod transport {
     pub(crate) mod io;
     #[cfg(feature = "server")]
     pub(crate) mod listen;
+    pub(crate) mod response_body;
     #[cfg(feature = "client")]
     pub(crate) mod target;
     #[cfg(any(feature = "server", feature = "client"))]

@@ -154,8 +154,8 @@ impl Run {
             self.log.push(Entry::Body(stream.get(), body));
         }
         if self.role == Role::Server {
-            let write = |output: &mut bytes::BytesMut| {
-                output.extend_from_slice(b"\0\0\0\0\x05hello");
+            let write = |output: &mut seltzer_h2::Rope| {
+                output.written().extend_from_slice(b"\0\0\0\0\x05hello");
                 Ok::<(), ()>(())
             };
             let sent = self.connection.send_response(stream, &self.head, write, &self.trailers);

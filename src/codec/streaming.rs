@@ -5,10 +5,9 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use futures_core::Stream;
 
-use crate::codec::frame::{Deframer, Frame};
+use crate::codec::frame::Deframer;
 use crate::codec::{ByteSource, Codec, CompressionEncoding, Part};
 use crate::metadata::MetadataMap;
 use crate::status::Status;
@@ -177,18 +176,14 @@ impl<C: Codec> MessageReader<C> {
     fn next_buffered(&mut self) -> Result<Option<C::Decode>, Status> {
         let Some(frame) = self.deframer.next(self.bytes_max)? else { return Ok(None) };
         self.last_was_compressed = frame.compressed;
-        let payload = self.plain(frame)?;
-        self.codec.decode(payload).map(Some)
-    }
-
-    fn plain(&self, frame: Frame) -> Result<Bytes, Status> {
-        match (frame.compressed, self.encoding) {
-            (false, _) => Ok(frame.payload),
-            (true, Some(encoding)) => encoding.decompress(&frame.payload, self.bytes_max).map(Bytes::from),
-            (true, None) => {
-                Err(Status::internal("a message is flagged as compressed, but grpc-encoding names no encoding"))
-            }
+        if !frame.compressed {
+            return self.codec.decode_front(frame.bytes, frame.length).map(Some);
         }
+        let Some(encoding) = self.encoding else {
+            return Err(Status::internal("a message is flagged as compressed, but grpc-encoding names no encoding"));
+        };
+        let plain = encoding.decompress(&frame.payload(), self.bytes_max)?;
+        self.codec.decode(plain.into()).map(Some)
     }
 
     fn fail(&mut self, status: Status) -> Status {
@@ -226,6 +221,8 @@ impl<C: Codec> ReadMessages<C::Decode> for MessageReader<C> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::codec::ProstCodec;
 

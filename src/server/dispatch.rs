@@ -16,8 +16,9 @@ use crate::server::guard::{Guard, log_call};
 use crate::server::native::{Intercept, NativeCall, add_status};
 use crate::service::{Found, NotFound, Router, TowerHandler};
 use crate::status::{Code, Status};
+use crate::transport::response_body::ResponseBody;
 
-type ResponseFuture = Pin<Box<dyn Future<Output = http::Response<Body>> + Send>>;
+type ResponseFuture = Pin<Box<dyn Future<Output = http::Response<ResponseBody>> + Send>>;
 
 /// Everything that answers requests on one server.
 #[derive(Clone, Default)]
@@ -45,7 +46,11 @@ impl Dispatcher {
         }
     }
 
-    fn call(&self, request: http::Request<Body>, peer: &Arc<Peer>) -> Result<ResponseFuture, http::Response<Body>> {
+    fn call(
+        &self,
+        request: http::Request<Body>,
+        peer: &Arc<Peer>,
+    ) -> Result<ResponseFuture, http::Response<ResponseBody>> {
         check_http(&request)?;
         let timeout = timeout(request.headers()).map_err(|status| refuse(&status))?;
         let path = request.uri().path();
@@ -71,7 +76,7 @@ impl Dispatcher {
                 // All of it inside the guard: an interceptor that panics is its own call's affair.
                 let answer = async move {
                     match intercept(request, &interceptors, &current) {
-                        Ok(request) => handler.call(request).await,
+                        Ok(request) => handler.call(request).await.map(ResponseBody::Http),
                         Err(status) => refuse(&status),
                     }
                 };
@@ -83,7 +88,8 @@ impl Dispatcher {
     /// Answers a request that is no gRPC call.
     fn answer_plain(&self, request: http::Request<Body>) -> ResponseFuture {
         if let Some(fallback) = &self.fallback {
-            return fallback.call(request);
+            let response = fallback.call(request);
+            return Box::pin(async move { response.await.map(ResponseBody::Http) });
         }
         // A gRPC method reached with another content type: the specification asks for 415.
         if request.method() == Method::POST && self.router.find(request.uri().path()).is_ok() {
@@ -107,7 +113,7 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
 }
 
 /// What gRPC demands of the HTTP around it.
-pub(crate) fn check_http<B>(request: &http::Request<B>) -> Result<(), http::Response<Body>> {
+pub(crate) fn check_http<B>(request: &http::Request<B>) -> Result<(), http::Response<ResponseBody>> {
     if request.version() < Version::HTTP_2 {
         return Err(plain(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "gRPC needs HTTP/2\n"));
     }
@@ -178,16 +184,17 @@ fn with_peer(mut request: http::Request<Body>, peer: &Arc<Peer>) -> http::Reques
 }
 
 /// A gRPC answer that is nothing but a status.
-fn refuse(status: &Status) -> http::Response<Body> {
-    let mut response = http::Response::new(Body::empty());
+fn refuse(status: &Status) -> http::Response<ResponseBody> {
+    let mut response = http::Response::new(ResponseBody::empty());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     add_status(status, response.headers_mut());
     response
 }
 
 /// An HTTP answer in plain text.
-pub(crate) fn plain(status: StatusCode, text: impl Into<bytes::Bytes>) -> http::Response<Body> {
-    let mut response = http::Response::new(Body::new(http_body_util::Full::new(text.into())));
+pub(crate) fn plain(status: StatusCode, text: impl Into<bytes::Bytes>) -> http::Response<ResponseBody> {
+    let body = Body::new(http_body_util::Full::new(text.into()));
+    let mut response = http::Response::new(ResponseBody::Http(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response

@@ -6,14 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
 use seltzer_h2::{FieldList, HeaderField, Prepared};
 use tokio::time::Instant;
 use tonic::body::Body;
 
-use crate::codec::CompressionEncoding;
+use crate::codec::{CompressionEncoding, Rope};
 use crate::context::{Context, Origin, Peer};
 use crate::deadline::Deadline;
 use crate::metadata::{self, GRPC_ACCEPT_ENCODING, MetadataMap};
@@ -26,6 +25,7 @@ use crate::service::{
 };
 use crate::status::{Code, Status};
 use crate::transport::h2::{Answer, Later, Message, Payload as Arrived, Routed, Unary, request_head};
+use crate::transport::response_body::ResponseBody;
 
 /// The content types whose answers have prepared header blocks; others go the general way.
 const CONTENT_TYPES: [&str; 2] = ["application/grpc", "application/grpc+proto"];
@@ -163,7 +163,7 @@ impl Answer for Answerer {
         head.timeout
     }
 
-    fn unary(&mut self, head: &Arc<UnaryHead>, message: Message<'_>, arrived: Instant, output: &mut BytesMut) -> Unary {
+    fn unary(&mut self, head: &Arc<UnaryHead>, message: Message<'_>, arrived: Instant, output: &mut Rope) -> Unary {
         let mut context = self.context(head, arrived);
         if context.deadline().is_some_and(|deadline| deadline.has_passed()) {
             return Unary::Later(answer_with(head, context, guard::deadline_status()));
@@ -235,7 +235,7 @@ impl Answer for Answerer {
     }
 }
 
-fn response(reply: Reply, head: &UnaryHead, context: Context) -> http::Response<Body> {
+fn response(reply: Reply, head: &UnaryHead, context: Context) -> http::Response<ResponseBody> {
     let content_type = HeaderValue::from_static(CONTENT_TYPES[head.content_type]);
     native::complete(native::response(reply, context), content_type, head.method.accept_encoding.clone())
 }

@@ -24,7 +24,7 @@ pub use self::unary::{UnaryCall, UnaryReply};
 pub(crate) use self::config::CallSettings;
 #[cfg(feature = "server")]
 pub(crate) use self::pace::Pace;
-pub(crate) use self::reply::{Reply, ReplyBody};
+pub(crate) use self::reply::{Reply, ReplyBody, Single};
 pub(crate) use self::router::{Found, NotFound, TowerHandler};
 #[cfg(feature = "server")]
 pub(crate) use self::unary::{Answered, Payload};

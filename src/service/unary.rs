@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use tonic::{Request, Response};
 
-use crate::codec::{ByteSource, Codec, CompressionEncoding, MessageEncoder, Part, ReceivedCompressed};
+use crate::codec::{ByteSource, Codec, CompressionEncoding, MessageEncoder, Part, ReceivedCompressed, Rope};
 use crate::context::Context;
 use crate::metadata::MetadataMap;
 use crate::service::call::Answering;
@@ -37,7 +37,7 @@ pub struct UnaryCall<'a> {
     pub(crate) caller_accepts: Option<&'a HeaderValue>,
     pub(crate) pace: &'a Pace,
     /// Where the answer's message goes.
-    pub(crate) output: &'a mut BytesMut,
+    pub(crate) output: &'a mut Rope,
 }
 
 /// A message without its prefix.

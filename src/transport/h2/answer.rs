@@ -5,16 +5,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use seltzer_h2::{FieldList, Prepared};
 use tokio::time::Instant;
 use tonic::body::Body;
 
+use crate::codec::Rope;
 use crate::deadline::Deadline;
 use crate::status::Status;
+use crate::transport::response_body::ResponseBody;
 
 /// An answer on its way.
-pub(crate) type AnswerFuture = Pin<Box<dyn Future<Output = http::Response<Body>> + Send>>;
+pub(crate) type AnswerFuture = Pin<Box<dyn Future<Output = http::Response<ResponseBody>> + Send>>;
 
 /// Answers the requests of one connection; asked by the connection's task and nobody else.
 pub(crate) trait Answer: Send + Unpin + 'static {
@@ -35,8 +37,7 @@ pub(crate) trait Answer: Send + Unpin + 'static {
 
     /// Answers a unary call whose one message has arrived: appends the message of the answer with its prefix, if
     /// that is all there is to it. The call itself arrived at `arrived`.
-    fn unary(&mut self, head: &Arc<Self::Head>, message: Message<'_>, arrived: Instant, output: &mut BytesMut)
-    -> Unary;
+    fn unary(&mut self, head: &Arc<Self::Head>, message: Message<'_>, arrived: Instant, output: &mut Rope) -> Unary;
 
     /// Ends a unary call that did not send exactly one good message in time.
     fn refuse(&mut self, head: &Arc<Self::Head>, status: Status, arrived: Instant) -> Later;

@@ -16,6 +16,7 @@ mod send;
 pub(crate) mod server;
 mod sniff;
 mod task;
+mod writing;
 
 pub(crate) use self::answer::{Answer, AnswerFuture, Later, Message, Payload, Routed, Unary};
 pub(crate) use self::request::head as request_head;

@@ -1,7 +1,6 @@
 //! What arrives on a connection, made into calls.
 
 use std::sync::Arc;
-use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -19,6 +18,7 @@ use crate::transport::h2::message::{Refused, collect, only_message};
 use crate::transport::h2::request;
 use crate::transport::h2::server::ServerConnection;
 use crate::transport::h2::task::{Detached, Work};
+use crate::transport::h2::writing::Writing;
 use crate::transport::h2::{Answer, Later, Message, Payload, Routed, Unary};
 
 /// How long after its deadline a stream is reset whose peer takes nothing of it: a peer that reads hears of the
@@ -44,6 +44,8 @@ pub(super) enum Call<H> {
     Begun(Begun),
     /// A request whose handler runs.
     Running { exchange: Arc<Exchange>, work: Arc<Detached>, deadline: Option<Deadline> },
+    /// A request whose answer is messages that this task writes.
+    Writing(Box<Writing>),
 }
 
 /// See [`Call::Begun`].
@@ -127,6 +129,7 @@ impl<A: Answer> ServerConnection<A> {
             Some(Call::Unary { .. }) => return self.collect(stream, bytes, end_stream),
             Some(Call::Begun(begun)) => &begun.exchange,
             Some(Call::Running { exchange, .. }) => exchange,
+            Some(Call::Writing(writing)) => &writing.exchange,
             // Refused before: its bytes go nowhere.
             None => return self.engine.release(stream, bytes.len()),
         };
@@ -249,7 +252,7 @@ impl<A: Answer> ServerConnection<A> {
                     self.refuse(stream, &head, status, arrived);
                 }
                 // Its answer has said so by now, but the peer does not take it.
-                Some(Call::Running { .. }) => {
+                Some(Call::Running { .. } | Call::Writing(_)) => {
                     self.engine.reset(stream, Reason::Cancel);
                     let status = self.answer.deadline_status();
                     self.lose_call(stream, &status);
@@ -286,32 +289,40 @@ impl<A: Answer> ServerConnection<A> {
     fn run(&mut self, stream: StreamId, exchange: Arc<Exchange>, later: Later, is_head_only: bool) {
         let mut work = Work::new(later.answer, is_head_only);
         let mut pieces = std::mem::take(&mut self.pieces);
-        let mut cx = Context::from_waker(Waker::noop());
-        if !later.is_long && work.poll_guarded(&mut cx, &mut pieces).is_ready() {
-            drop(work);
+        let is_over = !later.is_long && work.poll_inline(&mut pieces).is_ready();
+        if is_over || work.has_messages() {
             for piece in pieces.drain(..) {
                 if !self.send_piece(stream, piece) {
                     break;
                 }
             }
-            self.calls.remove(stream);
-            self.engine.finish(stream);
-        } else {
-            if !pieces.is_empty() {
-                exchange.send(&mut pieces);
-            }
-            // Polled again there, it registers the waker of its own task.
-            let work = Detached::new(work, Arc::clone(&exchange));
-            match &self.pool {
-                Some(pool) => pool.spawn(Arc::clone(&work).run()),
-                None => tokio::spawn(Arc::clone(&work).run()),
-            };
-            let deadline = later.deadline.map(|deadline| deadline.later_by(DEADLINE_PATIENCE));
-            self.deadlines.extend(deadline.map(|deadline| (deadline, stream)));
-            self.calls.insert(stream, Call::Running { exchange, work, deadline });
-            self.send_call(stream);
+        } else if !pieces.is_empty() {
+            exchange.send(&mut pieces);
         }
         self.pieces = pieces;
+        if is_over {
+            drop(work);
+            self.calls.remove(stream);
+            return self.engine.finish(stream);
+        }
+        let deadline = later.deadline.map(|deadline| deadline.later_by(DEADLINE_PATIENCE));
+        self.deadlines.extend(deadline.map(|deadline| (deadline, stream)));
+        if work.has_messages() {
+            self.write_messages(stream, Writing::new(exchange, work, deadline));
+        } else {
+            self.detach(stream, exchange, work, deadline);
+        }
+    }
+
+    /// Lets a call go on in a task of its own. Polled again there, it registers the waker of that task.
+    pub(super) fn detach(&mut self, stream: StreamId, exchange: Arc<Exchange>, work: Work, deadline: Option<Deadline>) {
+        let work = Detached::new(work, Arc::clone(&exchange));
+        match &self.pool {
+            Some(pool) => pool.spawn(Arc::clone(&work).run()),
+            None => tokio::spawn(Arc::clone(&work).run()),
+        };
+        self.calls.insert(stream, Call::Running { exchange, work, deadline });
+        self.send_call(stream);
     }
 
     /// Takes a call out whose handler is gone.
@@ -336,6 +347,11 @@ impl<A: Answer> ServerConnection<A> {
                     self.send_call(stream);
                 }
             }
+            Some(Call::Writing(writing)) => {
+                writing.exchange.close(status.clone());
+                self.forget_writing(stream, *writing);
+                self.engine.finish(stream);
+            }
             Some(Call::Begun(begun)) => {
                 begun.exchange.close(status.clone());
                 self.engine.finish(stream);
@@ -355,6 +371,7 @@ impl<A: Answer> ServerConnection<A> {
                 Call::Running { exchange, work, .. } => {
                     lose(&exchange, &work, status);
                 }
+                Call::Writing(writing) => writing.exchange.close(status.clone()),
                 Call::Begun(begun) => begun.exchange.close(status.clone()),
                 Call::Unary { .. } => {}
             }

@@ -67,6 +67,8 @@ pub(crate) struct ServerConnection<A: Answer> {
     pub(super) announced: Vec<StreamId>,
     /// The empty queue of pieces that calls fill which are polled at once.
     pub(super) pieces: VecDeque<Outbound>,
+    /// Answers that write into the output and have more to write.
+    pub(super) writers: VecDeque<StreamId>,
     pub(super) ended: Option<Result<(), Error>>,
     /// Where calls go that have to wait; the current runtime where there is none.
     pub(super) pool: Option<Handle>,
@@ -111,6 +113,7 @@ impl<A: Answer> ServerConnection<A> {
             ready: Arc::default(),
             announced: Vec::new(),
             pieces: VecDeque::new(),
+            writers: VecDeque::new(),
             ended: None,
             pool,
             timer: None,
@@ -125,11 +128,12 @@ impl<A: Answer> ServerConnection<A> {
             self.poll_stop(cx);
             self.send_ready();
             let has_read = self.poll_read(cx)?;
+            self.write_turns();
             let has_written = self.poll_write(cx)?;
             if self.is_over() {
                 return Poll::Ready(Ok(()));
             }
-            if !has_read && !has_written && self.ready.is_empty_or_wake(cx.waker()) {
+            if !has_read && !has_written && !self.can_write_messages() && self.ready.is_empty_or_wake(cx.waker()) {
                 return match self.poll_timer(cx) {
                     Poll::Ready(()) => continue_later(cx),
                     Poll::Pending => Poll::Pending,

@@ -5,14 +5,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
-use http_body::Body as _;
+use http_body::{Body as _, Frame};
 use tonic::body::Body;
 
+use crate::codec::Rope;
+use crate::status::Status;
 use crate::transport::h2::AnswerFuture;
 use crate::transport::h2::exchange::{Exchange, Outbound};
+use crate::transport::response_body::{MessageSource as _, Messages, ResponseBody};
 
 /// How many pieces a body may give in one poll: one that is always ready must let others have their turn.
 const PIECES_MAX: usize = 32;
@@ -30,7 +34,17 @@ pub(crate) struct Work {
 enum State {
     Answering(AnswerFuture),
     Sending(Body),
+    Writing(Messages),
     Over,
+}
+
+/// Why work cannot write messages now.
+#[derive(Debug)]
+pub(crate) enum Unwritten {
+    /// There are none yet.
+    Waiting,
+    /// It panicked.
+    Broken,
 }
 
 impl Work {
@@ -47,10 +61,74 @@ impl Work {
         })
     }
 
+    /// Whether all that is left are messages, which need not go through pieces.
+    pub(crate) fn has_messages(&self) -> bool {
+        matches!(self.state, State::Writing(_))
+    }
+
+    /// Writes messages that are there at once, and stops soon after `bytes_max`. `Some`: the trailers that end the
+    /// answer.
+    pub(crate) fn write_messages(
+        &mut self,
+        cx: &mut Context<'_>,
+        output: &mut Rope,
+        bytes_max: usize,
+    ) -> Result<Option<HeaderMap>, Unwritten> {
+        let State::Writing(messages) = &mut self.state else { return Err(Unwritten::Waiting) };
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(messages).poll_write(cx, output, bytes_max)));
+        match polled {
+            Ok(Poll::Ready(trailers)) => {
+                if trailers.is_some() {
+                    self.give_up();
+                }
+                Ok(trailers)
+            }
+            Ok(Poll::Pending) => Err(Unwritten::Waiting),
+            Err(_panic) => {
+                self.give_up();
+                Err(Unwritten::Broken)
+            }
+        }
+    }
+
     /// Drops the handler or the body; a panic in there is its own affair.
     fn give_up(&mut self) {
         let state = std::mem::replace(&mut self.state, State::Over);
         let _ = catch_unwind(AssertUnwindSafe(|| drop(state)));
+    }
+
+    /// Polls the handler until the head of its answer is there, and its body if that is not one of messages.
+    pub(crate) fn poll_inline(&mut self, pieces: &mut VecDeque<Outbound>) -> Poll<()> {
+        let mut cx = Context::from_waker(Waker::noop());
+        if matches!(self.state, State::Answering(_)) {
+            let polled = catch_unwind(AssertUnwindSafe(|| self.poll_head(&mut cx, pieces)));
+            match polled {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(())) if self.has_messages() => return Poll::Pending,
+                Ok(Poll::Ready(())) => {}
+                Err(_panic) => {
+                    self.give_up();
+                    pieces.push_back(Outbound::Broken);
+                }
+            }
+        }
+        self.poll_guarded(&mut cx, pieces)
+    }
+
+    fn poll_head(&mut self, cx: &mut Context<'_>, pieces: &mut VecDeque<Outbound>) -> Poll<()> {
+        let State::Answering(answer) = &mut self.state else { return Poll::Ready(()) };
+        let (mut head, body) = ready!(answer.as_mut().poll(cx)).into_parts();
+        if let ResponseBody::Http(body) = &body {
+            announce_length(&mut head.headers, body);
+        }
+        let is_end = self.is_head_only || body.is_end_stream();
+        self.state = match body {
+            _ if is_end => State::Over,
+            ResponseBody::Http(body) => State::Sending(body),
+            ResponseBody::Messages(messages) => State::Writing(messages),
+        };
+        pieces.push_back(Outbound::Head { head: Box::new(head), is_end });
+        Poll::Ready(())
     }
 
     /// Goes on until the answer is complete, or has to wait, or has made enough for once. Adds what it made to
@@ -60,21 +138,15 @@ impl Work {
         for _ in 0..PIECES_MAX {
             match &mut self.state {
                 State::Over => return Poll::Ready(()),
-                State::Answering(answer) => {
-                    let (mut head, body) = ready!(answer.as_mut().poll(cx)).into_parts();
-                    announce_length(&mut head.headers, &body);
-                    let is_end = self.is_head_only || body.is_end_stream();
-                    self.state = if is_end { State::Over } else { State::Sending(body) };
-                    pieces.push_back(Outbound::Head { head: Box::new(head), is_end });
-                }
-                State::Sending(_) if bytes_made >= PIECES_BYTES_MAX => break,
+                State::Answering(_) => ready!(self.poll_head(cx, pieces)),
+                State::Sending(_) | State::Writing(_) if bytes_made >= PIECES_BYTES_MAX => break,
                 State::Sending(body) => {
-                    let Some(piece) = ready!(poll_piece(body, cx)) else { continue };
-                    match &piece {
-                        Outbound::Data(bytes) => bytes_made += bytes.len(),
-                        _ => self.state = State::Over,
-                    }
-                    pieces.push_back(piece);
+                    let frame = ready!(Pin::new(body).poll_frame(cx));
+                    bytes_made += self.take_frame(frame, pieces);
+                }
+                State::Writing(messages) => {
+                    let frame = ready!(messages.poll_piece(cx)).map(Ok);
+                    bytes_made += self.take_frame(frame, pieces);
                 }
             }
         }
@@ -84,28 +156,35 @@ impl Work {
         cx.waker().wake_by_ref();
         Poll::Pending
     }
+
+    /// Adds a frame of the body to the pieces, unless it says nothing. Returns how much data it has.
+    fn take_frame(&mut self, frame: Option<Result<Frame<Bytes>, Status>>, pieces: &mut VecDeque<Outbound>) -> usize {
+        let end = match frame {
+            None => Outbound::End,
+            Some(Err(_)) => Outbound::Broken,
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(bytes) if bytes.is_empty() => return 0,
+                Ok(bytes) => {
+                    let length = bytes.len();
+                    pieces.push_back(Outbound::Data(bytes));
+                    return length;
+                }
+                Err(frame) => match frame.into_trailers() {
+                    Ok(trailers) => Outbound::Trailers(trailers),
+                    Err(_unknown) => return 0,
+                },
+            },
+        };
+        self.state = State::Over;
+        pieces.push_back(end);
+        0
+    }
 }
 
 impl Drop for Work {
     fn drop(&mut self) {
         self.give_up();
     }
-}
-
-/// The next piece of a body; `None` for one that says nothing.
-fn poll_piece(body: &mut Body, cx: &mut Context<'_>) -> Poll<Option<Outbound>> {
-    Poll::Ready(Some(match ready!(Pin::new(body).poll_frame(cx)) {
-        None => Outbound::End,
-        Some(Err(_)) => Outbound::Broken,
-        Some(Ok(frame)) => match frame.into_data() {
-            Ok(bytes) if bytes.is_empty() => return Poll::Ready(None),
-            Ok(bytes) => Outbound::Data(bytes),
-            Err(frame) => match frame.into_trailers() {
-                Ok(trailers) => Outbound::Trailers(trailers),
-                Err(_unknown) => return Poll::Ready(None),
-            },
-        },
-    }))
 }
 
 /// Work that goes on in a task of its own. The connection can take it away at any time.
@@ -181,17 +260,14 @@ fn announce_length(headers: &mut HeaderMap, body: &Body) {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::task::Waker;
     use std::time::Duration;
 
-    use bytes::{Bytes, BytesMut};
     use seltzer_h2::{Config, FieldList, Limits, Prepared};
     use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
     use tokio::time::Instant;
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::status::Status;
     use crate::transport::h2::server::ServerConnection;
     use crate::transport::h2::{Answer, Later, Message, Routed, Unary};
     use crate::transport::hyper::server::Drain;
@@ -279,7 +355,7 @@ mod tests {
             Some(Duration::from_secs(60))
         }
 
-        fn unary(&mut self, _: &Arc<Self::Head>, _: Message<'_>, _: Instant, _: &mut BytesMut) -> Unary {
+        fn unary(&mut self, _: &Arc<Self::Head>, _: Message<'_>, _: Instant, _: &mut Rope) -> Unary {
             Unary::Later(Later { answer: answer(), is_long: false, deadline: None })
         }
 
@@ -302,7 +378,7 @@ mod tests {
 
     fn answer() -> AnswerFuture {
         let body = http_body_util::Full::new(Bytes::from_static(b"answer"));
-        Box::pin(std::future::ready(http::Response::new(Body::new(body))))
+        Box::pin(std::future::ready(http::Response::new(ResponseBody::Http(Body::new(body)))))
     }
 
     fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {

@@ -19,6 +19,7 @@ use tonic::body::Body;
 
 use crate::transport::hyper::body::ReceivedBody;
 use crate::transport::io::Io;
+use crate::transport::response_body::ResponseBody;
 
 /// Settings of a connection under hyper.
 #[derive(Debug, Clone)]
@@ -62,7 +63,7 @@ pub(crate) async fn serve_connection<H, F>(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
 where
     H: Fn(http::Request<Body>) -> F + Clone + Send + 'static,
-    F: Future<Output = http::Response<Body>> + Send + 'static,
+    F: Future<Output = http::Response<ResponseBody>> + Send + 'static,
 {
     let active = Arc::new(AtomicUsize::new(0));
     let service = service_fn({
@@ -172,7 +173,7 @@ impl Drop for ActiveCall {
 
 /// A response body that counts as an active call while it exists.
 struct CountedBody {
-    body: Body,
+    body: ResponseBody,
     _call: ActiveCall,
 }
 
