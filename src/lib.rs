@@ -90,6 +90,7 @@ pub mod transport {
     pub(crate) mod hyper;
     #[cfg(any(feature = "server", feature = "client"))]
     pub(crate) mod in_process;
+    pub(crate) mod incoming_body;
     #[cfg(any(feature = "server", feature = "client"))]
     pub(crate) mod io;
     #[cfg(feature = "server")]

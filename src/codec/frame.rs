@@ -38,6 +38,8 @@ pub(crate) struct Deframer {
     collected: BytesMut,
     /// The collected message that was handed out.
     whole: Bytes,
+    /// How long the collected message will be, prefix included, once that is known and it is not complete.
+    incomplete: Option<usize>,
 }
 
 impl Deframer {
@@ -62,6 +64,7 @@ impl Deframer {
     /// INTERNAL for a flag other than 0 and 1, RESOURCE_EXHAUSTED for a length over `bytes_max`: at once, before
     /// the message has arrived.
     pub(crate) fn next(&mut self, bytes_max: usize) -> Result<Option<Frame<'_>>, Status> {
+        self.incomplete = None;
         if self.collected.is_empty() {
             let Some(prefix) = self.chunk.first_chunk::<PREFIX_BYTES>() else {
                 self.keep();
@@ -70,6 +73,7 @@ impl Deframer {
             let (compressed, length) = read_prefix(*prefix, bytes_max)?;
             if self.chunk.len() < PREFIX_BYTES + length {
                 self.keep();
+                self.incomplete = Some(PREFIX_BYTES + length);
                 return Ok(None);
             }
             self.chunk.advance(PREFIX_BYTES);
@@ -81,6 +85,7 @@ impl Deframer {
         self.reserve(PREFIX_BYTES + length);
         self.collect(PREFIX_BYTES + length);
         if self.collected.len() < PREFIX_BYTES + length {
+            self.incomplete = Some(PREFIX_BYTES + length);
             return Ok(None);
         }
         self.collected.advance(PREFIX_BYTES);
@@ -92,6 +97,13 @@ impl Deframer {
     fn keep(&mut self) {
         self.collected.extend_from_slice(&self.chunk);
         self.chunk.clear();
+    }
+
+    /// The buffer of a message that is not complete, and how long it will be: for whoever can append to it without
+    /// [`push`](Self::push). Its contents may be lent out until then.
+    pub(crate) fn incomplete(&mut self) -> Option<(&mut BytesMut, usize)> {
+        let length = self.incomplete?;
+        Some((&mut self.collected, length))
     }
 
     /// Makes room for a message of `bytes`, as far as what has arrived vouches for it.

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{BufMut as _, Bytes};
+use bytes::{BufMut as _, Bytes, BytesMut};
 
 use crate::codec::Rope;
 
@@ -42,5 +42,13 @@ pub(crate) trait ByteSource: Send {
             }
             Part::End(end) => Filled::End(end),
         })
+    }
+
+    /// Appends what arrives to `buffer` until that has `length` bytes, which saves one copy of a large message where
+    /// the source can do it. `false`: it cannot, or nothing comes any more; ask for parts.
+    ///
+    /// While it is pending the buffer's contents are with the source.
+    fn poll_collect(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut BytesMut, _length: usize) -> Poll<bool> {
+        Poll::Ready(false)
     }
 }

@@ -99,6 +99,8 @@ trait ReadMessages<T>: Send {
 pub(crate) struct MessageReader<C> {
     source: Pin<Box<dyn ByteSource>>,
     deframer: Deframer,
+    /// The source has the buffer of the message that is not complete.
+    is_lent: bool,
     codec: C,
     encoding: Option<CompressionEncoding>,
     bytes_max: usize,
@@ -120,6 +122,7 @@ impl<C: Codec> MessageReader<C> {
         MessageReader {
             source,
             deframer: Deframer::default(),
+            is_lent: false,
             codec,
             encoding,
             bytes_max,
@@ -140,10 +143,22 @@ impl<C: Codec> MessageReader<C> {
             return Poll::Ready(None);
         }
         loop {
-            match self.next_buffered() {
-                Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
-                Ok(None) => {}
-                Err(status) => return Poll::Ready(Some(Err(self.fail(status)))),
+            if !self.is_lent {
+                match self.next_buffered() {
+                    Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
+                    Ok(None) => {}
+                    Err(status) => return Poll::Ready(Some(Err(self.fail(status)))),
+                }
+            }
+            if self.end.is_none()
+                && let Some((buffer, length)) = self.deframer.incomplete()
+            {
+                self.is_lent = true;
+                let is_whole = ready!(self.source.as_mut().poll_collect(cx, buffer, length));
+                self.is_lent = false;
+                if is_whole {
+                    continue;
+                }
             }
             match self.end.take() {
                 None => match ready!(self.source.as_mut().poll_part(cx)) {
@@ -190,6 +205,7 @@ impl<C: Codec> MessageReader<C> {
         self.is_over = true;
         self.end = None;
         self.deframer = Deframer::default();
+        self.is_lent = false;
         // Letting go of the bytes lets the carrier end the stream.
         self.source = Box::pin(Nothing);
         status

@@ -16,6 +16,7 @@ use crate::server::guard::{Guard, log_call};
 use crate::server::native::{Intercept, NativeCall, add_status};
 use crate::service::{Found, NotFound, Router, TowerHandler};
 use crate::status::{Code, Status};
+use crate::transport::incoming_body::IncomingBody;
 use crate::transport::response_body::ResponseBody;
 
 type ResponseFuture = Pin<Box<dyn Future<Output = http::Response<ResponseBody>> + Send>>;
@@ -31,7 +32,7 @@ pub(crate) struct Dispatcher {
 
 impl Dispatcher {
     /// Answers one request.
-    pub(crate) fn answer(&self, request: http::Request<Body>, peer: &Arc<Peer>) -> ResponseFuture {
+    pub(crate) fn answer(&self, request: http::Request<IncomingBody>, peer: &Arc<Peer>) -> ResponseFuture {
         if !is_grpc(request.headers()) {
             return self.answer_plain(request);
         }
@@ -48,7 +49,7 @@ impl Dispatcher {
 
     fn call(
         &self,
-        request: http::Request<Body>,
+        request: http::Request<IncomingBody>,
         peer: &Arc<Peer>,
     ) -> Result<ResponseFuture, http::Response<ResponseBody>> {
         check_http(&request)?;
@@ -76,7 +77,7 @@ impl Dispatcher {
                 // All of it inside the guard: an interceptor that panics is its own call's affair.
                 let answer = async move {
                     match intercept(request, &interceptors, &current) {
-                        Ok(request) => handler.call(request).await.map(ResponseBody::Http),
+                        Ok(request) => handler.call(request.map(IncomingBody::into_http)).await.map(ResponseBody::Http),
                         Err(status) => refuse(&status),
                     }
                 };
@@ -86,9 +87,9 @@ impl Dispatcher {
     }
 
     /// Answers a request that is no gRPC call.
-    fn answer_plain(&self, request: http::Request<Body>) -> ResponseFuture {
+    fn answer_plain(&self, request: http::Request<IncomingBody>) -> ResponseFuture {
         if let Some(fallback) = &self.fallback {
-            let response = fallback.call(request);
+            let response = fallback.call(request.map(IncomingBody::into_http));
             return Box::pin(async move { response.await.map(ResponseBody::Http) });
         }
         // A gRPC method reached with another content type: the specification asks for 415.
@@ -150,10 +151,10 @@ fn not_found(why: &NotFound, path: &str, router: &Router) -> Status {
 }
 
 fn intercept(
-    request: http::Request<Body>,
+    request: http::Request<IncomingBody>,
     interceptors: &[Intercept],
     context: &Context,
-) -> Result<http::Request<Body>, Status> {
+) -> Result<http::Request<IncomingBody>, Status> {
     if interceptors.is_empty() {
         return Ok(request);
     }
@@ -176,7 +177,7 @@ fn intercept(
     Ok(http::Request::from_parts(parts, body))
 }
 
-fn with_peer(mut request: http::Request<Body>, peer: &Arc<Peer>) -> http::Request<Body> {
+fn with_peer(mut request: http::Request<IncomingBody>, peer: &Arc<Peer>) -> http::Request<IncomingBody> {
     if !peer.extensions.is_empty() {
         request.extensions_mut().extend(peer.extensions.clone());
     }

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use http_body::Body as _;
-use tonic::body::Body;
 
-use crate::codec::{ByteSource, Filled, Part, Rope};
+use crate::codec::{ByteSource, Filled, Rope};
 use crate::context::Context;
 use crate::metadata::{self, MetadataMap};
 use crate::service::{CallSettings, MethodDescriptor, Reply, ReplyBody, ServerCall, Service, Single};
 use crate::status::{Code, Status};
+use crate::transport::incoming_body::IncomingBody;
 use crate::transport::response_body::{MessageSource, ResponseBody};
 
 /// `grpc-status: 0`.
@@ -37,7 +36,7 @@ impl NativeCall {
     /// Hands the request to the service and turns its answer into a response.
     pub(crate) async fn answer(
         self,
-        request: http::Request<Body>,
+        request: http::Request<IncomingBody>,
         interceptors: Arc<Vec<Intercept>>,
     ) -> http::Response<ResponseBody> {
         let content_type = request.headers().get(CONTENT_TYPE).cloned().unwrap_or(GRPC);
@@ -52,7 +51,7 @@ impl NativeCall {
 
     fn start(
         self,
-        request: http::Request<Body>,
+        request: http::Request<IncomingBody>,
         interceptors: &[Intercept],
     ) -> Result<crate::service::ReplyFuture, Status> {
         let (parts, body) = request.into_parts();
@@ -64,7 +63,7 @@ impl NativeCall {
             method: &methods[self.method],
             metadata: metadata::user_metadata(parts.headers),
             extensions: parts.extensions,
-            source: Box::pin(RequestSource(body)),
+            source: Box::pin(body),
             context: self.context,
             settings: Arc::clone(&self.settings),
             request_encoding,
@@ -74,24 +73,6 @@ impl NativeCall {
             call.intercept(|request| interceptor(request))?;
         }
         Ok(self.service.call(self.method, call))
-    }
-}
-
-/// A request's body as the bytes of a call. Trailers of requests mean nothing in gRPC.
-struct RequestSource(Body);
-
-impl ByteSource for RequestSource {
-    fn poll_part(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Part> {
-        loop {
-            return Poll::Ready(match ready!(Pin::new(&mut self.0).poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(bytes) => Part::Data(bytes),
-                    Err(_trailers) => continue,
-                },
-                Some(Err(status)) => Part::End(Err(status)),
-                None => Part::End(Ok(MetadataMap::new())),
-            });
-        }
     }
 }
 

@@ -10,7 +10,6 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
 use seltzer_h2::{FieldList, HeaderField, Prepared};
 use tokio::time::Instant;
-use tonic::body::Body;
 
 use crate::codec::{CompressionEncoding, Rope};
 use crate::context::{Context, Origin, Peer};
@@ -25,6 +24,7 @@ use crate::service::{
 };
 use crate::status::{Code, Status};
 use crate::transport::h2::{Answer, Later, Message, Payload as Arrived, Routed, Unary, request_head};
+use crate::transport::incoming_body::IncomingBody;
 use crate::transport::response_body::ResponseBody;
 
 /// The content types whose answers have prepared header blocks; others go the general way.
@@ -222,7 +222,7 @@ impl Answer for Answerer {
         guard::deadline_status()
     }
 
-    fn answer(&mut self, request: http::Request<Body>) -> Later {
+    fn answer(&mut self, request: http::Request<IncomingBody>) -> Later {
         // Deadlines are those of calls; what else is asked over HTTP has none.
         let timeout = if is_grpc(request.headers()) {
             let asked = timeout(request.headers()).ok().flatten();
@@ -256,7 +256,8 @@ mod tests {
         let mut answerer = Answerer::new(dispatcher, Arc::default(), Arc::default());
         for (content_type, has_deadline) in [("application/grpc", true), ("text/html", false)] {
             let request = http::Request::post("/").header(CONTENT_TYPE, content_type).header("grpc-timeout", "1S");
-            let later = answerer.answer(request.body(Body::empty()).expect("a valid request"));
+            let later =
+                answerer.answer(request.body(IncomingBody::Http(tonic::body::Body::empty())).expect("a valid request"));
             assert_eq!(later.deadline.is_some(), has_deadline, "{content_type}");
         }
     }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use seltzer_h2::{FieldList, Prepared};
 use tokio::time::Instant;
-use tonic::body::Body;
 
 use crate::codec::Rope;
 use crate::deadline::Deadline;
 use crate::status::Status;
+use crate::transport::incoming_body::IncomingBody;
 use crate::transport::response_body::ResponseBody;
 
 /// An answer on its way.
@@ -49,7 +49,7 @@ pub(crate) trait Answer: Send + Unpin + 'static {
     fn deadline_status(&self) -> Status;
 
     /// Answers any other request.
-    fn answer(&mut self, request: http::Request<Body>) -> Later;
+    fn answer(&mut self, request: http::Request<IncomingBody>) -> Later;
 }
 
 /// The only message of a call, as it arrived.

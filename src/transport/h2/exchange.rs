@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use seltzer_h2::StreamId;
 
+use crate::codec::GROWTH;
 use crate::status::Status;
 use crate::transport::h2::ready::ReadyQueue;
 
@@ -34,6 +35,8 @@ struct State {
     /// Small pieces are put together, so that they cost no more than their bytes.
     inbound: VecDeque<BytesMut>,
     inbound_end: Option<Result<(), Status>>,
+    /// A large message that the handler waits for as a whole.
+    collecting: Option<Collecting>,
     /// Bytes that the handler took, or will never take, and the peer was not told of yet.
     credit: usize,
     reader: Option<Waker>,
@@ -49,6 +52,13 @@ struct State {
     is_closed: bool,
 
     is_announced: bool,
+}
+
+/// A buffer that is filled as bytes arrive, and how many it must have.
+#[derive(Debug)]
+struct Collecting {
+    buffer: BytesMut,
+    length: usize,
 }
 
 /// A piece of an answer.
@@ -77,29 +87,74 @@ impl Outbound {
     }
 }
 
+impl Collecting {
+    fn is_whole(&self) -> bool {
+        self.buffer.len() >= self.length
+    }
+
+    /// Takes what belongs to the message, and tells how much that was. The buffer grows with what has arrived.
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        let (had, missing) = (self.buffer.len(), self.length.saturating_sub(self.buffer.len()));
+        let taken = missing.min(bytes.len());
+        let arrived = had + taken;
+        if self.buffer.capacity() < arrived {
+            self.buffer.reserve(self.length.min(arrived * GROWTH) - had);
+        }
+        self.buffer.extend_from_slice(&bytes[..taken]);
+        taken
+    }
+}
+
 impl Exchange {
     pub(crate) fn new(stream: StreamId, ready: Arc<ReadyQueue>) -> Arc<Self> {
         Arc::new(Exchange { stream, ready, state: Mutex::default() })
     }
 
-    /// Hands bytes to the handler. Returns how many of them nobody will read.
+    /// Hands bytes to the handler. Returns how many of them the peer may send again at once: those that nobody will
+    /// read, and those of a message for which the handler waits already.
     pub(crate) fn receive(&self, bytes: &[u8]) -> usize {
         if bytes.is_empty() {
             return 0;
         }
-        let waker = {
+        let (waker, collected) = {
             let mut state = self.state();
             if state.is_abandoned {
                 return bytes.len();
             }
+            let collected = state.collecting.as_mut().map_or(0, |collecting| collecting.take(bytes));
+            let rest = &bytes[collected..];
             match state.inbound.back_mut() {
-                Some(last) if last.len() + bytes.len() <= PIECE_BYTES => last.extend_from_slice(bytes),
-                _ => state.inbound.push_back(BytesMut::from(bytes)),
+                _ if rest.is_empty() => {}
+                Some(last) if last.len() + rest.len() <= PIECE_BYTES => last.extend_from_slice(rest),
+                _ => state.inbound.push_back(BytesMut::from(rest)),
             }
-            state.reader.take()
+            let waits_on = state.collecting.as_ref().is_some_and(|collecting| !collecting.is_whole());
+            (if waits_on { None } else { state.reader.take() }, collected)
         };
         wake(waker);
-        0
+        collected
+    }
+
+    /// Fills a buffer up to `length` bytes as they arrive. `false`: so little is missing, or so much has arrived, that
+    /// pieces do as well; or nothing comes any more.
+    ///
+    /// Until it is ready the buffer's contents are here, and the handler reads nothing else.
+    pub(crate) fn poll_collect(&self, cx: &mut Context<'_>, buffer: &mut BytesMut, length: usize) -> Poll<bool> {
+        let mut state = self.state();
+        if state.collecting.is_none() {
+            let is_worth_it = length.saturating_sub(buffer.len()) > PIECE_BYTES;
+            if !is_worth_it || !state.inbound.is_empty() || state.inbound_end.is_some() {
+                return Poll::Ready(false);
+            }
+            state.collecting = Some(Collecting { buffer: std::mem::take(buffer), length });
+        }
+        let is_over = state.inbound_end.is_some();
+        if let Some(collecting) = state.collecting.take_if(|collecting| is_over || collecting.is_whole()) {
+            *buffer = collecting.buffer;
+            return Poll::Ready(buffer.len() >= collecting.length);
+        }
+        register(&mut state.reader, cx.waker());
+        Poll::Pending
     }
 
     /// Tells the handler that the request is complete, or why it never will be.
@@ -145,6 +200,7 @@ impl Exchange {
     pub(crate) fn abandon_inbound(&self) {
         let mut state = self.state();
         state.is_abandoned = true;
+        state.collecting = None;
         let rest: usize = state.inbound.drain(..).map(|bytes| bytes.len()).sum();
         state.credit += rest;
         if rest > 0 && state.inbound_end.is_none() {
@@ -286,6 +342,42 @@ mod tests {
             exchange.receive(&vec![0; length]);
         }
         assert_eq!(read(&exchange).iter().map(Bytes::len).collect::<Vec<_>>(), lengths);
+    }
+
+    #[test]
+    fn a_large_message_is_collected_where_it_is_wanted() {
+        const LENGTH: usize = PIECE_BYTES * 4;
+        let exchange = exchange();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut buffer = BytesMut::from(&b"head"[..]);
+        let mut little = BytesMut::from(&[0; LENGTH - PIECE_BYTES][..]);
+        assert_eq!(exchange.poll_collect(&mut cx, &mut little, LENGTH), Poll::Ready(false), "a piece is missing");
+        assert_eq!(exchange.poll_collect(&mut cx, &mut buffer, LENGTH), Poll::Pending);
+        assert!(buffer.is_empty(), "it is lent");
+        let mut missing = LENGTH - 4;
+        while missing > 0 {
+            let arrived = missing.min(10_000);
+            assert_eq!(exchange.receive(&vec![7; arrived]), arrived, "the peer may go on");
+            missing -= arrived;
+        }
+        assert_eq!(exchange.receive(b"next"), 0);
+        assert_eq!(exchange.poll_collect(&mut cx, &mut buffer, LENGTH), Poll::Ready(true));
+        assert_eq!((buffer.len(), &buffer[..5]), (LENGTH, &b"head\x07"[..]));
+        assert_eq!(read(&exchange).concat(), b"next");
+        assert_eq!(exchange.take_credit(), 4, "the message's own was given back");
+    }
+
+    #[test]
+    fn a_message_that_breaks_off_is_given_back() {
+        let exchange = exchange();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut buffer = BytesMut::from(&b"head"[..]);
+        assert_eq!(exchange.poll_collect(&mut cx, &mut buffer, 1 << 20), Poll::Pending);
+        exchange.receive(b"half");
+        exchange.end_inbound(Ok(()));
+        assert_eq!(exchange.poll_collect(&mut cx, &mut buffer, 1 << 20), Poll::Ready(false));
+        assert_eq!(&buffer[..], b"headhalf");
+        assert_eq!(exchange.poll_collect(&mut cx, &mut buffer, 1 << 20), Poll::Ready(false), "not again");
     }
 
     #[test]

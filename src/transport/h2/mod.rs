@@ -19,5 +19,6 @@ mod task;
 mod writing;
 
 pub(crate) use self::answer::{Answer, AnswerFuture, Later, Message, Payload, Routed, Unary};
+pub(crate) use self::body::StreamBody;
 pub(crate) use self::request::head as request_head;
 pub(crate) use self::sniff::{Spoken, sniff};

@@ -7,11 +7,10 @@ use bytes::BytesMut;
 use http::StatusCode;
 use seltzer_h2::{Event, HeadersKind, Limits, Memo, Reason, StreamId};
 use tokio::time::Instant;
-use tonic::body::Body;
 
 use crate::deadline::Deadline;
 use crate::status::Status;
-use crate::transport::h2::body::RequestBody;
+use crate::transport::h2::body::StreamBody;
 use crate::transport::h2::exchange::Exchange;
 use crate::transport::h2::heads::Known;
 use crate::transport::h2::message::{Refused, collect, only_message};
@@ -20,6 +19,7 @@ use crate::transport::h2::server::ServerConnection;
 use crate::transport::h2::task::{Detached, Work};
 use crate::transport::h2::writing::Writing;
 use crate::transport::h2::{Answer, Later, Message, Payload, Routed, Unary};
+use crate::transport::incoming_body::IncomingBody;
 
 /// How long after its deadline a stream is reset whose peer takes nothing of it: a peer that reads hears of the
 /// deadline by the status of the call.
@@ -269,7 +269,8 @@ impl<A: Answer> ServerConnection<A> {
             if let Some(Call::Begun(begun)) = self.calls.get_mut(stream) {
                 let exchange = Arc::clone(&begun.exchange);
                 let is_head_only = begun.head.method() == http::Method::HEAD;
-                let request = http::Request::clone(&begun.head).map(|()| Body::new(RequestBody(Arc::clone(&exchange))));
+                let request =
+                    http::Request::clone(&begun.head).map(|()| IncomingBody::Engine(StreamBody(Arc::clone(&exchange))));
                 let later = self.answer.answer(request);
                 self.run(stream, exchange, later, is_head_only);
             }
@@ -349,7 +350,8 @@ impl<A: Answer> ServerConnection<A> {
             }
             Some(Call::Writing(writing)) => {
                 writing.exchange.close(status.clone());
-                self.forget_writing(stream, *writing);
+                self.forget_writing(stream, &writing);
+                drop(writing);
                 self.engine.finish(stream);
             }
             Some(Call::Begun(begun)) => {

@@ -271,6 +271,7 @@ mod tests {
     use crate::transport::h2::server::ServerConnection;
     use crate::transport::h2::{Answer, Later, Message, Routed, Unary};
     use crate::transport::hyper::server::Drain;
+    use crate::transport::incoming_body::IncomingBody;
     use crate::transport::io::Io;
 
     /// A socket below a buffer, as with TLS: what was written is on its way only when it was flushed.
@@ -371,7 +372,7 @@ mod tests {
             Status::deadline_exceeded("too late")
         }
 
-        fn answer(&mut self, _: http::Request<Body>) -> Later {
+        fn answer(&mut self, _: http::Request<IncomingBody>) -> Later {
             Later { answer: answer(), is_long: false, deadline: None }
         }
     }

@@ -95,12 +95,14 @@ impl<A: Answer> ServerConnection<A> {
             }
             Turn::Slow => self.detach(stream, writing.exchange, writing.work, writing.deadline),
             Turn::Ended(trailers) => {
-                self.forget_writing(stream, *writing);
+                self.forget_writing(stream, &writing);
+                drop(writing);
                 self.send_piece(stream, Outbound::Trailers(trailers));
                 self.engine.finish(stream);
             }
             Turn::Lost => {
-                self.forget_writing(stream, *writing);
+                self.forget_writing(stream, &writing);
+                drop(writing);
                 self.engine.reset(stream, Reason::InternalError);
                 self.engine.finish(stream);
             }
@@ -135,8 +137,8 @@ impl<A: Answer> ServerConnection<A> {
         self.calls.insert(stream, Call::Writing(writing));
     }
 
-    /// Lets go of an answer that is over.
-    pub(super) fn forget_writing(&mut self, stream: StreamId, writing: Writing) {
+    /// Forgets the deadline of an answer that is over.
+    pub(super) fn forget_writing(&mut self, stream: StreamId, writing: &Writing) {
         if let Some(deadline) = writing.deadline {
             self.deadlines.remove(&(deadline, stream));
         }

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
 use crate::transport::hyper::body::ReceivedBody;
+use crate::transport::incoming_body::IncomingBody;
 use crate::transport::io::Io;
 use crate::transport::response_body::ResponseBody;
 
@@ -62,7 +63,7 @@ pub(crate) async fn serve_connection<H, F>(
     drain: Drain,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
 where
-    H: Fn(http::Request<Body>) -> F + Clone + Send + 'static,
+    H: Fn(http::Request<IncomingBody>) -> F + Clone + Send + 'static,
     F: Future<Output = http::Response<ResponseBody>> + Send + 'static,
 {
     let active = Arc::new(AtomicUsize::new(0));
@@ -70,7 +71,7 @@ where
         let active = Arc::clone(&active);
         move |request: http::Request<Incoming>| {
             let call = ActiveCall::begin(&active);
-            let response = handler(ReceivedBody::of_request(request).map(Body::new));
+            let response = handler(ReceivedBody::of_request(request).map(|body| IncomingBody::Http(Body::new(body))));
             async move {
                 let response = response.await;
                 Ok::<_, Infallible>(response.map(|body| CountedBody { body, _call: call }))
