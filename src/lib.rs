@@ -79,14 +79,16 @@ pub mod services;
 ///
 /// The names are those of `tonic::transport`.
 pub mod transport {
-    #[cfg(feature = "server")]
+    #[cfg(any(feature = "server", feature = "client"))]
     pub(crate) mod carrier;
     #[cfg(feature = "client")]
     pub(crate) mod connect;
+    #[cfg(feature = "client")]
+    pub(crate) mod connection;
     pub(crate) mod error;
-    #[cfg(feature = "server")]
-    pub(crate) mod h2;
     #[cfg(any(feature = "server", feature = "client"))]
+    pub(crate) mod h2;
+    #[cfg(feature = "server")]
     pub(crate) mod hyper;
     #[cfg(any(feature = "server", feature = "client"))]
     pub(crate) mod in_process;
@@ -103,7 +105,7 @@ pub mod transport {
     #[cfg(feature = "_tls")]
     pub(crate) mod tls;
 
-    #[cfg(feature = "server")]
+    #[cfg(any(feature = "server", feature = "client"))]
     pub use self::carrier::Carrier;
     pub use self::error::{Error, Step};
     #[cfg(any(feature = "server", feature = "client"))]

@@ -1,11 +1,11 @@
 //! The four kinds of call, metadata, trailers, errors with their details.
 
 use seltzer::error_details::StatusExt as _;
-use seltzer::{Channel, Code, Request, Server, Status, StatusOrigin as _};
+use seltzer::{Code, Request, Server, Status, StatusOrigin as _};
 use tokio_stream::StreamExt as _;
 
 use crate::support::probe::{Client, Probe, ask, text};
-use crate::support::{Running, patiently};
+use crate::support::{Running, endpoint, patiently};
 
 async fn probe() -> (Running, Client) {
     let (probe, _) = Probe::new();
@@ -227,7 +227,7 @@ async fn a_lazy_channel_connects_with_its_first_call_and_again_after_a_loss() {
     let (first, _) = Probe::new();
     let server = Running::start(Server::builder().add_service(first.server())).await;
     let address = server.address;
-    let client = Client::new(Channel::builder(server.uri()).connect_lazy());
+    let client = Client::new(endpoint(server.uri()).connect_lazy());
     assert!(client.unary_call(ask("one")).await.is_ok());
     server.stop().await;
     let status = client.unary_call(ask("two")).await.unwrap_err();

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use seltzer::{Channel, Code, Request, Server, StatusOrigin as _};
+use seltzer::{Code, Request, Server, StatusOrigin as _};
 use tokio::sync::watch;
 
 use crate::support::probe::{Client, Probe, Seen, ask, text};
-use crate::support::{Running, patiently};
+use crate::support::{Running, endpoint, patiently};
 
 /// Far longer than any call here takes, far shorter than [`crate::support::PATIENCE`].
 const SHORT: Duration = Duration::from_millis(100);
@@ -108,7 +108,7 @@ async fn a_servers_own_timeout_holds_for_callers_without_one() {
 #[tokio::test]
 async fn a_channels_timeout_holds_for_calls_without_one() {
     let (server, _, _) = probe().await;
-    let channel = Channel::builder(server.uri()).timeout(SHORT).connect().await.unwrap();
+    let channel = endpoint(server.uri()).timeout(SHORT).connect().await.unwrap();
     let client = Client::new(channel);
     assert_eq!(patiently(client.unary_call(ask("hang"))).await.unwrap_err().code(), Code::DeadlineExceeded);
     let left = client.unary_call(within(Duration::from_secs(60), "deadline")).await.unwrap();
@@ -138,7 +138,7 @@ async fn connecting_outlives_the_call_that_began_it() {
     // The listener's backlog takes the connection at once, but nothing answers for a while.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let client = Client::new(Channel::builder(format!("http://{address}")).connect_lazy());
+    let client = Client::new(endpoint(format!("http://{address}")).connect_lazy());
     for _ in 0..3 {
         let status = patiently(client.unary_call(within(SHORT, "hi"))).await.unwrap_err();
         assert_eq!(status.code(), Code::DeadlineExceeded);

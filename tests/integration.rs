@@ -5,6 +5,7 @@
 //! | `architecture` | the house itself: who may import whom |
 //! | `carriers` | all of it once more, with hyper as the carrier |
 //! | `calls` | the four kinds of call, metadata, trailers, errors with details |
+//! | `client_engine` | what a channel on our own engine says and understands, frame by frame |
 //! | `compression` | encodings and message limits on the wire |
 //! | `deadlines` | deadlines, cancellation, and what a call inside a call inherits |
 //! | `engine` | what our own engine's connections do under strain |
@@ -21,6 +22,7 @@
 mod architecture;
 mod calls;
 mod carriers;
+mod client_engine;
 mod compression;
 mod deadlines;
 #[cfg(unix)]

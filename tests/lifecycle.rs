@@ -6,7 +6,7 @@ use seltzer::transport::Step;
 use seltzer::{Channel, Code, Server};
 
 use crate::support::probe::{Client, Probe, ask, text};
-use crate::support::{PATIENCE, Running, patiently};
+use crate::support::{PATIENCE, Running, endpoint, patiently};
 
 fn probe() -> Server {
     Server::builder().add_service(Probe::new().0.server())
@@ -32,7 +32,7 @@ async fn a_unix_socket_is_served_and_taken_away() {
         let server = probe().bind(address.as_str()).await.unwrap();
         assert_eq!(server.addresses(), [address.as_str()]);
         let server = Running::run(server);
-        let client = Client::new(Channel::connect(address.as_str()).await.unwrap());
+        let client = Client::new(endpoint(address.as_str()).connect().await.unwrap());
         assert_eq!(text(client.unary_call(ask("hi")).await.unwrap().get_ref()), "hi");
         let taken = probe().bind(address.as_str()).await.unwrap_err();
         assert_eq!(taken.step(), Step::Bind, "{taken}");
@@ -48,7 +48,7 @@ async fn several_addresses_are_one_server() {
     assert_eq!(addresses.len(), 2);
     let _server = Running::run(server);
     for address in addresses {
-        let client = Client::new(Channel::connect(format!("http://{address}")).await.unwrap());
+        let client = Client::new(endpoint(format!("http://{address}")).connect().await.unwrap());
         assert!(client.unary_call(ask("hi")).await.is_ok(), "{address}");
     }
 }
@@ -63,20 +63,20 @@ async fn errors_name_the_address_the_step_and_the_remedy() {
 
     let free = running.address;
     running.stop().await;
-    let refused = Channel::connect(format!("http://{free}")).await.unwrap_err();
+    let refused = endpoint(format!("http://{free}")).connect().await.unwrap_err();
     assert_eq!(refused.step(), Step::Connect);
     let said = refused.to_string();
     assert!(said.contains(&free.to_string()) && said.contains("is the server running"), "{said}");
 
-    let unread = Channel::builder("gopher://host").connect_lazy();
+    let unread = endpoint("gopher://host").connect_lazy();
     let status = Client::new(unread).unary_call(ask("hi")).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert!(status.message().contains("gopher"), "{}", status.message());
 
-    let unknown = Channel::connect("http://no-such-host.invalid:1").await.unwrap_err();
+    let unknown = endpoint("http://no-such-host.invalid:1").connect().await.unwrap_err();
     assert_eq!(unknown.step(), Step::Resolve, "{unknown}");
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let channel = Channel::builder(format!("http://{}", silent.local_addr().unwrap()));
+    let channel = endpoint(format!("http://{}", silent.local_addr().unwrap()));
     assert!(channel.connect_timeout(Duration::from_millis(100)).connect().await.is_ok(), "TCP answers, HTTP/2 later");
 }
 
@@ -92,7 +92,7 @@ async fn draining_lets_calls_finish() {
     assert_eq!(text(&both.message().await.unwrap().unwrap()), "before");
     server.begin_stop();
     // The listener goes first: nobody new gets in.
-    patiently(async { while Channel::connect(server.uri()).await.is_ok() {} }).await;
+    patiently(async { while endpoint(server.uri()).connect().await.is_ok() {} }).await;
     requests.send(ask("after")).await.unwrap();
     assert_eq!(text(&patiently(both.message()).await.unwrap().unwrap()), "after");
     drop(requests);

@@ -16,8 +16,8 @@ use crate::client::guard::CallGuard;
 use crate::context::Context;
 use crate::status::Status;
 use crate::transport::connect::connect;
+use crate::transport::connection::Connection;
 use crate::transport::error::{Error, Step};
-use crate::transport::hyper::client::Connection;
 use crate::transport::in_process::InProcess;
 use crate::transport::io::Io;
 use crate::transport::target::Target;
@@ -235,7 +235,7 @@ impl Inner {
                 self.secure(io, target).await?
             }
         };
-        Connection::handshake(io, &endpoint.connection, &target.written).await
+        Connection::begin(io, &endpoint.connection, &target.written).await
     }
 
     #[cfg(feature = "_tls")]

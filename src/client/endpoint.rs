@@ -6,9 +6,10 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use crate::client::Channel;
+use crate::transport::carrier::Carrier;
+use crate::transport::connection::ConnectionSettings;
 use crate::transport::error::{Error, Step};
-use crate::transport::hyper::WINDOW_BYTES_MAX;
-use crate::transport::hyper::client::ConnectionSettings;
+use crate::transport::h2::WINDOW_BYTES_MAX;
 use crate::transport::target::Target;
 use crate::transport::tcp::TcpSettings;
 
@@ -104,6 +105,7 @@ impl Endpoint {
             timeout: None,
             user_agent: HeaderValue::from_static(USER_AGENT),
             connection: ConnectionSettings {
+                carrier: Carrier::default(),
                 stream_window_bytes: STREAM_WINDOW_BYTES_DEFAULT,
                 connection_window_bytes: CONNECTION_WINDOW_BYTES_DEFAULT,
                 header_list_bytes_max: HEADER_LIST_BYTES_MAX_DEFAULT,
@@ -213,6 +215,21 @@ impl Endpoint {
     #[must_use]
     pub fn keep_alive_while_idle(mut self, enabled: bool) -> Self {
         self.connection.keepalive_while_idle = enabled;
+        self
+    }
+
+    /// What carries HTTP/2: our own engine unless set.
+    ///
+    /// ```
+    /// use seltzer::{Channel, transport::Carrier};
+    ///
+    /// // With the feature `carrier-hyper` there is `Carrier::Hyper`, too.
+    /// let endpoint = Channel::builder("http://127.0.0.1:50051").carrier(Carrier::Engine);
+    /// # drop(endpoint);
+    /// ```
+    #[must_use]
+    pub fn carrier(mut self, carrier: Carrier) -> Self {
+        self.connection.carrier = carrier;
         self
     }
 

@@ -19,7 +19,7 @@ use crate::server::settings::Settings;
 use crate::service::{CallSettings, Interceptor, IntoRoute, Route, Router, TowerHandler};
 use crate::transport::carrier::Carrier;
 use crate::transport::error::Error;
-use crate::transport::hyper::WINDOW_BYTES_MAX;
+use crate::transport::h2::WINDOW_BYTES_MAX;
 use crate::transport::in_process::{self, InProcess};
 use crate::transport::listen::{ListenAddress, Listener};
 

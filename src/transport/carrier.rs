@@ -1,8 +1,8 @@
-//! What carries HTTP/2 on a server's connections.
+//! What carries HTTP/2 on connections.
 
-/// What carries HTTP/2 on a server's connections. HTTP/1.1 is always hyper's.
+/// What carries HTTP/2 on connections. HTTP/1.1 is always hyper's.
 ///
-/// Calls get the same answers over both. Chosen with [`Server::carrier`](crate::Server::carrier).
+/// Calls get the same answers over both. Chosen with `Server::carrier` and `Endpoint::carrier`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Carrier {

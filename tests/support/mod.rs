@@ -1,5 +1,7 @@
-//! What several tests need: a server on a free port, a service that does as it is told, a client of raw HTTP/2.
+//! What several tests need: a server on a free port, a service that does as it is told, a client and a
+//! server of raw HTTP/2.
 
+pub(crate) mod peer;
 pub(crate) mod probe;
 pub(crate) mod raw;
 
@@ -7,7 +9,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use seltzer::transport::Carrier;
+use seltzer::transport::{Carrier, Endpoint};
 use seltzer::{BoundServer, Channel, Server};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -15,16 +17,21 @@ use tokio::task::JoinHandle;
 /// Long enough for anything that works, short enough to wait for once. A test that needs it has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Names the carrier that servers of tests are on; the engine where it is not set.
+/// Names the carrier that servers and channels of tests are on; the engine where it is not set.
 pub(crate) const CARRIER_VARIABLE: &str = "SELTZER_TEST_CARRIER";
 
-/// What carries the servers of tests: what gRPC means must not depend on it.
+/// What carries the servers and channels of tests: what gRPC means must not depend on it.
 pub(crate) fn carrier() -> Carrier {
     match std::env::var(CARRIER_VARIABLE).as_deref() {
         Ok("hyper") => Carrier::Hyper,
         Ok(other) => panic!("{CARRIER_VARIABLE} is {other:?}, which is no carrier"),
         Err(_) => Carrier::Engine,
     }
+}
+
+/// A channel's settings, on the carrier of the tests.
+pub(crate) fn endpoint(target: impl AsRef<str>) -> Endpoint {
+    Channel::builder(target.as_ref()).carrier(carrier())
 }
 
 /// A server that runs until it is stopped or dropped.
@@ -54,7 +61,7 @@ impl Running {
     }
 
     pub(crate) async fn channel(&self) -> Channel {
-        Channel::connect(self.uri()).await.unwrap()
+        endpoint(self.uri()).connect().await.unwrap()
     }
 
     /// Asks it to stop, without waiting.

@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use seltzer_h2::{FieldList, Prepared};
 use tokio::time::Instant;
 
 use crate::codec::Rope;
 use crate::deadline::Deadline;
 use crate::status::Status;
+use crate::transport::h2::message::Message;
 use crate::transport::incoming_body::IncomingBody;
 use crate::transport::response_body::ResponseBody;
 
@@ -50,18 +50,6 @@ pub(crate) trait Answer: Send + Unpin + 'static {
 
     /// Answers any other request.
     fn answer(&mut self, request: http::Request<IncomingBody>) -> Later;
-}
-
-/// The only message of a call, as it arrived.
-pub(crate) struct Message<'a> {
-    pub(crate) is_compressed: bool,
-    pub(crate) payload: Payload<'a>,
-}
-
-/// Bytes that lie in the read buffer, or that were collected.
-pub(crate) enum Payload<'a> {
-    Slice(&'a [u8]),
-    Shared(Bytes),
 }
 
 /// Which way a request takes.

@@ -1,10 +1,21 @@
 //! The body of a unary call: one message with its prefix, in one piece or in many.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use crate::codec::{GROWTH, PREFIX_BYTES, read_prefix};
 use crate::status::Status;
-use crate::transport::h2::{Message, Payload};
+
+/// The only message of a call, as it arrived.
+pub(crate) struct Message<'a> {
+    pub(crate) is_compressed: bool,
+    pub(crate) payload: Payload<'a>,
+}
+
+/// Bytes that lie in the read buffer, or that were collected.
+pub(crate) enum Payload<'a> {
+    Slice(&'a [u8]),
+    Shared(Bytes),
+}
 
 /// Why a body is not exactly one good message.
 pub(super) enum Refused {

@@ -1,24 +1,48 @@
 //! Our own HTTP/2 engine as the carrier of connections: what moves its bytes, and what wakes whom.
 //!
-//! One task a connection reads, lets the engine take every frame apart, answers what can be answered at once, and
-//! writes once.
+//! One task a connection reads, lets the engine take every frame apart, hands over what came, and writes once.
 
+#[cfg(feature = "server")]
 mod answer;
+#[cfg(feature = "server")]
 mod body;
 mod buffers;
+#[cfg(feature = "client")]
+pub(crate) mod client;
+#[cfg(feature = "server")]
 mod exchange;
+mod fields;
+#[cfg(feature = "server")]
 mod heads;
+#[cfg(feature = "server")]
 mod message;
+#[cfg(feature = "server")]
 mod ready;
+#[cfg(feature = "server")]
 mod receive;
+#[cfg(feature = "server")]
 mod request;
+#[cfg(feature = "server")]
 mod send;
+#[cfg(feature = "server")]
 pub(crate) mod server;
+#[cfg(feature = "server")]
 mod sniff;
+#[cfg(feature = "server")]
 mod task;
+#[cfg(feature = "server")]
 mod writing;
 
-pub(crate) use self::answer::{Answer, AnswerFuture, Later, Message, Payload, Routed, Unary};
+#[cfg(feature = "server")]
+pub(crate) use self::answer::{Answer, AnswerFuture, Later, Routed, Unary};
+#[cfg(feature = "server")]
 pub(crate) use self::body::StreamBody;
+#[cfg(feature = "server")]
+pub(crate) use self::message::{Message, Payload};
+#[cfg(feature = "server")]
 pub(crate) use self::request::head as request_head;
+#[cfg(feature = "server")]
 pub(crate) use self::sniff::{Spoken, sniff};
+
+/// The largest window that there can be (RFC 9113, section 6.9.1).
+pub(crate) const WINDOW_BYTES_MAX: u32 = (1 << 31) - 1;

@@ -1,10 +1,11 @@
 //! A request's header block in the words of the `http` crate.
 
 use bytes::Bytes;
-use http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Uri, Version};
 use seltzer_h2::{FieldList, Token};
+
+use crate::transport::h2::fields::header_map;
 
 /// The head of a request. `None`: it holds something that the `http` crate cannot say.
 pub(crate) fn head(fields: &FieldList) -> Option<http::Request<()>> {
@@ -12,7 +13,7 @@ pub(crate) fn head(fields: &FieldList) -> Option<http::Request<()>> {
     *request.version_mut() = Version::HTTP_2;
     *request.method_mut() = Method::from_bytes(fields.get(Token::Method)?).ok()?;
     *request.uri_mut() = uri(fields)?;
-    *request.headers_mut() = headers(fields)?;
+    *request.headers_mut() = header_map(fields)?;
     Some(request)
 }
 
@@ -30,30 +31,4 @@ fn uri(fields: &FieldList) -> Option<Uri> {
         parts.authority = Some(authority);
     }
     Uri::from_parts(parts).ok()
-}
-
-fn headers(fields: &FieldList) -> Option<HeaderMap> {
-    let mut headers = HeaderMap::with_capacity(fields.len());
-    let mut cookies: Vec<u8> = Vec::new();
-    for field in fields.iter() {
-        if field.name.first() == Some(&b':') {
-            continue;
-        }
-        if field.token == Token::Cookie {
-            // A cookie may come in crumbs (RFC 9113, section 8.2.3).
-            if !cookies.is_empty() {
-                cookies.extend_from_slice(b"; ");
-            }
-            cookies.extend_from_slice(field.value);
-            continue;
-        }
-        let name = HeaderName::from_bytes(field.name).ok()?;
-        let mut value = HeaderValue::from_bytes(field.value).ok()?;
-        value.set_sensitive(field.is_sensitive);
-        headers.try_append(name, value).ok()?;
-    }
-    if !cookies.is_empty() {
-        headers.insert(COOKIE, HeaderValue::from_maybe_shared(Bytes::from(cookies)).ok()?);
-    }
-    Some(headers)
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use http::header::{CONNECTION, HeaderMap, HeaderName, TRANSFER_ENCODING, UPGRADE};
 use seltzer_h2::limits::SEND_HIGH_WATER;
 use seltzer_h2::{HeaderField, Reason, StreamId, Token};
 
@@ -11,6 +10,7 @@ use crate::metadata;
 use crate::status::{Code, Status};
 use crate::transport::h2::Answer;
 use crate::transport::h2::exchange::Outbound;
+use crate::transport::h2::fields::fields_of;
 use crate::transport::h2::receive::Call;
 use crate::transport::h2::server::ServerConnection;
 
@@ -109,23 +109,4 @@ impl<A: Answer> ServerConnection<A> {
         let _ = self.engine.send_headers(stream, fields, true);
         self.engine.finish(stream);
     }
-}
-
-/// Headers as fields, without those that HTTP/2 forbids (RFC 9113, section 8.2.2).
-fn fields_of(headers: &HeaderMap) -> impl Iterator<Item = HeaderField<'_>> {
-    headers.iter().filter(|(name, _)| !is_forbidden(name)).map(|(name, value)| {
-        let (name, bytes) = (name.as_str().as_bytes(), value.as_bytes());
-        if value.is_sensitive() { HeaderField::sensitive(name, bytes) } else { HeaderField::new(name, bytes) }
-    })
-}
-
-fn is_forbidden(name: &HeaderName) -> bool {
-    const FORBIDDEN: [HeaderName; 5] = [
-        CONNECTION,
-        TRANSFER_ENCODING,
-        UPGRADE,
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("proxy-connection"),
-    ];
-    FORBIDDEN.contains(name)
 }

@@ -19,14 +19,13 @@ pub(crate) struct ReceivedBody {
 }
 
 impl ReceivedBody {
-    #[cfg(feature = "server")]
     pub(crate) fn of_request(request: http::Request<Incoming>) -> http::Request<Self> {
         let must_end_properly = request.version() == http::Version::HTTP_2;
         request.map(|body| ReceivedBody { body, must_end_properly })
     }
 
     /// Responses end with trailers, whose absence is an error by itself.
-    #[cfg(feature = "client")]
+    #[cfg(all(feature = "client", feature = "carrier-hyper"))]
     pub(crate) fn of_response(body: Incoming) -> Self {
         ReceivedBody { body, must_end_properly: false }
     }
@@ -56,7 +55,7 @@ impl http_body::Body for ReceivedBody {
 
 /// What a broken stream or connection means for its call.
 pub(crate) fn status_of(error: &hyper::Error) -> Status {
-    #[cfg(any(feature = "client", feature = "carrier-hyper"))]
+    #[cfg(feature = "carrier-hyper")]
     if let Some(reason) = reset_reason(error) {
         #[cfg(feature = "client")]
         let code = crate::status::code_for_reset(reason.into());
@@ -67,7 +66,7 @@ pub(crate) fn status_of(error: &hyper::Error) -> Status {
     Status::unavailable(format!("the connection broke: {}", whole_story(error)))
 }
 
-#[cfg(any(feature = "client", feature = "carrier-hyper"))]
+#[cfg(feature = "carrier-hyper")]
 fn reset_reason(error: &hyper::Error) -> Option<h2::Reason> {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = source {

@@ -10,21 +10,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
 use crate::status::{Code, Status, drop_garbled_details};
+use crate::transport::connection::ConnectionSettings;
 use crate::transport::error::{Error, Step};
 use crate::transport::hyper::body::{ReceivedBody, status_of, whole_story};
 use crate::transport::hyper::cancel::{cancellable, guarded};
 use crate::transport::io::Io;
-
-/// Settings of a client's connection.
-#[derive(Debug, Clone)]
-pub(crate) struct ConnectionSettings {
-    pub(crate) stream_window_bytes: u32,
-    pub(crate) connection_window_bytes: u32,
-    pub(crate) header_list_bytes_max: u32,
-    pub(crate) keepalive_interval: Option<Duration>,
-    pub(crate) keepalive_timeout: Duration,
-    pub(crate) keepalive_while_idle: bool,
-}
 
 /// How long a failed call waits to learn how its connection ended, to be able to say so.
 const LAST_WORDS: Duration = Duration::from_millis(100);

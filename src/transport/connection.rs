@@ -1,0 +1,75 @@
+//! A client's connection, whatever carries it.
+
+use std::time::Duration;
+
+use tonic::body::Body;
+
+use crate::status::Status;
+use crate::transport::carrier::Carrier;
+use crate::transport::error::Error;
+use crate::transport::h2::client as engine;
+#[cfg(feature = "carrier-hyper")]
+use crate::transport::hyper::client as hyper;
+use crate::transport::io::Io;
+
+/// Settings of a client's connection.
+#[derive(Debug, Clone)]
+pub(crate) struct ConnectionSettings {
+    pub(crate) carrier: Carrier,
+    pub(crate) stream_window_bytes: u32,
+    pub(crate) connection_window_bytes: u32,
+    pub(crate) header_list_bytes_max: u32,
+    pub(crate) keepalive_interval: Option<Duration>,
+    pub(crate) keepalive_timeout: Duration,
+    pub(crate) keepalive_while_idle: bool,
+}
+
+/// An open HTTP/2 connection. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) enum Connection {
+    /// Under our own engine.
+    Engine(engine::Connection),
+    /// Under hyper.
+    #[cfg(feature = "carrier-hyper")]
+    Hyper(hyper::Connection),
+}
+
+impl Connection {
+    /// Starts the task that drives the connection, which ends with its last clone.
+    ///
+    /// # Errors
+    /// The connection broke at once.
+    #[cfg_attr(not(feature = "carrier-hyper"), allow(clippy::unused_async, reason = "hyper's handshake waits"))]
+    pub(crate) async fn begin(io: Io, settings: &ConnectionSettings, target: &str) -> Result<Self, Error> {
+        match settings.carrier {
+            Carrier::Engine => Ok(Connection::Engine(engine::Connection::begin(io, settings, target))),
+            #[cfg(feature = "carrier-hyper")]
+            Carrier::Hyper => hyper::Connection::handshake(io, settings, target).await.map(Connection::Hyper),
+        }
+    }
+
+    /// Whether no further request can be sent.
+    pub(crate) fn is_closed(&self) -> bool {
+        match self {
+            Connection::Engine(connection) => connection.is_closed(),
+            #[cfg(feature = "carrier-hyper")]
+            Connection::Hyper(connection) => connection.is_closed(),
+        }
+    }
+
+    /// Sends a request; resolves with the response's head. Dropping the future resets the stream.
+    ///
+    /// # Errors
+    /// The status that a broken stream or connection means, and the request itself where the server has surely done
+    /// nothing for it.
+    pub(crate) async fn send(
+        &mut self,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, (Status, Option<http::Request<Body>>)> {
+        match self {
+            Connection::Engine(connection) => connection.send(request).await,
+            #[cfg(feature = "carrier-hyper")]
+            Connection::Hyper(connection) => connection.send(request).await,
+        }
+    }
+}

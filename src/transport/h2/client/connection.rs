@@ -1,0 +1,117 @@
+//! A connection as its users hold it.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use seltzer_h2::{Config, Limits};
+use tokio::time::Instant;
+
+use crate::transport::connection::ConnectionSettings;
+use crate::transport::h2::client::driver::Driver;
+use crate::transport::h2::client::state::State;
+use crate::transport::io::Io;
+
+/// A socket or a stream that takes nothing does not end by itself: how long a call may take is for its deadline to
+/// say, and whoever wants to hear of a dead server sooner turns keepalive on. This only has to be a number.
+const STALL_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What a field costs at least in a header list, as HTTP/2 counts: a list's limit in bytes bounds its fields too.
+const FIELD_BYTES_MIN: usize = 32;
+
+/// An open HTTP/2 connection. Clones share it; it closes when all are gone and no call is left.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    handle: Arc<Handle>,
+}
+
+/// All clones of a connection together.
+struct Handle(Arc<Shared>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.with(State::abandon);
+    }
+}
+
+/// What the users of a connection, its calls and its task share.
+pub(super) struct Shared {
+    /// Whether no further call can begin, to be asked without the lock.
+    is_closed: AtomicBool,
+    state: Mutex<State>,
+}
+
+impl Connection {
+    /// Starts the task that drives the connection.
+    pub(crate) fn begin(io: Io, settings: &ConnectionSettings, target: &str) -> Self {
+        let engine = seltzer_h2::Connection::client(&config(settings), Instant::now().into_std());
+        let shared = Arc::new(Shared {
+            is_closed: AtomicBool::new(false),
+            state: Mutex::new(State::new(engine, target, settings.header_list_bytes_max)),
+        });
+        tokio::spawn(Driver::new(io, Arc::clone(&shared)).run());
+        Connection { handle: Arc::new(Handle(shared)) }
+    }
+
+    /// Whether no further call can begin.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.handle.0.is_closed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.handle.0
+    }
+}
+
+impl Shared {
+    /// Does something with the connection, and wakes those whom it concerns.
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let result = act(&mut state);
+        self.settle(&mut state);
+        let driver = state.take_driver();
+        let woken = if state.woken.is_empty() { Vec::new() } else { std::mem::take(&mut state.woken) };
+        drop(state);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        for waker in woken {
+            waker.wake();
+        }
+        result
+    }
+
+    /// What is to do after whatever was done under the lock.
+    pub(super) fn settle(&self, state: &mut State) {
+        state.give_places();
+        if state.is_closed() {
+            self.is_closed.store(true, Ordering::Release);
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing of a user's runs under this lock, and nothing panics that the engine is told.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("is_closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}
+
+fn config(settings: &ConnectionSettings) -> Config {
+    let header_list_bytes_max = usize::try_from(settings.header_list_bytes_max).unwrap_or(usize::MAX);
+    let mut limits = Limits::client();
+    limits.stream_window_bytes = settings.stream_window_bytes;
+    limits.connection_window_bytes = settings.connection_window_bytes;
+    limits.header_list_bytes_max = header_list_bytes_max;
+    limits.header_fields_max = header_list_bytes_max / FIELD_BYTES_MIN;
+    limits.keepalive_interval = settings.keepalive_interval;
+    limits.keepalive_timeout = settings.keepalive_timeout;
+    limits.keepalive_while_idle = settings.keepalive_while_idle;
+    limits.stall_timeout = STALL_TIMEOUT;
+    Config::with_limits(limits)
+}

@@ -1,0 +1,16 @@
+//! The client's side of a connection under our own engine.
+//!
+//! The engine and all that is known of calls lie behind one lock, which nobody holds for long: a caller writes its
+//! request into the engine's output and wakes the connection's task, which reads, writes and wakes callers.
+
+mod call;
+mod connection;
+mod driver;
+mod places;
+mod receive;
+mod response;
+mod send;
+mod state;
+mod upload;
+
+pub(crate) use self::connection::Connection;

@@ -1,0 +1,223 @@
+//! What is known of a connection: everything behind its lock.
+
+use std::task::{Poll, Waker};
+
+use seltzer_h2::{OpenError, Reason, StreamId, StreamTable};
+
+use crate::status::{Code, Status, code_for_reset};
+use crate::transport::error::{Error, Step};
+use crate::transport::h2::client::call::{Call, End, Lost};
+use crate::transport::h2::client::places::{Places, Ticket};
+
+/// A connection and its calls.
+pub(super) struct State {
+    pub(super) engine: seltzer_h2::Connection,
+    pub(super) calls: StreamTable<Call>,
+    places: Places,
+    target: String,
+    pub(super) header_list_bytes_max: u32,
+    /// Whether any request was ever answered.
+    pub(super) has_answered: bool,
+    pub(super) closing: Closing,
+    /// Streams that ended early in this batch: whether their connection did shows at its end.
+    pub(super) resets: Vec<(StreamId, Reason, bool)>,
+    /// How many bytes the socket took in all.
+    pub(super) written: u64,
+
+    /// Who is woken once the lock is free.
+    pub(super) woken: Vec<Waker>,
+    /// The connection's task, while it sleeps.
+    driver: Option<Waker>,
+    /// The task waits for the socket, and there is no use in waking it for more to write.
+    pub(super) is_stuck: bool,
+    /// All users of the connection are gone.
+    is_abandoned: bool,
+}
+
+/// How far the connection's end has come.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// Calls can begin.
+    Open,
+    /// Calls that run go on, others go elsewhere; the peer may have said why.
+    GoingAway(Option<Reason>),
+    /// It is over, for this reason.
+    Broken(String),
+}
+
+impl State {
+    pub(super) fn new(engine: seltzer_h2::Connection, target: &str, header_list_bytes_max: u32) -> Self {
+        State {
+            engine,
+            calls: StreamTable::new(),
+            places: Places::default(),
+            target: target.to_owned(),
+            header_list_bytes_max,
+            has_answered: false,
+            closing: Closing::Open,
+            resets: Vec::new(),
+            written: 0,
+            woken: Vec::new(),
+            driver: None,
+            is_stuck: false,
+            is_abandoned: false,
+        }
+    }
+
+    /// Whether no further call can begin.
+    #[inline]
+    pub(super) fn is_closed(&self) -> bool {
+        self.closing != Closing::Open
+    }
+
+    /// Waits for a place among the peer's streams. `Err`: the connection takes no more calls.
+    pub(super) fn poll_place(&mut self, ticket: &mut Ticket, waker: &Waker) -> Poll<Result<(), Status>> {
+        if self.is_closed() {
+            self.places.leave(ticket);
+            return Poll::Ready(Err(self.closed_status()));
+        }
+        if self.places.ask(ticket, self.engine.open_streams_allowed(), waker) {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Gives a place back.
+    pub(super) fn leave_place(&mut self, ticket: &mut Ticket) {
+        self.places.leave(ticket);
+    }
+
+    /// Gives the places that have become free to those who wait.
+    #[inline]
+    pub(super) fn give_places(&mut self) {
+        if self.places.nobody_waits() {
+            return;
+        }
+        // Those who wait for a closed connection learn that it is.
+        let allowed = if self.is_closed() { usize::MAX } else { self.engine.open_streams_allowed() };
+        self.places.give(allowed, &mut self.woken);
+    }
+
+    /// Opens the stream of a call that has a place.
+    pub(super) fn open(&mut self, ticket: &mut Ticket) -> Result<StreamId, Status> {
+        self.places.leave(ticket);
+        if self.is_closed() {
+            return Err(self.closed_status());
+        }
+        let opened = self.engine.open_stream();
+        match opened {
+            Ok(stream) if stream < StreamId::MAX => {}
+            Err(OpenError::TooMany) => {}
+            // The last number is taken, or the connection is about to end.
+            _ => self.closing = Closing::GoingAway(None),
+        }
+        opened.map_err(|error| Status::unavailable(error.to_string()))
+    }
+
+    /// Where in all that is written the next byte will be.
+    pub(super) fn position(&self) -> u64 {
+        self.written + u64::try_from(self.engine.output_bytes()).unwrap_or(u64::MAX)
+    }
+
+    /// The caller of a call is gone: nobody waits for what is still to come.
+    pub(super) fn abandon_call(&mut self, stream: StreamId) {
+        if let Some(call) = self.calls.remove(stream) {
+            self.engine.reset(stream, Reason::Cancel);
+            self.woken.extend(call.upload);
+        }
+    }
+
+    /// A call is over; its caller hears of it when it has read what came before.
+    pub(super) fn end_call(&mut self, stream: StreamId, end: End) {
+        // Of a call that is over nobody reads the rest of the request.
+        self.engine.reset(stream, Reason::Cancel);
+        if let Some(call) = self.calls.get_mut(stream) {
+            call.end.get_or_insert(end);
+            self.woken.extend(call.reader.take());
+            self.woken.extend(call.upload.take());
+        }
+    }
+
+    /// Wakes those whose queues have become short.
+    pub(super) fn wake_uploads(&mut self) {
+        while let Some(stream) = self.engine.take_writable() {
+            if let Some(call) = self.calls.get_mut(stream) {
+                self.woken.extend(call.upload.take());
+            }
+        }
+    }
+
+    /// The connection is over; so are all its calls.
+    pub(super) fn break_up(&mut self, why: &str) {
+        if !matches!(self.closing, Closing::Broken(_)) {
+            let why = match self.closing {
+                Closing::GoingAway(Some(reason)) if reason != Reason::NoError => {
+                    format!("{why} after GOAWAY with {reason}")
+                }
+                _ => why.to_owned(),
+            };
+            self.closing = Closing::Broken(why);
+        }
+        let status = self.closed_status();
+        for stream in self.calls.ids() {
+            if let Some(call) = self.calls.get(stream) {
+                // What never was in the socket never left.
+                let is_unprocessed = !call.has_head && call.begins_at >= self.written;
+                self.end_call(stream, End::Lost(Lost { status: status.clone(), is_unprocessed }));
+            }
+        }
+    }
+
+    /// What the end of the connection means for a call.
+    fn closed_status(&self) -> Status {
+        let why = match &self.closing {
+            Closing::Broken(why) => why.as_str(),
+            _ => "the server takes no more calls on it",
+        };
+        let mut error = Error::new(Step::Http2, format!("the connection broke: {why}")).with_target(&self.target);
+        // Under TLS the handshake has shown already who is there.
+        if !self.has_answered && !self.target.starts_with("https:") {
+            error = error.with_hint(
+                "it never answered anything: does the server speak gRPC, and does it want https:// where the target \
+                 says http://?",
+            );
+        }
+        error.into()
+    }
+
+    /// All users of the connection are gone.
+    pub(super) fn abandon(&mut self) {
+        self.is_abandoned = true;
+    }
+
+    /// Whether nobody needs the connection any more.
+    pub(super) fn is_unneeded(&self) -> bool {
+        self.is_abandoned && self.engine.active_streams() == 0 && self.places.nobody_waits()
+    }
+
+    /// The connection's task, if it sleeps and there is something for it to do.
+    #[inline]
+    pub(super) fn take_driver(&mut self) -> Option<Waker> {
+        let has_work = (self.engine.has_output() && !self.is_stuck) || self.is_unneeded();
+        if has_work { self.driver.take() } else { None }
+    }
+
+    /// The connection's task goes to sleep. `false`: there is something to write.
+    pub(super) fn sleep(&mut self, waker: &Waker) -> bool {
+        if self.engine.has_output() && !self.is_stuck {
+            return false;
+        }
+        super::call::register(&mut self.driver, waker);
+        true
+    }
+}
+
+/// What the end of a stream means that was not the end of its answer.
+pub(super) fn reset_status(reason: Reason, by_peer: bool) -> Status {
+    if by_peer {
+        Status::new(code_for_reset(reason.code()), format!("the peer reset the stream: {reason}"))
+    } else {
+        Status::new(Code::Internal, format!("the peer broke the protocol: {reason}"))
+    }
+}

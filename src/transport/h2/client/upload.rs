@@ -1,0 +1,227 @@
+//! The body of a request on its way out.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body as _, Frame};
+use seltzer_h2::limits::SEND_HIGH_WATER;
+use seltzer_h2::{Reason, StreamId};
+use tonic::body::Body;
+
+use crate::status::Status;
+use crate::transport::h2::client::call::{End, Lost, register};
+use crate::transport::h2::client::connection::Shared;
+use crate::transport::h2::client::send::unsendable;
+use crate::transport::h2::client::state::State;
+use crate::transport::h2::fields::fields_of;
+
+/// How many pieces a body may give before others have their turn: one that is always ready must not hold them up.
+const PIECES_MAX: usize = 32;
+
+/// How much a body may give before its request is sent, so that a small one goes out in one go. One piece may be
+/// larger: it is known to be the only one when the body is asked once more.
+const OPENING_BYTES_MAX: usize = 32 * 1024;
+
+/// The beginning of a body: what there was without waiting.
+pub(super) struct Opening {
+    pub(super) pieces: VecDeque<Bytes>,
+    pub(super) rest: Rest,
+}
+
+/// What follows the beginning.
+pub(super) enum Rest {
+    /// Nothing: the body is whole.
+    Ended,
+    /// More, at some time.
+    More(Body),
+    /// The task that sends it has it.
+    Handed,
+    /// It broke before anything was sent.
+    Broken(Status),
+}
+
+impl Opening {
+    /// Takes out of a body what there is.
+    pub(super) fn take_from(mut body: Body) -> Self {
+        let mut pieces = VecDeque::new();
+        let mut bytes = 0;
+        // Whoever goes on with the body asks again, with a waker of its own.
+        let mut cx = Context::from_waker(Waker::noop());
+        while pieces.len() < 2 || (bytes < OPENING_BYTES_MAX && pieces.len() < PIECES_MAX) {
+            let Poll::Ready(frame) = Pin::new(&mut body).poll_frame(&mut cx) else { break };
+            match frame.map(|frame| frame.map(Frame::into_data)) {
+                None => return Opening { pieces, rest: Rest::Ended },
+                Some(Ok(Ok(data))) if data.is_empty() => {}
+                Some(Ok(Ok(data))) => {
+                    bytes += data.len();
+                    pieces.push_back(data);
+                }
+                // Trailers of requests mean nothing in gRPC, but they end the request.
+                Some(Ok(Err(_trailers))) => return Opening { pieces, rest: Rest::Ended },
+                Some(Err(status)) => return Opening { pieces, rest: Rest::Broken(status) },
+            }
+        }
+        Opening { pieces, rest: Rest::More(body) }
+    }
+
+    /// The body that it was, of which nothing was sent.
+    pub(super) fn into_body(self) -> Body {
+        let rest = match self.rest {
+            Rest::More(body) => Some(body),
+            Rest::Ended | Rest::Handed | Rest::Broken(_) => None,
+        };
+        Body::new(Again { pieces: self.pieces, rest })
+    }
+
+    /// The body that was to be sent, unless some of it is gone by now.
+    pub(super) fn reclaim(self, upload: Option<Arc<Source>>) -> Option<Body> {
+        match (&self.rest, upload) {
+            (Rest::Ended, _) => Some(self.into_body()),
+            (Rest::Handed, Some(upload)) if self.pieces.is_empty() => upload.reclaim(),
+            _ => None,
+        }
+    }
+}
+
+/// A body that is sent once more.
+struct Again {
+    pieces: VecDeque<Bytes>,
+    rest: Option<Body>,
+}
+
+impl http_body::Body for Again {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let Some(piece) = self.pieces.pop_front() {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        match &mut self.rest {
+            Some(rest) => Pin::new(rest).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+}
+
+/// A body whose rest is sent by a task of its own, and that can be had back as long as nothing came out of it.
+#[derive(Default)]
+pub(super) struct Source(Mutex<Option<Body>>);
+
+impl Source {
+    fn reclaim(&self) -> Option<Body> {
+        // While it is being asked, it may well give something.
+        self.0.try_lock().ok()?.take()
+    }
+}
+
+/// The task that sends the rest of a body.
+pub(super) struct Upload {
+    shared: Arc<Shared>,
+    stream: StreamId,
+    source: Arc<Source>,
+    /// The body, once something came out of it.
+    body: Option<Body>,
+    /// The request is complete, or nobody needs it any more.
+    is_over: bool,
+}
+
+impl Upload {
+    /// Goes on with a body by itself, if there is more of it.
+    pub(super) fn spawn(shared: &Arc<Shared>, stream: StreamId, opening: &mut Opening) -> Option<Arc<Source>> {
+        let Rest::More(body) = std::mem::replace(&mut opening.rest, Rest::Handed) else {
+            opening.rest = Rest::Ended;
+            return None;
+        };
+        let source = Arc::new(Source(Mutex::new(Some(body))));
+        let shared = Arc::clone(shared);
+        let mut upload = Upload { shared, stream, source: Arc::clone(&source), body: None, is_over: false };
+        tokio::spawn(async move { poll_fn(|cx| upload.poll(cx)).await });
+        Some(source)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..PIECES_MAX {
+            if ready!(self.shared.with(|state| poll_room(state, self.stream, cx))).is_err() {
+                self.is_over = true;
+                return Poll::Ready(());
+            }
+            let frame = ready!(self.poll_body(cx));
+            self.is_over = self.shared.with(|state| send_frame(state, self.stream, frame));
+            if self.is_over {
+                return Poll::Ready(());
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let Some(body) = &mut self.body {
+            return Pin::new(body).poll_frame(cx);
+        }
+        let mut source = self.source.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(body) = source.as_mut() else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(body).poll_frame(cx));
+        self.body = source.take();
+        Poll::Ready(frame)
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        // The body panicked, or the runtime ends.
+        if !self.is_over {
+            let status = Status::cancelled("the stream of requests broke off");
+            self.shared.with(|state| state.end_call(self.stream, lost(status)));
+        }
+    }
+}
+
+/// The stream takes no more.
+struct Gone;
+
+/// Waits until there is room for more of the request.
+fn poll_room(state: &mut State, stream: StreamId, cx: &Context<'_>) -> Poll<Result<(), Gone>> {
+    let Some(call) = state.calls.get_mut(stream).filter(|call| call.end.is_none()) else {
+        return Poll::Ready(Err(Gone));
+    };
+    register(&mut call.upload, cx.waker());
+    if state.engine.queued_bytes(stream) > SEND_HIGH_WATER { Poll::Pending } else { Poll::Ready(Ok(())) }
+}
+
+/// Sends what a body gave. `true`: that was the end.
+fn send_frame(state: &mut State, stream: StreamId, frame: Option<Result<Frame<Bytes>, Status>>) -> bool {
+    let (sent, is_end) = match frame {
+        None => (state.engine.send_data(stream, Bytes::new(), true), true),
+        Some(Ok(frame)) => match frame.into_data() {
+            Ok(data) => (state.engine.send_data(stream, data, false), false),
+            Err(frame) => {
+                let trailers: HeaderMap = frame.into_trailers().unwrap_or_default();
+                (state.engine.send_headers(stream, fields_of(&trailers), true), true)
+            }
+        },
+        Some(Err(status)) => {
+            state.engine.reset(stream, Reason::Cancel);
+            state.end_call(stream, lost(status));
+            return true;
+        }
+    };
+    match sent {
+        Ok(()) => is_end,
+        Err(seltzer_h2::SendError::Gone) => true,
+        Err(error) => {
+            state.end_call(stream, lost(unsendable(error)));
+            true
+        }
+    }
+}
+
+fn lost(status: Status) -> End {
+    End::Lost(Lost { status, is_unprocessed: false })
+}

@@ -1,0 +1,393 @@
+//! A channel on our own engine against servers that are told frame by frame what to say.
+
+use std::time::Duration;
+
+use prost::Message as _;
+use seltzer::services::schemas::grpc::testing::{SimpleRequest, SimpleResponse};
+use seltzer::{Channel, Code, Response, Status, Streaming};
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::support::patiently;
+use crate::support::peer::{
+    ACK, CANCEL, DATA, END_STREAM, Frame, GOAWAY, GOOD, HEADERS, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, NO_ERROR,
+    PING, Peer, Place, REFUSED_STREAM, RST_STREAM, WINDOW_UPDATE,
+};
+use crate::support::probe::{Client, ask, text};
+use crate::support::raw::framed;
+
+const SHORT: Duration = Duration::from_millis(50);
+
+type Unary = JoinHandle<Result<Response<SimpleResponse>, Status>>;
+
+/// A call at work.
+fn begin(client: &Client, command: &str) -> Unary {
+    let client = client.clone();
+    let request = ask(command);
+    tokio::spawn(async move { client.unary_call(request).await })
+}
+
+/// The text of a call's answer, or the code and the words of its status.
+async fn outcome(call: Unary) -> Result<String, (Code, String)> {
+    let answer = patiently(call).await.unwrap();
+    answer.map(|answer| text(answer.get_ref())).map_err(|status| (status.code(), status.message().to_owned()))
+}
+
+/// An answer that says this.
+fn say(words: &str) -> Vec<u8> {
+    SimpleResponse { payload: ask(words).payload, ..SimpleResponse::default() }.encode_to_vec()
+}
+
+async fn connected(settings: &[(u16, u32)]) -> (Place, Client, Peer) {
+    let place = Place::new().await;
+    let channel = Channel::builder(place.uri()).connect_lazy();
+    // Any call opens the connection; this one is over before the test begins.
+    let opening = tokio::spawn(async move {
+        let client = Client::new(channel);
+        let answer = client.unary_call(ask("first")).await;
+        (client, answer)
+    });
+    let mut peer = place.accept(settings).await;
+    let stream = peer.next_call().await;
+    peer.answer(stream, &say("first")).await;
+    let (client, answer) = patiently(opening).await.unwrap();
+    answer.unwrap();
+    (place, client, peer)
+}
+
+/// A call with a stream of requests, the first of which is there.
+async fn begin_both(client: &Client) -> (JoinHandle<Result<Streaming<SimpleResponse>, Status>>, Requests) {
+    let (requests, stream) = tokio::sync::mpsc::channel(1);
+    requests.send(ask("first")).await.unwrap();
+    let client = client.clone();
+    let call = async move { client.streaming_call(ReceiverStream::new(stream)).await.map(Response::into_inner) };
+    (tokio::spawn(call), requests)
+}
+
+type Requests = tokio::sync::mpsc::Sender<SimpleRequest>;
+
+async fn assert_cancelled(peer: &mut Peer, stream: u32) {
+    let reset = peer.next_of(RST_STREAM).await;
+    assert_eq!((reset.stream, reset.number()), (stream, CANCEL));
+}
+
+#[tokio::test]
+async fn a_dropped_call_is_cancelled_at_once_while_its_requests_go_on() {
+    let (_place, client, mut peer) = connected(&[]).await;
+    // Before the answer begins.
+    let (call, requests) = begin_both(&client).await;
+    let stream = peer.next_of(DATA).await.stream;
+    call.abort();
+    assert_cancelled(&mut peer, stream).await;
+    // The caller's stream goes with it.
+    patiently(requests.closed()).await;
+
+    // After that.
+    let (call, requests) = begin_both(&client).await;
+    let stream = peer.next_of(DATA).await.stream;
+    peer.headers(stream, GOOD, false).await;
+    let messages = patiently(call).await.unwrap().unwrap();
+    drop(messages);
+    assert_cancelled(&mut peer, stream).await;
+    patiently(requests.closed()).await;
+}
+
+#[tokio::test]
+async fn requests_go_on_while_nobody_reads_the_answer() {
+    let (_place, client, mut peer) = connected(&[]).await;
+    let (call, requests) = begin_both(&client).await;
+    let stream = peer.next_of(DATA).await.stream;
+    requests.send(ask("while waiting for the head")).await.unwrap();
+    peer.next_of(DATA).await;
+    peer.headers(stream, GOOD, false).await;
+    let mut messages = patiently(call).await.unwrap().unwrap();
+    requests.send(ask("while nobody does anything")).await.unwrap();
+    peer.next_of(DATA).await;
+    peer.send(DATA, 0, stream, &framed(0, &say("one"))).await;
+    assert_eq!(text(&patiently(messages.message()).await.unwrap().unwrap()), "one");
+    drop(requests);
+    let end = peer.next_of(DATA).await;
+    assert_eq!((end.flags, end.payload.len()), (END_STREAM, 0));
+    peer.headers(stream, &[("grpc-status", "0")], true).await;
+    assert!(patiently(messages.message()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_call_above_the_last_stream_of_goaway_is_made_again_and_those_below_finish() {
+    let (place, client, mut peer) = connected(&[]).await;
+    let below = begin(&client, "below");
+    let stream_below = peer.next_call().await;
+    let above = begin(&client, "above");
+    let stream_above = peer.next_call().await;
+    assert!(stream_below < stream_above);
+    peer.go_away(stream_below, NO_ERROR).await;
+
+    let mut next = place.accept(&[]).await;
+    let stream = next.next_call().await;
+    next.answer(stream, &say("next")).await;
+    assert_eq!(outcome(above).await.unwrap(), "next");
+
+    peer.answer(stream_below, &say("old")).await;
+    assert_eq!(outcome(below).await.unwrap(), "old");
+    peer.end().await;
+}
+
+#[tokio::test]
+async fn a_refused_call_is_made_again_once() {
+    let (_place, client, mut peer) = connected(&[]).await;
+    for (refusals, is_answered) in [(1, true), (2, false)] {
+        let call = begin(&client, "hi");
+        for _ in 0..refusals {
+            let stream = peer.next_call().await;
+            peer.reset(stream, REFUSED_STREAM).await;
+        }
+        if is_answered {
+            let stream = peer.next_call().await;
+            peer.answer(stream, &say("at last")).await;
+            assert_eq!(outcome(call).await.unwrap(), "at last");
+        } else {
+            assert_eq!(outcome(call).await.unwrap_err().0, Code::Unavailable);
+        }
+    }
+    // Of requests that are on their way nobody knows what was read: they are not made again.
+    let (call, _requests) = begin_both(&client).await;
+    let stream = peer.next_of(DATA).await.stream;
+    peer.reset(stream, REFUSED_STREAM).await;
+    assert_eq!(patiently(call).await.unwrap().unwrap_err().code(), Code::Unavailable);
+    // A stream of requests of which none came yet is as good as new.
+    let (requests, stream) = tokio::sync::mpsc::channel(1);
+    let again = client.clone();
+    let call = tokio::spawn(async move { again.streaming_call(ReceiverStream::new(stream)).await.map(drop) });
+    let stream = peer.next_of(HEADERS).await.stream;
+    peer.reset(stream, REFUSED_STREAM).await;
+    let stream = peer.next_of(HEADERS).await.stream;
+    requests.send(ask("late")).await.unwrap();
+    assert_eq!(peer.next_of(DATA).await.stream, stream);
+    peer.headers(stream, GOOD, false).await;
+    patiently(call).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn calls_wait_in_order_for_the_streams_that_the_server_permits() {
+    let (_place, client, mut peer) = connected(&[(MAX_CONCURRENT_STREAMS, 1)]).await;
+    let mut calls = Vec::new();
+    let first = begin(&client, "0");
+    let mut stream = peer.next_call().await;
+    for number in 1..10 {
+        // Polled once, each stands in the queue before the next one is there.
+        calls.push((number, begin(&client, &number.to_string())));
+        tokio::task::yield_now().await;
+    }
+    // One that gives up leaves the queue.
+    calls.remove(4).1.abort();
+    peer.answer(stream, &say("0")).await;
+    assert_eq!(outcome(first).await.unwrap(), "0");
+    for (number, call) in calls {
+        let mut open = 0;
+        let end = peer
+            .until(|frame| {
+                open += usize::from(frame.kind == HEADERS);
+                frame.kind == DATA && frame.flags & END_STREAM != 0
+            })
+            .await;
+        let asked = SimpleRequest::decode(&end.payload[5..]).unwrap();
+        assert_eq!(asked, ask(&number.to_string()), "in their order");
+        assert_eq!(open, 1, "one at a time");
+        stream = end.stream;
+        peer.answer(stream, &say(&number.to_string())).await;
+        assert_eq!(outcome(call).await.unwrap(), number.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_nothing_slows_its_caller_down_and_hears_of_the_end() {
+    let (_place, client, mut peer) = connected(&[(INITIAL_WINDOW_SIZE, 0)]).await;
+    let made = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&made);
+    let endless = tokio_stream::iter(std::iter::from_fn(move || {
+        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Some(ask(&"x".repeat(1000)))
+    }));
+    let caller = client.clone();
+    let call = tokio::spawn(async move { caller.streaming_from_client(endless).await });
+    let stream = peer.next_of(HEADERS).await.stream;
+    // It has come to rest when it makes no more, for as long as it takes others to do something.
+    let mut before = usize::MAX;
+    while before != made.load(std::sync::atomic::Ordering::Relaxed) {
+        before = made.load(std::sync::atomic::Ordering::Relaxed);
+        peer.send(PING, 0, 0, b"question").await;
+        peer.next_of(PING).await;
+    }
+    assert!((1..1000).contains(&before), "{before} messages were made of which none was taken");
+    call.abort();
+    assert_cancelled(&mut peer, stream).await;
+}
+
+#[tokio::test]
+async fn a_caller_that_does_not_read_slows_its_server_down() {
+    let place = Place::new().await;
+    let channel = Channel::builder(place.uri()).initial_stream_window_size(100_000).connect_lazy();
+    let client = Client::new(channel);
+    let call = tokio::spawn(async move { client.streaming_from_server(ask("much")).await });
+    let mut peer = place.accept(&[]).await;
+    let stream = peer.next_call().await;
+    peer.headers(stream, GOOD, false).await;
+    let mut messages = patiently(call).await.unwrap().unwrap().into_inner();
+    let chunk = framed(0, &say(&"x".repeat(9000)));
+    for _ in 0..10 {
+        peer.send(DATA, 0, stream, &chunk).await;
+    }
+    let is_credit = |frame: &Frame| frame.kind == WINDOW_UPDATE && frame.stream == stream;
+    peer.send(PING, 0, 0, b"question").await;
+    peer.until(|frame| {
+        assert!(!is_credit(frame), "nobody has read yet");
+        (frame.kind, frame.flags) == (PING, ACK)
+    })
+    .await;
+    for _ in 0..6 {
+        patiently(messages.message()).await.unwrap().unwrap();
+    }
+    let credit = peer.until(is_credit).await.number();
+    assert!((50_000..=60_000).contains(&credit), "{credit}");
+}
+
+/// What a server says after the headers of a call came, and what becomes of the call.
+type Script = (&'static str, &'static [Line], Result<&'static str, (Code, &'static str)>);
+
+#[derive(Clone, Copy)]
+enum Line {
+    Headers(&'static [(&'static str, &'static str)]),
+    LastHeaders(&'static [(&'static str, &'static str)]),
+    Message(&'static str),
+    Bytes(&'static [u8]),
+    LastBytes(&'static [u8]),
+    Reset(u32),
+}
+
+const TABLE: &[Script] = {
+    use Line::{Bytes, Headers, LastBytes, LastHeaders, Message, Reset};
+    const OK: Line = LastHeaders(&[("grpc-status", "0")]);
+    const EARLY: Line = Headers(&[(":status", "103"), ("link", "x")]);
+    &[
+        ("whole", &[Headers(GOOD), Message("yes"), OK], Ok("yes")),
+        ("after hints", &[EARLY, EARLY, Headers(GOOD), Message("yes"), OK], Ok("yes")),
+        ("complete, and then reset", &[Headers(GOOD), Message("yes"), OK, Reset(NO_ERROR)], Ok("yes")),
+        (
+            "trailers only",
+            &[LastHeaders(&[(":status", "200"), ("grpc-status", "5"), ("grpc-message", "no%20such")])],
+            Err((Code::NotFound, "no such")),
+        ),
+        (
+            "trailers after a message",
+            &[Headers(GOOD), Message("yes"), LastHeaders(&[("grpc-status", "9"), ("grpc-message", "no")])],
+            Err((Code::FailedPrecondition, "no")),
+        ),
+        ("not gRPC", &[LastHeaders(&[(":status", "503")])], Err((Code::Unavailable, "503"))),
+        (
+            "not gRPC either",
+            &[Headers(&[(":status", "200"), ("content-type", "text/html")]), LastBytes(b"<p>")],
+            Err((Code::Unknown, "text/html")),
+        ),
+        ("no message", &[Headers(GOOD), OK], Err((Code::Unimplemented, "none came"))),
+        (
+            "two messages",
+            &[Headers(GOOD), Message("yes"), Message("no"), OK],
+            Err((Code::Unimplemented, "more than one came")),
+        ),
+        ("no status", &[Headers(GOOD), Message("yes"), LastBytes(b"")], Err((Code::Unknown, "without a status"))),
+        ("half a message", &[Headers(GOOD), Bytes(b"\0\0\0\0\x09x"), OK], Err((Code::Internal, "in the middle"))),
+        ("a huge message", &[Headers(GOOD), Bytes(b"\0\xff\0\0\0")], Err((Code::ResourceExhausted, "limit"))),
+        ("not protobuf", &[Headers(GOOD), Bytes(b"\0\0\0\0\x01\x0a"), OK], Err((Code::Internal, "protobuf"))),
+        ("reset", &[Headers(GOOD), Message("yes"), Reset(CANCEL)], Err((Code::Cancelled, "CANCEL"))),
+        ("reset at once", &[Reset(0xb)], Err((Code::ResourceExhausted, "ENHANCE_YOUR_CALM"))),
+        ("reset for no reason", &[Headers(GOOD), Reset(NO_ERROR)], Err((Code::Internal, "NO_ERROR"))),
+        ("refused too late", &[Headers(GOOD), Reset(REFUSED_STREAM)], Err((Code::Unavailable, "REFUSED_STREAM"))),
+        ("malformed", &[Headers(&[("x", "y")])], Err((Code::Internal, "PROTOCOL_ERROR"))),
+    ]
+};
+
+#[tokio::test]
+async fn answers_are_read_as_the_specification_says() {
+    let (_place, client, mut peer) = connected(&[]).await;
+    for (name, lines, expected) in TABLE {
+        let call = begin(&client, "hi");
+        let stream = peer.next_call().await;
+        for line in *lines {
+            match *line {
+                Line::Headers(fields) => peer.headers(stream, fields, false).await,
+                Line::LastHeaders(fields) => peer.headers(stream, fields, true).await,
+                Line::Message(words) => peer.send(DATA, 0, stream, &framed(0, &say(words))).await,
+                Line::Bytes(bytes) => peer.send(DATA, 0, stream, bytes).await,
+                Line::LastBytes(bytes) => peer.send(DATA, END_STREAM, stream, bytes).await,
+                Line::Reset(code) => peer.reset(stream, code).await,
+            }
+        }
+        match (outcome(call).await, expected) {
+            (Ok(got), Ok(expected)) => assert_eq!(got, *expected, "{name}"),
+            (Err((code, words)), Err((expected, part))) => {
+                assert!(code == *expected && words.contains(part), "{name}: {code:?}, {words}");
+            }
+            (got, _) => panic!("{name}: {got:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_complete_ends_the_request_too() {
+    let (_place, client, mut peer) = connected(&[]).await;
+    let (call, requests) = begin_both(&client).await;
+    let stream = peer.next_of(DATA).await.stream;
+    peer.answer(stream, &say("enough")).await;
+    let mut messages = patiently(call).await.unwrap().unwrap();
+    assert_eq!(text(&patiently(messages.message()).await.unwrap().unwrap()), "enough");
+    assert!(patiently(messages.message()).await.unwrap().is_none());
+    assert_cancelled(&mut peer, stream).await;
+    patiently(requests.closed()).await;
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_pings_is_given_up() {
+    let place = Place::new().await;
+    let endpoint = Channel::builder(place.uri()).http2_keep_alive_interval(SHORT).keep_alive_timeout(SHORT);
+    let client = Client::new(endpoint.connect_lazy());
+    let call = begin(&client, "hi");
+    let mut peer = place.accept(&[]).await;
+    peer.next_of(PING).await;
+    let (code, words) = outcome(call).await.unwrap_err();
+    assert!(code == Code::Unavailable && words.contains("keepalive"), "{words}");
+    peer.next_of(GOAWAY).await;
+    peer.end().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_says_so_and_the_next_call_opens_another() {
+    let (place, client, mut peer) = connected(&[]).await;
+    let call = begin(&client, "hi");
+    let stream = peer.next_call().await;
+    peer.headers(stream, GOOD, false).await;
+    peer.send(DATA, 0, stream, &framed(0, &say("half"))[..7]).await;
+    drop(peer);
+    let (code, words) = outcome(call).await.unwrap_err();
+    assert!(code == Code::Unavailable && words.contains("the connection broke"), "{words}");
+    assert!(words.contains(&place.uri()) && !words.contains("never answered"), "{words}");
+
+    let call = begin(&client, "hi");
+    let mut peer = place.accept(&[]).await;
+    let stream = peer.next_call().await;
+    peer.answer(stream, &say("again")).await;
+    assert_eq!(outcome(call).await.unwrap(), "again");
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_needs_is_closed_after_its_last_call() {
+    let (_place, client, mut peer) = connected(&[]).await;
+    let (call, _requests) = begin_both(&client).await;
+    let stream = peer.next_of(DATA).await.stream;
+    peer.headers(stream, GOOD, false).await;
+    let mut messages = patiently(call).await.unwrap().unwrap();
+    drop(client);
+    peer.answer_rest(stream, &say("last")).await;
+    assert_eq!(text(&patiently(messages.message()).await.unwrap().unwrap()), "last");
+    assert_eq!(peer.next_of(GOAWAY).await.payload[4..], NO_ERROR.to_be_bytes());
+    peer.end().await;
+}
