@@ -14,7 +14,7 @@ use crate::deadline::{Deadline, parse_timeout};
 use crate::metadata::{self, GRPC_STATUS, GRPC_TIMEOUT};
 use crate::server::guard::{Guard, log_call};
 use crate::server::native::{Intercept, NativeCall, add_status};
-use crate::service::{Found, NotFound, Router, TowerHandler};
+use crate::service::{CallSettings, Found, NotFound, Router, Service, TowerHandler};
 use crate::status::{Code, Status};
 use crate::transport::incoming_body::IncomingBody;
 use crate::transport::response_body::ResponseBody;
@@ -30,50 +30,89 @@ pub(crate) struct Dispatcher {
     pub(crate) timeout: Option<Duration>,
 }
 
+/// What the head of a request means: the same for every request of a peer with this head.
+pub(crate) enum Understood {
+    /// It is no gRPC.
+    Plain,
+    /// A call that has found its handler.
+    Call { handler: Handler, timeout: Option<Duration>, origin: Arc<Origin> },
+}
+
+/// Who answers a call.
+pub(crate) enum Handler {
+    Native { service: Arc<dyn Service>, settings: Arc<CallSettings>, method: usize },
+    Tower(TowerHandler),
+}
+
 impl Dispatcher {
     /// Answers one request.
     pub(crate) fn answer(&self, request: http::Request<IncomingBody>, peer: &Arc<Peer>) -> ResponseFuture {
-        if !is_grpc(request.headers()) {
-            return self.answer_plain(request);
-        }
-        let path = request.uri().path().to_owned();
-        match self.call(request, peer) {
-            Ok(response) => response,
+        match self.understand(&request, peer) {
+            Ok(understood) => self.answer_understood(&understood, request, peer),
             Err(refused) => {
                 let code = refused.headers().get(GRPC_STATUS).map(|status| Code::from_bytes(status.as_bytes()));
-                log_call(&path, code.unwrap_or(Code::Internal), Duration::ZERO, Some(peer));
+                log_call(request.uri().path(), code.unwrap_or(Code::Internal), Duration::ZERO, Some(peer));
                 Box::pin(std::future::ready(refused))
             }
         }
     }
 
-    fn call(
+    /// Looks at the head of a request.
+    ///
+    /// # Errors
+    /// The answer to a call that has no handler, or that is none by its headers.
+    pub(crate) fn understand<B>(
         &self,
-        request: http::Request<IncomingBody>,
+        request: &http::Request<B>,
         peer: &Arc<Peer>,
-    ) -> Result<ResponseFuture, http::Response<ResponseBody>> {
-        check_http(&request)?;
+    ) -> Result<Understood, http::Response<ResponseBody>> {
+        if !is_grpc(request.headers()) {
+            return Ok(Understood::Plain);
+        }
+        check_http(request)?;
         let timeout = timeout(request.headers()).map_err(|status| refuse(&status))?;
         let path = request.uri().path();
         let found = match request.uri().query() {
             None => self.router.find(path),
             Some(_) => Err(NotFound::NotAMethodPath),
         };
-        let found = found.map_err(|why| refuse(&not_found(&why, path, &self.router)))?;
-        let deadline = [timeout, self.timeout].into_iter().flatten().min().map(Deadline::after);
+        let handler = match found.map_err(|why| refuse(&not_found(&why, path, &self.router)))? {
+            Found::Native { service, settings, method } => {
+                Handler::Native { service: Arc::clone(service), settings: Arc::clone(settings), method }
+            }
+            Found::Tower(handler) => Handler::Tower(handler.clone()),
+        };
         let user_agent = request.headers().get(USER_AGENT).cloned();
         let origin = Origin { method: path.to_owned(), peer: Arc::clone(peer), user_agent };
-        let context = Context::new(Arc::new(origin), deadline);
-        Ok(match found {
-            Found::Native { service, settings, method } => {
-                let request = with_peer(request, peer);
+        let timeout = [timeout, self.timeout].into_iter().flatten().min();
+        Ok(Understood::Call { handler, timeout, origin: Arc::new(origin) })
+    }
+
+    /// Answers a request whose head was understood.
+    pub(crate) fn answer_understood(
+        &self,
+        understood: &Understood,
+        request: http::Request<IncomingBody>,
+        peer: &Arc<Peer>,
+    ) -> ResponseFuture {
+        let Understood::Call { handler, timeout, origin } = understood else { return self.answer_plain(request) };
+        let context = Context::new(Arc::clone(origin), timeout.map(Deadline::after));
+        let request = with_peer(request, peer);
+        match handler {
+            Handler::Native { service, settings, method } => {
                 let (service, settings) = (Arc::clone(service), Arc::clone(settings));
-                let call = NativeCall { service, settings, method, context: context.clone() };
+                let call = NativeCall { service, settings, method: *method, context: context.clone() };
                 Box::pin(Guard::new(context, call.answer(request, Arc::clone(&self.interceptors))))
             }
-            Found::Tower(handler) => {
-                let (request, handler) = (with_peer(request, peer), handler.clone());
-                let (interceptors, current) = (Arc::clone(&self.interceptors), context.clone());
+            Handler::Tower(handler) if self.interceptors.is_empty() => {
+                let handler = handler.clone();
+                let answer =
+                    async move { handler.call(request.map(IncomingBody::into_http)).await.map(ResponseBody::Http) };
+                Box::pin(Guard::new(context, answer))
+            }
+            Handler::Tower(handler) => {
+                let (handler, interceptors, current) =
+                    (handler.clone(), Arc::clone(&self.interceptors), context.clone());
                 // All of it inside the guard: an interceptor that panics is its own call's affair.
                 let answer = async move {
                     match intercept(request, &interceptors, &current) {
@@ -83,7 +122,7 @@ impl Dispatcher {
                 };
                 Box::pin(Guard::new(context, answer))
             }
-        })
+        }
     }
 
     /// Answers a request that is no gRPC call.

@@ -23,11 +23,23 @@ use crate::server::native::{add_status, trailers};
 use crate::status::{Code, Status, code_name};
 use crate::transport::response_body::{MessageSource, Messages, ResponseBody};
 
-/// A call from its first poll to its last byte.
-pub(crate) struct Guard<F> {
-    answer: Option<Pin<Box<F>>>,
-    watch: Option<Watch>,
-    timer: Option<Pin<Box<tokio::time::Sleep>>>,
+pin_project_lite::pin_project! {
+    /// A call from its first poll to its last byte.
+    pub(crate) struct Guard<F> {
+        #[pin]
+        answer: Option<F>,
+        watch: Option<Watch>,
+        timer: Option<Pin<Box<tokio::time::Sleep>>>,
+    }
+
+    impl<F> PinnedDrop for Guard<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let Some(watch) = &this.watch {
+                drop_pinned_within(&watch.context, this.answer);
+            }
+        }
+    }
 }
 
 impl<F> Guard<F>
@@ -36,7 +48,7 @@ where
 {
     pub(crate) fn new(context: Context, answer: F) -> Self {
         let timer = context.deadline().map(|deadline| Box::pin(tokio::time::sleep_until(deadline.tokio_instant())));
-        Guard { answer: Some(Box::pin(answer)), watch: Some(Watch::begin(context)), timer }
+        Guard { answer: Some(answer), watch: Some(Watch::begin(context)), timer }
     }
 }
 
@@ -46,27 +58,29 @@ where
 {
     type Output = http::Response<ResponseBody>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
         let watch = this.watch.as_mut().expect("a future is not polled after it is ready");
-        if let Some(timer) = &mut this.timer
+        if let Some(timer) = this.timer
             && timer.as_mut().poll(cx).is_ready()
         {
-            drop_within(&watch.context, &mut this.answer);
+            drop_pinned_within(&watch.context, this.answer);
             return Poll::Ready(watch.refuse(&deadline_status()));
         }
-        let answer = this.answer.as_mut().expect("a future is not polled after it is ready");
+        let answer = this.answer.as_mut().as_pin_mut().expect("a future is not polled after it is ready");
         let polled = {
             let _entered = watch.context.enter();
-            catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)))
+            catch_unwind(AssertUnwindSafe(|| answer.poll(cx)))
         };
         match polled {
             Err(_panic) => {
-                drop_within(&watch.context, &mut this.answer);
+                drop_pinned_within(&watch.context, this.answer);
                 Poll::Ready(watch.refuse(&panic_status()))
             }
             Ok(response) => {
                 let response = ready!(response);
+                // What is left of the handler lives no longer than the rest of it.
+                drop_pinned_within(&watch.context, this.answer);
                 let watch = this.watch.take().expect("it was there a moment ago");
                 Poll::Ready(guarded(response, watch))
             }
@@ -74,12 +88,10 @@ where
     }
 }
 
-impl<F> Drop for Guard<F> {
-    fn drop(&mut self) {
-        if let Some(watch) = &self.watch {
-            drop_within(&watch.context, &mut self.answer);
-        }
-    }
+/// The same for one that must not be moved.
+fn drop_pinned_within<T>(context: &Context, mut handler: Pin<&mut Option<T>>) {
+    let _entered = context.enter();
+    let _ = catch_unwind(AssertUnwindSafe(|| handler.set(None)));
 }
 
 /// Drops a handler as it lived: inside its own context, and with its panics its own affair.

@@ -15,7 +15,7 @@ use crate::codec::{CompressionEncoding, Rope};
 use crate::context::{Context, Origin, Peer};
 use crate::deadline::Deadline;
 use crate::metadata::{self, GRPC_ACCEPT_ENCODING, MetadataMap};
-use crate::server::dispatch::{Dispatcher, check_http, is_grpc, timeout};
+use crate::server::dispatch::{Dispatcher, Understood, check_http, timeout};
 use crate::server::guard::{self, Guard, log_call};
 use crate::server::native;
 use crate::service::{
@@ -146,6 +146,8 @@ impl Answerer {
 
 impl Answer for Answerer {
     type Head = UnaryHead;
+    /// `None`: a call that is refused.
+    type Meaning = Option<Understood>;
 
     fn route(&self, fields: &FieldList) -> Routed<UnaryHead> {
         self.head(fields).map_or(Routed::General, Routed::Unary)
@@ -222,15 +224,22 @@ impl Answer for Answerer {
         guard::deadline_status()
     }
 
-    fn answer(&mut self, request: http::Request<IncomingBody>) -> Later {
+    fn understand(&self, request: &http::Request<()>) -> Option<Understood> {
+        self.dispatcher.understand(request, &self.peer).ok()
+    }
+
+    fn answer(&mut self, meaning: &Option<Understood>, request: http::Request<IncomingBody>) -> Later {
         // Deadlines are those of calls; what else is asked over HTTP has none.
-        let timeout = if is_grpc(request.headers()) {
-            let asked = timeout(request.headers()).ok().flatten();
-            [asked, self.dispatcher.timeout].into_iter().flatten().min()
-        } else {
-            None
+        let (answer, timeout) = match meaning {
+            Some(understood) => {
+                let timeout = match understood {
+                    Understood::Call { timeout, .. } => *timeout,
+                    Understood::Plain => None,
+                };
+                (self.dispatcher.answer_understood(understood, request, &self.peer), timeout)
+            }
+            None => (self.dispatcher.answer(request, &self.peer), None),
         };
-        let answer = self.dispatcher.answer(request, &self.peer);
         Later { answer, is_long: false, deadline: timeout.map(Deadline::after) }
     }
 }
@@ -248,17 +257,49 @@ fn answer_with(head: &Arc<UnaryHead>, context: Context, status: Status) -> Later
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::future::Pending;
+    use std::task::{Context as TaskContext, Poll};
+
+    use tonic::body::Body;
+
     use super::*;
+    use crate::server::dispatch::Handler;
+    use crate::service::TowerHandler;
+
+    /// A service of somebody else's, that says nothing.
+    #[derive(Clone)]
+    struct Silent;
+
+    impl tower_service::Service<http::Request<Body>> for Silent {
+        type Response = http::Response<Body>;
+        type Error = Infallible;
+        type Future = Pending<Result<Self::Response, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: http::Request<Body>) -> Self::Future {
+            std::future::pending()
+        }
+    }
 
     #[tokio::test]
     async fn only_calls_have_deadlines() {
+        let handler = || Handler::Tower(TowerHandler::new(Silent));
+        let call = |timeout| Understood::Call { handler: handler(), timeout, origin: Arc::default() };
+        let table = [
+            ("a call with a timeout", Some(call(Some(Duration::from_secs(1)))), true),
+            ("a call without", Some(call(None)), false),
+            ("no call", Some(Understood::Plain), false),
+            ("a refused call", None, false),
+        ];
         let dispatcher = Dispatcher { timeout: Some(Duration::from_secs(60)), ..Dispatcher::default() };
         let mut answerer = Answerer::new(dispatcher, Arc::default(), Arc::default());
-        for (content_type, has_deadline) in [("application/grpc", true), ("text/html", false)] {
-            let request = http::Request::post("/").header(CONTENT_TYPE, content_type).header("grpc-timeout", "1S");
-            let later =
-                answerer.answer(request.body(IncomingBody::Http(tonic::body::Body::empty())).expect("a valid request"));
-            assert_eq!(later.deadline.is_some(), has_deadline, "{content_type}");
+        for (name, meaning, has_deadline) in table {
+            let request = http::Request::new(IncomingBody::Http(Body::empty()));
+            assert_eq!(answerer.answer(&meaning, request).deadline.is_some(), has_deadline, "{name}");
         }
     }
 }

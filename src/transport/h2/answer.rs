@@ -23,6 +23,9 @@ pub(crate) trait Answer: Send + Unpin + 'static {
     /// What is known of a call from its header block alone. The same block is not asked about again.
     type Head: Send + Sync + 'static;
 
+    /// What is known of any other request from its head alone.
+    type Meaning: Send + Sync + 'static;
+
     /// Looks at a request's header block.
     fn route(&self, fields: &FieldList) -> Routed<Self::Head>;
 
@@ -48,8 +51,11 @@ pub(crate) trait Answer: Send + Unpin + 'static {
     /// The status of a call whose time was up before its message had come.
     fn deadline_status(&self) -> Status;
 
-    /// Answers any other request.
-    fn answer(&mut self, request: http::Request<IncomingBody>) -> Later;
+    /// Looks at the head of any other request. The same block is not asked about again.
+    fn understand(&self, request: &http::Request<()>) -> Self::Meaning;
+
+    /// Answers a request with such a head.
+    fn answer(&mut self, meaning: &Self::Meaning, request: http::Request<IncomingBody>) -> Later;
 }
 
 /// Which way a request takes.

@@ -2,19 +2,26 @@
 
 use std::sync::Arc;
 
+use crate::transport::h2::Answer;
+
 /// How many heads a connection remembers: as many as the engine remembers blocks, and some.
 const HEADS_MAX: usize = 32;
 
 /// What a header block means.
-#[derive(Debug)]
-pub(super) enum Known<H> {
+pub(super) enum Known<A: Answer> {
     /// A unary call of a generated service.
-    Unary(Arc<H>),
-    /// Any other request; its head as the `http` crate says it.
-    General(Arc<http::Request<()>>),
+    Unary(Arc<A::Head>),
+    /// Any other request.
+    General(Arc<GeneralHead<A>>),
 }
 
-impl<H> Clone for Known<H> {
+/// The head of a request as the `http` crate says it, and what it means to who answers.
+pub(super) struct GeneralHead<A: Answer> {
+    pub(super) request: http::Request<()>,
+    pub(super) meaning: A::Meaning,
+}
+
+impl<A: Answer> Clone for Known<A> {
     fn clone(&self) -> Self {
         match self {
             Known::Unary(head) => Known::Unary(Arc::clone(head)),
@@ -25,18 +32,18 @@ impl<H> Clone for Known<H> {
 
 /// What is known of the header blocks that a connection has seen, by the tags that the engine keeps beside them.
 #[derive(Debug)]
-pub(super) struct Heads<H> {
-    kept: Vec<Known<H>>,
+pub(super) struct Heads<K> {
+    kept: Vec<K>,
     /// How many were ever kept; the newest have taken the places of the oldest.
     count: u32,
 }
 
-impl<H> Heads<H> {
+impl<K> Heads<K> {
     pub(super) fn new() -> Self {
         Heads { kept: Vec::new(), count: 0 }
     }
 
-    pub(super) fn get(&self, tag: u32) -> Option<&Known<H>> {
+    pub(super) fn get(&self, tag: u32) -> Option<&K> {
         let age = self.count.checked_sub(tag)?;
         if tag == 0 || usize::try_from(age).ok()? >= HEADS_MAX {
             return None;
@@ -45,7 +52,7 @@ impl<H> Heads<H> {
     }
 
     /// Keeps a head and returns its tag, which is never 0.
-    pub(super) fn keep(&mut self, head: Known<H>) -> u32 {
+    pub(super) fn keep(&mut self, head: K) -> u32 {
         if self.count == u32::MAX {
             *self = Heads::new();
         }
@@ -70,13 +77,9 @@ mod tests {
     fn the_newest_heads_are_known_by_their_tags() {
         let mut heads = Heads::new();
         assert!(heads.get(0).is_none() && heads.get(1).is_none());
-        let tags: Vec<_> = (0..100_u32).map(|n| heads.keep(Known::Unary(Arc::new(n)))).collect();
+        let tags: Vec<_> = (0..100_u32).map(|n| heads.keep(n)).collect();
         for (n, tag) in (0..100_u32).zip(tags) {
-            let known = match heads.get(tag) {
-                Some(Known::Unary(head)) => Some(**head),
-                _ => None,
-            };
-            assert_eq!(known, (n >= 68).then_some(n), "tag {tag}");
+            assert_eq!(heads.get(tag).copied(), (n >= 68).then_some(n), "tag {tag}");
         }
     }
 }

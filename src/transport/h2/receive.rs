@@ -12,7 +12,7 @@ use crate::deadline::Deadline;
 use crate::status::Status;
 use crate::transport::h2::body::StreamBody;
 use crate::transport::h2::exchange::Exchange;
-use crate::transport::h2::heads::Known;
+use crate::transport::h2::heads::{GeneralHead, Known};
 use crate::transport::h2::message::{Refused, collect, only_message};
 use crate::transport::h2::request;
 use crate::transport::h2::server::ServerConnection;
@@ -37,11 +37,11 @@ pub(super) fn collected_bytes_max(limits: &Limits) -> usize {
 }
 
 /// A stream as its connection knows it.
-pub(super) enum Call<H> {
+pub(super) enum Call<A: Answer> {
     /// A unary call of a generated service that waits for its message.
-    Unary { head: Arc<H>, collected: BytesMut, arrived: Instant },
+    Unary { head: Arc<A::Head>, collected: BytesMut, arrived: Instant },
     /// A request that begins when the batch that brought it is through.
-    Begun(Begun),
+    Begun(Begun<A>),
     /// A request whose handler runs.
     Running { exchange: Arc<Exchange>, work: Arc<Detached>, deadline: Option<Deadline> },
     /// A request whose answer is messages that this task writes.
@@ -49,8 +49,8 @@ pub(super) enum Call<H> {
 }
 
 /// See [`Call::Begun`].
-pub(super) struct Begun {
-    head: Arc<http::Request<()>>,
+pub(super) struct Begun<A: Answer> {
+    head: Arc<GeneralHead<A>>,
     exchange: Arc<Exchange>,
 }
 
@@ -106,13 +106,17 @@ impl<A: Answer> ServerConnection<A> {
 
     /// What the header block that just came means: remembered for blocks that the engine has seen before. `None`: it
     /// cannot be said in the words of the `http` crate.
-    fn known(&mut self, memo: Memo) -> Option<Known<A::Head>> {
+    fn known(&mut self, memo: Memo) -> Option<Known<A>> {
         if let Some(known) = self.heads.get(self.engine.memo_tag(memo)) {
             return Some(known.clone());
         }
         let known = match self.answer.route(self.engine.fields()) {
             Routed::Unary(head) => Known::Unary(Arc::new(head)),
-            Routed::General => Known::General(Arc::new(request::head(self.engine.fields())?)),
+            Routed::General => {
+                let request = request::head(self.engine.fields())?;
+                let meaning = self.answer.understand(&request);
+                Known::General(Arc::new(GeneralHead { request, meaning }))
+            }
         };
         if !memo.is_none() {
             let tag = self.heads.keep(known.clone());
@@ -267,11 +271,10 @@ impl<A: Answer> ServerConnection<A> {
         for index in 0..self.begun.len() {
             let stream = self.begun[index];
             if let Some(Call::Begun(begun)) = self.calls.get_mut(stream) {
-                let exchange = Arc::clone(&begun.exchange);
-                let is_head_only = begun.head.method() == http::Method::HEAD;
-                let request =
-                    http::Request::clone(&begun.head).map(|()| IncomingBody::Engine(StreamBody(Arc::clone(&exchange))));
-                let later = self.answer.answer(request);
+                let (head, exchange) = (Arc::clone(&begun.head), Arc::clone(&begun.exchange));
+                let is_head_only = head.request.method() == http::Method::HEAD;
+                let body = IncomingBody::Engine(StreamBody(Arc::clone(&exchange)));
+                let later = self.answer.answer(&head.meaning, head.request.clone().map(|()| body));
                 self.run(stream, exchange, later, is_head_only);
             }
         }

@@ -339,6 +339,7 @@ mod tests {
 
     impl Answer for Fixed {
         type Head = (Prepared, Prepared);
+        type Meaning = ();
 
         fn route(&self, _: &FieldList) -> Routed<Self::Head> {
             Routed::Unary((Prepared::new([]), Prepared::new([])))
@@ -372,7 +373,9 @@ mod tests {
             Status::deadline_exceeded("too late")
         }
 
-        fn answer(&mut self, _: http::Request<IncomingBody>) -> Later {
+        fn understand(&self, _: &http::Request<()>) {}
+
+        fn answer(&mut self, (): &(), _: http::Request<IncomingBody>) -> Later {
             Later { answer: answer(), is_long: false, deadline: None }
         }
     }
