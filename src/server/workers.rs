@@ -1,8 +1,10 @@
 //! Threads of a server's own.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinSet;
@@ -48,15 +50,13 @@ impl Workers {
     }
 
     /// Lets the thread with the fewest connections run one more.
-    pub(crate) fn spawn(&self, connections: &mut JoinSet<()>, connection: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn<C>(&self, connections: &mut JoinSet<()>, connection: C)
+    where
+        C: Future<Output = ()> + Send + Unpin + 'static,
+    {
         let by_load = |thread: &&Thread| thread.connections.load(Ordering::Relaxed);
         let Some(thread) = self.threads.iter().min_by_key(by_load) else { return };
-        let counted = Counted::begin(&thread.connections);
-        let connection = async move {
-            let _counted = counted;
-            connection.await;
-        };
-        connections.spawn_on(connection, &thread.handle);
+        connections.spawn_on(Counted::begin(connection, &thread.connections), &thread.handle);
     }
 }
 
@@ -88,17 +88,28 @@ fn start_thread(index: usize, stop: CancellationToken) -> std::io::Result<Handle
 }
 
 /// A connection that counts while it exists.
-struct Counted(Arc<AtomicUsize>);
+struct Counted<C> {
+    connection: C,
+    connections: Arc<AtomicUsize>,
+}
 
-impl Counted {
-    fn begin(connections: &Arc<AtomicUsize>) -> Self {
+impl<C> Counted<C> {
+    fn begin(connection: C, connections: &Arc<AtomicUsize>) -> Self {
         connections.fetch_add(1, Ordering::Relaxed);
-        Counted(Arc::clone(connections))
+        Counted { connection, connections: Arc::clone(connections) }
     }
 }
 
-impl Drop for Counted {
+impl<C: Future<Output = ()> + Unpin> Future for Counted<C> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.connection).poll(cx)
+    }
+}
+
+impl<C> Drop for Counted<C> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

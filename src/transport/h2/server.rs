@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -30,9 +30,8 @@ use crate::transport::io::Io;
 /// more of them.
 const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 
-/// What is still read of a peer that was told goodbye: half a megabyte of what was on its way.
-const FAREWELL_READ_BYTES: usize = 4096;
-const FAREWELL_READS_MAX: usize = 128;
+/// What is still read of a peer that was told goodbye: of what was on its way.
+const FAREWELL_BYTES_MAX: usize = 512 * 1024;
 
 /// How many slices one write takes.
 const SLICES_MAX: usize = 64;
@@ -40,7 +39,7 @@ const SLICES_MAX: usize = 64;
 /// How often a connection goes round before the others on its thread have their turn.
 const ROUNDS_MAX: usize = 16;
 
-/// A connection at work: a future that ends when the connection does.
+/// A connection at work: a future that ends when the peer has left or was told to leave, with what ended it early.
 pub(crate) struct ServerConnection<A: Answer> {
     pub(super) io: Io,
     pub(super) engine: Connection,
@@ -117,6 +116,11 @@ impl<A: Answer> ServerConnection<A> {
             input: Input::Open,
             stop: Stop::Waiting { begin: Box::pin(drain.begin.cancelled_owned()), grace: drain.grace },
         }
+    }
+
+    /// Says goodbye properly, once all is served. Nothing is kept for that but the socket.
+    pub(crate) fn farewell(mut self: Box<Self>) -> impl Future<Output = io::Result<()>> + Send + 'static {
+        farewell(std::mem::replace(&mut self.io, Io::new(tokio::io::empty())))
     }
 
     /// Goes round until there is nothing to do. Ready when the connection is over.
@@ -338,36 +342,24 @@ impl<A: Answer> Drop for ServerConnection<A> {
     }
 }
 
-/// Serves a connection until the peer leaves, or until it is drained; then says goodbye properly.
-///
-/// # Errors
-/// What ended the connection early.
-pub(crate) async fn serve<A: Answer>(
-    io: Io,
-    head: Vec<u8>,
-    config: &Config,
-    answer: A,
-    drain: Drain,
-    pool: Option<Handle>,
-) -> io::Result<()> {
-    let mut connection = pin!(ServerConnection::new(io, head, config, answer, drain, pool));
-    connection.as_mut().await?;
-    connection.lose_calls(&Status::cancelled("the connection is gone"));
-    farewell(&mut connection.io).await
-}
-
 /// Closes our side and reads what is still on its way, up to a point: closing with bytes unread would take our last
-/// frames along.
-async fn farewell(io: &mut Io) -> io::Result<()> {
+/// frames along. The buffer is the thread's: peers decide how many connections say goodbye at once.
+async fn farewell(mut io: Io) -> io::Result<()> {
     let goodbye = async {
-        std::future::poll_fn(|cx| Pin::new(&mut *io).poll_shutdown(cx)).await?;
-        // Not in the future itself, where it would be part of every connection.
-        let mut buffer = vec![0; FAREWELL_READ_BYTES];
-        for _ in 0..FAREWELL_READS_MAX {
-            let mut read = ReadBuf::new(&mut buffer);
-            std::future::poll_fn(|cx| Pin::new(&mut *io).poll_read(cx, &mut read)).await?;
-            if read.filled().is_empty() {
-                break;
+        std::future::poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await?;
+        let mut bytes_left = FAREWELL_BYTES_MAX;
+        while bytes_left > 0 {
+            let read = std::future::poll_fn(|cx| {
+                let mut buffer = take_read_buffer();
+                let mut read = ReadBuf::new(&mut buffer);
+                let polled = Pin::new(&mut io).poll_read(cx, &mut read);
+                let count = read.filled().len();
+                give_read_buffer(buffer);
+                polled.map_ok(|()| count)
+            });
+            match read.await? {
+                0 => break,
+                count => bytes_left = bytes_left.saturating_sub(count),
             }
         }
         Ok(())
