@@ -460,6 +460,18 @@ async fn what_handlers_spawn_under_workers_goes_to_the_pool() {
     place.server.stop().await;
 }
 
+#[tokio::test]
+async fn handlers_may_block_in_place_under_workers() {
+    let place = Place::start(Server::builder().workers(1).add_service(Probe::new().0.server())).await;
+    let client = Client::new(place.server.channel().await);
+    for _ in 0..3 {
+        let answer = patiently(client.unary_call(ask("block"))).await.unwrap();
+        assert_eq!(text(answer.get_ref()), "blocked");
+    }
+    drop(client);
+    place.server.stop().await;
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn congestion_control_is_chosen_by_name() {

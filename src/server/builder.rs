@@ -246,9 +246,9 @@ impl Server {
     /// is not set, everything happens on the caller's runtime.
     ///
     /// A handler is polled first where its bytes arrive. One that has to wait goes on in the pool, and so do all calls
-    /// of a method whose handlers prove to compute for long. What a handler spawns before it has waited runs on the
-    /// thread of its connection. With hyper as the carrier all of a connection's handlers stay
-    /// on its thread.
+    /// of a method whose handlers prove to compute for long. What handlers spawn runs in the pool. A handler may call
+    /// tokio's `block_in_place`; other calls of its connection wait for it then, as they do not for `spawn_blocking`.
+    /// With hyper as the carrier all of a connection's handlers stay on its thread.
     ///
     /// The threads start with the server and end with it; that they cannot be started is an error of
     /// [`BoundServer::serve`].
