@@ -14,6 +14,8 @@ use crate::transport::h2::server::ServerConnection;
 use crate::transport::h2::{Spoken, sniff};
 use crate::transport::hyper::server::{Drain, serve_connection};
 use crate::transport::io::Io;
+#[cfg(feature = "_tls")]
+use crate::transport::io::Moved;
 use crate::transport::listen::Accepted;
 
 /// A connection at work: a future that ends when the connection does.
@@ -53,7 +55,7 @@ impl Future for Connection {
                 },
                 Connection::Engine(connection) => {
                     let served = ready!(Pin::new(&mut **connection).poll(cx));
-                    let Connection::Engine(connection) = std::mem::replace(&mut *self, Connection::Over) else {
+                    let Connection::Engine(mut connection) = std::mem::replace(&mut *self, Connection::Over) else {
                         continue;
                     };
                     match served {
@@ -125,11 +127,12 @@ async fn serve_by_hyper(io: Io, peer: Arc<Peer>, shared: &Shared) -> Served {
 #[cfg(feature = "_tls")]
 async fn secure(io: Io, mut peer: Peer, shared: &Shared) -> Option<(Io, Peer)> {
     let Some(acceptor) = &shared.tls else { return Some((io, peer)) };
-    match shared.stop.run_until_cancelled(acceptor.accept(io)).await? {
+    let below = Arc::new(Moved::default());
+    match shared.stop.run_until_cancelled(acceptor.accept(io.counting(&below))).await? {
         Ok(stream) => {
             peer.encrypted = true;
             peer.certificates = stream.peer_certificates();
-            Some((Io::new(stream), peer))
+            Some((Io::new(stream).above(below), peer))
         }
         Err(error) => {
             let peer = peer.remote_addr.map(tracing::field::display);

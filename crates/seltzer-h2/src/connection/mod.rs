@@ -247,6 +247,13 @@ impl Connection {
         self.decoder.set_memo_tag(memo, tag);
     }
 
+    /// What the peer is held to.
+    #[inline]
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// The number of streams that are not over.
     #[inline]
     #[must_use]
