@@ -389,11 +389,13 @@ async fn what_is_collected_of_messages_is_bounded() {
     let last = whole.split_off(whole.len() - 1);
     let mut calls = Vec::new();
     for _ in 0..3 {
-        let (response, mut sender) = connection.begin("POST", UNARY, GRPC, false).await.unwrap();
-        sender.send_data(whole.clone(), false).unwrap();
+        let (response, sender) = connection.begin("POST", UNARY, GRPC, false).await.unwrap();
         calls.push((Box::pin(read(response)), sender));
     }
-    // Which of them goes over is chance, but it is one.
+    for (_, sender) in &mut calls {
+        sender.send_data(whole.clone(), false).unwrap();
+    }
+    // Which of them is the largest then is chance, but it is one.
     let (index, refused) = patiently(std::future::poll_fn(|cx| {
         let ended = calls.iter_mut().enumerate().find_map(|(index, (answer, _))| match answer.as_mut().poll(cx) {
             Poll::Ready(answer) => Some((index, answer)),

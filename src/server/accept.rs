@@ -13,6 +13,7 @@ use crate::server::dispatch::Dispatcher;
 use crate::server::settings::Settings;
 use crate::server::unary::UnaryMethods;
 use crate::server::workers::Workers;
+use crate::transport::h2::Budget;
 use crate::transport::listen::{Accepted, Listener};
 
 /// The pause after a failed accept doubles between these two: short enough to recover within a second when file
@@ -26,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) engine: seltzer_h2::Config,
     pub(crate) methods: Arc<UnaryMethods>,
+    pub(crate) budget: Option<Arc<Budget>>,
     #[cfg(feature = "_tls")]
     pub(crate) tls: Option<crate::transport::tls::TlsAcceptor>,
     pub(crate) workers: Option<Workers>,

@@ -112,7 +112,8 @@ async fn begin(io: Io, peer: Peer, shared: &Shared) -> Next {
             let answerer = Answerer::new(shared.dispatcher.clone(), Arc::clone(&shared.methods), peer);
             let drain = Drain { begin: shared.stop.clone(), grace: shared.settings.drain_grace };
             let pool = shared.workers.as_ref().and_then(Workers::pool).cloned();
-            Some(Box::new(ServerConnection::new(io, head, &shared.engine, answerer, drain, pool)))
+            let ready = shared.settings.shared_by_calls(shared.budget.as_ref());
+            Some(Box::new(ServerConnection::new(io, head, &shared.engine, answerer, drain, pool, ready)))
         }
     }
 }

@@ -9,6 +9,7 @@ use http::HeaderMap;
 use seltzer_h2::StreamId;
 
 use crate::status::Status;
+use crate::transport::h2::memory::Framing;
 use crate::transport::h2::ready::ReadyQueue;
 
 /// What a handler may have made ahead of the connection before it has to wait: as much again as waits there for the
@@ -34,6 +35,11 @@ struct State {
     /// Small pieces are put together, so that they cost no more than their bytes.
     inbound: VecDeque<BytesMut>,
     inbound_end: Option<Result<(), Status>>,
+    /// The messages that the handler puts together.
+    framing: Option<Framing>,
+    /// What is counted in the connection's memory: what is queued, and what the handler took of a message that is not
+    /// complete.
+    held: usize,
     /// Bytes that the handler took, or will never take, and the peer was not told of yet.
     credit: usize,
     reader: Option<Waker>,
@@ -82,6 +88,12 @@ impl Exchange {
         Arc::new(Exchange { stream, ready, state: Mutex::default() })
     }
 
+    /// The same for a body that consists of prefixed messages.
+    pub(crate) fn of_messages(stream: StreamId, ready: Arc<ReadyQueue>) -> Arc<Self> {
+        let state = State { framing: Some(Framing::default()), ..State::default() };
+        Arc::new(Exchange { stream, ready, state: Mutex::new(state) })
+    }
+
     /// Hands bytes to the handler. Returns how many of them nobody will read.
     pub(crate) fn receive(&self, bytes: &[u8]) -> usize {
         if bytes.is_empty() {
@@ -96,6 +108,8 @@ impl Exchange {
                 Some(last) if last.len() + bytes.len() <= PIECE_BYTES => last.extend_from_slice(bytes),
                 _ => state.inbound.push_back(BytesMut::from(bytes)),
             }
+            state.held += bytes.len();
+            self.ready.memory().take(bytes.len());
             state.reader.take()
         };
         wake(waker);
@@ -119,6 +133,7 @@ impl Exchange {
         let mut state = self.state();
         if let Some(bytes) = state.inbound.pop_front() {
             state.credit += bytes.len();
+            self.let_go(&mut state, &bytes);
             let is_due = state.credit >= CREDIT_BYTES || state.inbound.is_empty();
             if is_due && state.inbound_end.is_none() {
                 self.announce(state);
@@ -147,9 +162,39 @@ impl Exchange {
         state.is_abandoned = true;
         let rest: usize = state.inbound.drain(..).map(|bytes| bytes.len()).sum();
         state.credit += rest;
+        self.ready.memory().give(std::mem::take(&mut state.held));
         if rest > 0 && state.inbound_end.is_none() {
             self.announce(state);
         }
+    }
+
+    /// Ends the request for its handler, and keeps nothing more of it. Returns how much of it was not taken.
+    pub(crate) fn break_off(&self, status: Status) -> usize {
+        let (rest, waker) = {
+            let mut state = self.state();
+            state.is_abandoned = true;
+            state.inbound_end = Some(Err(status));
+            let rest = state.inbound.drain(..).map(|bytes| bytes.len()).sum();
+            self.ready.memory().give(std::mem::take(&mut state.held));
+            (rest, state.reader.take())
+        };
+        wake(waker);
+        rest
+    }
+
+    /// What is kept of the request, here and with its handler.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.state().held
+    }
+
+    /// These bytes are the handler's now; what is a part of a message that is not complete still counts.
+    fn let_go(&self, state: &mut State, bytes: &[u8]) {
+        let released = state.framing.as_mut().map_or(bytes.len(), |framing| {
+            let before = framing.incomplete();
+            bytes.len() + before - framing.follow(bytes)
+        });
+        state.held -= released;
+        self.ready.memory().give(released);
     }
 
     /// Waits until there is room for more of the answer. `Err`: the stream is gone.
@@ -225,6 +270,13 @@ impl Exchange {
     fn state(&self) -> MutexGuard<'_, State> {
         // Only plain moves happen under this lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let held = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).held;
+        self.ready.memory().give(held);
     }
 }
 

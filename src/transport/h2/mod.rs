@@ -8,6 +8,7 @@ mod body;
 mod buffers;
 mod exchange;
 mod heads;
+mod memory;
 mod message;
 mod ready;
 mod receive;
@@ -18,5 +19,7 @@ mod sniff;
 mod task;
 
 pub(crate) use self::answer::{Answer, AnswerFuture, Later, Message, Payload, Routed, Unary};
+pub(crate) use self::memory::{Budget, Memory, connection_bytes_max};
+pub(crate) use self::ready::ReadyQueue;
 pub(crate) use self::request::head as request_head;
 pub(crate) use self::sniff::{Spoken, sniff};

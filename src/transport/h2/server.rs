@@ -22,7 +22,7 @@ use crate::transport::h2::buffers::{give_output_buffer, give_read_buffer, take_o
 use crate::transport::h2::exchange::Outbound;
 use crate::transport::h2::heads::Heads;
 use crate::transport::h2::ready::ReadyQueue;
-use crate::transport::h2::receive::{Call, collected_bytes_max};
+use crate::transport::h2::receive::Call;
 use crate::transport::hyper::server::{Drain, FAREWELL, GRACE_MAX};
 use crate::transport::io::Io;
 
@@ -63,9 +63,6 @@ pub(crate) struct ServerConnection<A: Answer> {
     /// When unary calls that still wait for their message must be over, and when running ones are cut off of which the
     /// peer takes nothing. Entries of calls that are not there any more mean nothing.
     pub(super) deadlines: BTreeSet<(Deadline, StreamId)>,
-    /// Bytes of messages that are not complete, of all unary calls.
-    pub(super) collected_bytes: usize,
-    pub(super) collected_bytes_max: usize,
     /// When this batch was read.
     pub(super) now: Instant,
     pub(super) ready: Arc<ReadyQueue>,
@@ -103,8 +100,16 @@ enum Stop {
 }
 
 impl<A: Answer> ServerConnection<A> {
-    /// A connection whose first bytes have been read already.
-    pub(crate) fn new(io: Io, head: Vec<u8>, config: &Config, answer: A, drain: Drain, pool: Option<Handle>) -> Self {
+    /// A connection whose first bytes have been read already. What its calls share with it is `ready`, new.
+    pub(crate) fn new(
+        io: Io,
+        head: Vec<u8>,
+        config: &Config,
+        answer: A,
+        drain: Drain,
+        pool: Option<Handle>,
+        ready: Arc<ReadyQueue>,
+    ) -> Self {
         ServerConnection {
             io,
             engine: Connection::server(config, Instant::now().into_std()),
@@ -114,15 +119,13 @@ impl<A: Answer> ServerConnection<A> {
             heads: Heads::new(),
             begun: Vec::new(),
             waiting: Vec::new(),
-            collected_bytes: 0,
-            collected_bytes_max: collected_bytes_max(&config.limits),
             must_flush: false,
             unflushed: None,
             #[cfg(test)]
             copied_bytes: 0,
             deadlines: BTreeSet::new(),
             now: Instant::now(),
-            ready: Arc::default(),
+            ready,
             announced: Vec::new(),
             pieces: VecDeque::new(),
             ended: None,
@@ -142,6 +145,7 @@ impl<A: Answer> ServerConnection<A> {
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         for _ in 0..ROUNDS_MAX {
             self.poll_stop(cx);
+            self.keep_within_memory();
             self.send_ready();
             let has_read = self.poll_read(cx)?;
             let has_written = self.poll_write(cx)?;

@@ -323,7 +323,7 @@ mod tests {
         let drain = Drain { begin: CancellationToken::new(), grace: Duration::ZERO };
         wire.say(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(4, 0, 0, b""), frame(4, 1, 0, b"")].concat());
         let config = Config::with_limits(limits);
-        ServerConnection::new(Io::new(wire.clone()), Vec::new(), &config, Fixed, drain, None)
+        ServerConnection::new(Io::new(wire.clone()), Vec::new(), &config, Fixed, drain, None, Arc::default())
     }
 
     /// Lets the connection do what it can.
@@ -436,7 +436,7 @@ mod tests {
             }
             poll(&mut connection);
             assert!(connection.deadlines.is_empty(), "{name}: deadlines");
-            assert_eq!(connection.collected_bytes, 0, "{name}: bytes");
+            assert_eq!(connection.ready.memory().bytes(), 0, "{name}: bytes");
             assert!(connection.calls.is_empty(), "{name}: calls");
         }
     }

@@ -134,6 +134,20 @@ fn streams_above_the_limit_are_refused_and_cost() {
     panic!("{refused} refused");
 }
 
+/// Whoever drives the connection may have no room for more.
+#[test]
+fn streams_are_refused_when_told_to() {
+    let mut tested = Tested::server();
+    for (number, refuses, events, frames) in
+        [(0, false, vec!["Request 1"], 0), (1, true, vec![], 1), (2, false, vec!["Request 5"], 0)]
+    {
+        tested.connection.refuse_streams(refuses);
+        assert_eq!(tested.receive(&request(stream(number), 0)), events);
+        let refused = tested.take().iter().filter(|frame| frame.ends_with("REFUSED_STREAM")).count();
+        assert_eq!(refused, frames, "{number}");
+    }
+}
+
 /// CVE-2024-27316 and its kind, and CVE-2026-33871 with empty frames.
 #[test]
 fn continuation_flood() {
