@@ -10,6 +10,7 @@
 //! | `deadlines` | deadlines, cancellation, and what a call inside a call inherits |
 //! | `engine` | what our own engine's connections do under strain |
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
+//! | `memory` | what a server keeps of messages that are not complete |
 //! | `services` | each demo service, in process and over a socket |
 //! | `tls` | certificates |
 //! | `tonic_style` | tonic's ecosystem: health, reflection, interceptors, its services and clients |
@@ -28,6 +29,7 @@ mod deadlines;
 #[cfg(unix)]
 mod engine;
 mod lifecycle;
+mod memory;
 mod services;
 mod support;
 #[cfg(feature = "tls")]

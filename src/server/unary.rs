@@ -15,7 +15,7 @@ use crate::codec::{CompressionEncoding, Rope};
 use crate::context::{Context, Origin, Peer};
 use crate::deadline::Deadline;
 use crate::metadata::{self, GRPC_ACCEPT_ENCODING, MetadataMap};
-use crate::server::dispatch::{Dispatcher, Understood, check_http, timeout};
+use crate::server::dispatch::{Dispatcher, Handler, Understood, check_http, timeout};
 use crate::server::guard::{self, Guard, log_call};
 use crate::server::native;
 use crate::service::{
@@ -228,6 +228,10 @@ impl Answer for Answerer {
         self.dispatcher.understand(request, &self.peer).ok()
     }
 
+    fn collects_messages(meaning: &Option<Understood>) -> bool {
+        matches!(meaning, Some(Understood::Call { handler: Handler::Native { .. }, .. }))
+    }
+
     fn answer(&mut self, meaning: &Option<Understood>, request: http::Request<IncomingBody>) -> Later {
         // Deadlines are those of calls; what else is asked over HTTP has none.
         let (answer, timeout) = match meaning {
@@ -264,7 +268,6 @@ mod tests {
     use tonic::body::Body;
 
     use super::*;
-    use crate::server::dispatch::Handler;
     use crate::service::TowerHandler;
 
     /// A service of somebody else's, that says nothing.

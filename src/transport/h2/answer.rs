@@ -54,6 +54,9 @@ pub(crate) trait Answer: Send + Unpin + 'static {
     /// Looks at the head of any other request. The same block is not asked about again.
     fn understand(&self, request: &http::Request<()>) -> Self::Meaning;
 
+    /// Whether who answers has its messages collected by the connection.
+    fn collects_messages(meaning: &Self::Meaning) -> bool;
+
     /// Answers a request with such a head.
     fn answer(&mut self, meaning: &Self::Meaning, request: http::Request<IncomingBody>) -> Later;
 }

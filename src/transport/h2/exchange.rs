@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use http::HeaderMap;
 use seltzer_h2::StreamId;
 
 use crate::codec::GROWTH;
 use crate::status::Status;
+use crate::transport::h2::memory::Framing;
 use crate::transport::h2::ready::ReadyQueue;
 
 /// What a handler may have made ahead of the connection before it has to wait: as much again as waits there for the
@@ -37,6 +38,11 @@ struct State {
     inbound_end: Option<Result<(), Status>>,
     /// A large message that the handler waits for as a whole.
     collecting: Option<Collecting>,
+    /// The messages that the handler puts together.
+    framing: Option<Framing>,
+    /// What is counted in the connection's memory: what is queued, and what the handler took of a message that is not
+    /// complete.
+    held: usize,
     /// Bytes that the handler took, or will never take, and the peer was not told of yet.
     credit: usize,
     reader: Option<Waker>,
@@ -110,6 +116,12 @@ impl Exchange {
         Arc::new(Exchange { stream, ready, state: Mutex::default() })
     }
 
+    /// The same for a body of prefixed messages whose reader puts them together by itself.
+    pub(crate) fn of_messages(stream: StreamId, ready: Arc<ReadyQueue>) -> Arc<Self> {
+        let state = State { framing: Some(Framing::default()), ..State::default() };
+        Arc::new(Exchange { stream, ready, state: Mutex::new(state) })
+    }
+
     /// Hands bytes to the handler. Returns how many of them the peer may send again at once: those that nobody will
     /// read, and those of a message for which the handler waits already.
     pub(crate) fn receive(&self, bytes: &[u8]) -> usize {
@@ -128,6 +140,7 @@ impl Exchange {
                 Some(last) if last.len() + rest.len() <= PIECE_BYTES => last.extend_from_slice(rest),
                 _ => state.inbound.push_back(BytesMut::from(rest)),
             }
+            self.hold(&mut state, bytes.len());
             let waits_on = state.collecting.as_ref().is_some_and(|collecting| !collecting.is_whole());
             (if waits_on { None } else { state.reader.take() }, collected)
         };
@@ -135,25 +148,40 @@ impl Exchange {
         collected
     }
 
-    /// Fills a buffer up to `length` bytes as they arrive. `false`: so little is missing, or so much has arrived, that
-    /// pieces do as well; or nothing comes any more.
+    /// Fills a buffer up to `length` bytes with what waits, and then as it arrives. `false`: so little is missing that
+    /// pieces do as well, or nothing comes any more.
     ///
     /// Until it is ready the buffer's contents are here, and the handler reads nothing else.
     pub(crate) fn poll_collect(&self, cx: &mut Context<'_>, buffer: &mut BytesMut, length: usize) -> Poll<bool> {
         let mut state = self.state();
         if state.collecting.is_none() {
-            let is_worth_it = length.saturating_sub(buffer.len()) > PIECE_BYTES;
-            if !is_worth_it || !state.inbound.is_empty() || state.inbound_end.is_some() {
+            if length.saturating_sub(buffer.len()) <= PIECE_BYTES {
                 return Poll::Ready(false);
             }
-            state.collecting = Some(Collecting { buffer: std::mem::take(buffer), length });
+            self.hold(&mut state, buffer.len());
+            let mut collecting = Collecting { buffer: std::mem::take(buffer), length };
+            while !collecting.is_whole()
+                && let Some(mut piece) = state.inbound.pop_front()
+            {
+                let taken = collecting.take(&piece);
+                state.credit += taken;
+                if taken < piece.len() {
+                    piece.advance(taken);
+                    state.inbound.push_front(piece);
+                }
+            }
+            state.collecting = Some(collecting);
         }
         let is_over = state.inbound_end.is_some();
         if let Some(collecting) = state.collecting.take_if(|collecting| is_over || collecting.is_whole()) {
             *buffer = collecting.buffer;
-            return Poll::Ready(buffer.len() >= collecting.length);
+            self.release(&mut state, buffer.len());
+            return Poll::Ready(buffer.len() >= length);
         }
         register(&mut state.reader, cx.waker());
+        if state.credit > 0 && state.inbound_end.is_none() {
+            self.announce(state);
+        }
         Poll::Pending
     }
 
@@ -174,6 +202,7 @@ impl Exchange {
         let mut state = self.state();
         if let Some(bytes) = state.inbound.pop_front() {
             state.credit += bytes.len();
+            self.let_go(&mut state, &bytes);
             let is_due = state.credit >= CREDIT_BYTES || state.inbound.is_empty();
             if is_due && state.inbound_end.is_none() {
                 self.announce(state);
@@ -203,9 +232,51 @@ impl Exchange {
         state.collecting = None;
         let rest: usize = state.inbound.drain(..).map(|bytes| bytes.len()).sum();
         state.credit += rest;
+        self.ready.memory().give(std::mem::take(&mut state.held));
         if rest > 0 && state.inbound_end.is_none() {
             self.announce(state);
         }
+    }
+
+    /// Ends the request for its handler, and keeps nothing more of it. Returns how much of it was not taken.
+    pub(crate) fn break_off(&self, status: Status) -> usize {
+        let (rest, waker) = {
+            let mut state = self.state();
+            state.is_abandoned = true;
+            state.inbound_end = Some(Err(status));
+            state.collecting = None;
+            let rest = state.inbound.drain(..).map(|bytes| bytes.len()).sum();
+            self.ready.memory().give(std::mem::take(&mut state.held));
+            (rest, state.reader.take())
+        };
+        wake(waker);
+        rest
+    }
+
+    /// What is kept of the request, here and with its handler.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.state().held
+    }
+
+    /// These bytes are the handler's now; what is a part of a message that is not complete still counts.
+    fn let_go(&self, state: &mut State, bytes: &[u8]) {
+        let released = state.framing.as_mut().map_or(bytes.len(), |framing| {
+            let before = framing.incomplete();
+            bytes.len() + before - framing.follow(bytes)
+        });
+        self.release(state, released);
+    }
+
+    /// So many bytes more wait here.
+    fn hold(&self, state: &mut State, bytes: usize) {
+        state.held += bytes;
+        self.ready.memory().take(bytes);
+    }
+
+    /// So many bytes do not wait here any more.
+    fn release(&self, state: &mut State, bytes: usize) {
+        state.held -= bytes;
+        self.ready.memory().give(bytes);
     }
 
     /// Waits until there is room for more of the answer. `Err`: the stream is gone.
@@ -281,6 +352,13 @@ impl Exchange {
     fn state(&self) -> MutexGuard<'_, State> {
         // Only plain moves happen under this lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let held = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).held;
+        self.ready.memory().give(held);
     }
 }
 

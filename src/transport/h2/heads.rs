@@ -19,6 +19,8 @@ pub(super) enum Known<A: Answer> {
 pub(super) struct GeneralHead<A: Answer> {
     pub(super) request: http::Request<()>,
     pub(super) meaning: A::Meaning,
+    /// Its body consists of messages that its reader puts together by itself.
+    pub(super) counts_messages: bool,
 }
 
 impl<A: Answer> Clone for Known<A> {

@@ -15,6 +15,8 @@ mod fields;
 #[cfg(feature = "server")]
 mod heads;
 #[cfg(feature = "server")]
+mod memory;
+#[cfg(feature = "server")]
 mod message;
 #[cfg(feature = "server")]
 mod ready;
@@ -38,7 +40,11 @@ pub(crate) use self::answer::{Answer, AnswerFuture, Later, Routed, Unary};
 #[cfg(feature = "server")]
 pub(crate) use self::body::StreamBody;
 #[cfg(feature = "server")]
+pub(crate) use self::memory::{Budget, Memory, connection_bytes_max};
+#[cfg(feature = "server")]
 pub(crate) use self::message::{Message, Payload};
+#[cfg(feature = "server")]
+pub(crate) use self::ready::ReadyQueue;
 #[cfg(feature = "server")]
 pub(crate) use self::request::head as request_head;
 #[cfg(feature = "server")]

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use http::StatusCode;
-use seltzer_h2::{Event, HeadersKind, Limits, Memo, Reason, StreamId};
+use http::header::CONTENT_TYPE;
+use seltzer_h2::{Event, HeadersKind, Memo, Reason, StreamId};
 use tokio::time::Instant;
 
 use crate::deadline::Deadline;
+use crate::metadata;
 use crate::status::Status;
 use crate::transport::h2::body::StreamBody;
 use crate::transport::h2::exchange::Exchange;
@@ -24,17 +26,6 @@ use crate::transport::incoming_body::IncomingBody;
 /// How long after its deadline a stream is reset whose peer takes nothing of it: a peer that reads hears of the
 /// deadline by the status of the call.
 const DEADLINE_PATIENCE: Duration = Duration::from_secs(1);
-
-/// What a connection collects at least of messages that are not complete, all together. Credit is returned while a
-/// message is collected, so that many large uploads side by side never wait for each other; this is what bounds them.
-const COLLECTED_BYTES: usize = 64 * 1024 * 1024;
-
-/// What a connection collects at most: what its windows invite a peer to send is never held against it.
-pub(super) fn collected_bytes_max(limits: &Limits) -> usize {
-    let streams = usize::try_from(limits.concurrent_streams_max).unwrap_or(usize::MAX);
-    let window = usize::try_from(limits.stream_window_bytes).unwrap_or(usize::MAX);
-    COLLECTED_BYTES.max(streams.saturating_mul(window))
-}
 
 /// A stream as its connection knows it.
 pub(super) enum Call<A: Answer> {
@@ -96,7 +87,8 @@ impl<A: Answer> ServerConnection<A> {
             return;
         }
         let Known::General(head) = known else { return };
-        let exchange = Exchange::new(stream, Arc::clone(&self.ready));
+        let of_body = if head.counts_messages { Exchange::of_messages } else { Exchange::new };
+        let exchange = of_body(stream, Arc::clone(&self.ready));
         if end_stream {
             exchange.end_inbound(Ok(()));
         }
@@ -115,7 +107,9 @@ impl<A: Answer> ServerConnection<A> {
             Routed::General => {
                 let request = request::head(self.engine.fields())?;
                 let meaning = self.answer.understand(&request);
-                Known::General(Arc::new(GeneralHead { request, meaning }))
+                let is_grpc = request.headers().get(CONTENT_TYPE).is_some_and(metadata::is_grpc);
+                let counts_messages = is_grpc && !A::collects_messages(&meaning);
+                Known::General(Arc::new(GeneralHead { request, meaning, counts_messages }))
             }
         };
         if !memo.is_none() {
@@ -143,6 +137,7 @@ impl<A: Answer> ServerConnection<A> {
         } else if unwanted > 0 {
             self.engine.release(stream, unwanted);
         }
+        self.keep_within_memory();
     }
 
     /// Collects a message that comes in pieces.
@@ -153,19 +148,13 @@ impl<A: Answer> ServerConnection<A> {
         let refused = match collect(collected, bytes, bytes_max) {
             Ok(()) if end_stream => {
                 let whole = std::mem::take(collected).freeze();
-                self.collected_bytes -= before;
+                self.ready.memory().give(before);
                 return self.take_message(stream, Payload::Shared(whole));
             }
             Ok(()) => {
-                self.collected_bytes += bytes.len();
-                if self.collected_bytes <= self.collected_bytes_max {
-                    return self.engine.release(stream, bytes.len());
-                }
-                Refused::Status(Status::resource_exhausted(format!(
-                    "the messages that are on their way on this connection are larger than {} bytes together: send fewer \
-                     at a time",
-                    self.collected_bytes_max
-                )))
+                self.ready.memory().take(bytes.len());
+                self.engine.release(stream, bytes.len());
+                return self.keep_within_memory();
             }
             Err(refused) => refused,
         };
@@ -175,10 +164,56 @@ impl<A: Answer> ServerConnection<A> {
         self.refuse_as(stream, &head, refused, arrived);
     }
 
+    /// Where more waits than may, the call goes that has the largest part of it; until there is less, no new streams
+    /// are taken.
+    pub(super) fn keep_within_memory(&mut self) {
+        while self.ready.memory().must_shrink() {
+            let Some((bytes, stream)) = self.largest_call() else { break };
+            let status = Status::resource_exhausted(format!(
+                "too much waits on this connection or on this server, and of this call most, {bytes} bytes: send fewer large messages \
+                 at a time"
+            ));
+            self.break_off(stream, status);
+        }
+        self.engine.refuse_streams(self.ready.memory().is_tight());
+    }
+
+    /// The call of which most waits.
+    fn largest_call(&mut self) -> Option<(usize, StreamId)> {
+        let waiting = self.calls.iter_mut().map(|(stream, call)| {
+            let bytes = match call {
+                Call::Unary { collected, .. } => collected.len(),
+                Call::Begun(begun) => begun.exchange.held_bytes(),
+                Call::Running { exchange, .. } => exchange.held_bytes(),
+                Call::Writing(writing) => writing.exchange.held_bytes(),
+            };
+            (bytes, stream)
+        });
+        waiting.filter(|(bytes, _)| *bytes > 0).max()
+    }
+
+    /// Ends a request before all of it has come.
+    fn break_off(&mut self, stream: StreamId, status: Status) {
+        let exchange = match self.calls.get(stream) {
+            Some(Call::Unary { head, arrived, .. }) => {
+                let (head, arrived) = (Arc::clone(head), *arrived);
+                self.forget_collected(stream);
+                self.forget_deadline(stream, &head, arrived);
+                return self.refuse(stream, &head, status, arrived);
+            }
+            Some(Call::Begun(begun)) => &begun.exchange,
+            Some(Call::Running { exchange, .. }) => exchange,
+            Some(Call::Writing(writing)) => &writing.exchange,
+            None => return,
+        };
+        let rest = exchange.break_off(status);
+        self.engine.release(stream, rest);
+    }
+
     /// Lets go of what was collected of a message.
     fn forget_collected(&mut self, stream: StreamId) {
         if let Some(Call::Unary { collected, .. }) = self.calls.get_mut(stream) {
-            self.collected_bytes -= std::mem::take(collected).len();
+            self.ready.memory().give(std::mem::take(collected).len());
         }
     }
 
@@ -370,7 +405,6 @@ impl<A: Answer> ServerConnection<A> {
     }
 
     pub(super) fn lose_calls(&mut self, status: &Status) {
-        self.collected_bytes = 0;
         for (_, call) in self.calls.drain() {
             match call {
                 Call::Running { exchange, work, .. } => {
@@ -378,7 +412,7 @@ impl<A: Answer> ServerConnection<A> {
                 }
                 Call::Writing(writing) => writing.exchange.close(status.clone()),
                 Call::Begun(begun) => begun.exchange.close(status.clone()),
-                Call::Unary { .. } => {}
+                Call::Unary { collected, .. } => self.ready.memory().give(collected.len()),
             }
         }
     }

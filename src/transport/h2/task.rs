@@ -272,7 +272,7 @@ mod tests {
     use crate::transport::h2::{Answer, Later, Message, Routed, Unary};
     use crate::transport::hyper::server::Drain;
     use crate::transport::incoming_body::IncomingBody;
-    use crate::transport::io::Io;
+    use crate::transport::io::{Io, Moved};
 
     /// A socket below a buffer, as with TLS: what was written is on its way only when it was flushed.
     #[derive(Clone, Default)]
@@ -375,6 +375,10 @@ mod tests {
 
         fn understand(&self, _: &http::Request<()>) {}
 
+        fn collects_messages((): &()) -> bool {
+            false
+        }
+
         fn answer(&mut self, (): &(), _: http::Request<IncomingBody>) -> Later {
             Later { answer: answer(), is_long: false, deadline: None }
         }
@@ -396,10 +400,14 @@ mod tests {
     }
 
     fn connection(wire: &Buffered) -> ServerConnection<Fixed> {
+        connection_with(wire, Limits::server())
+    }
+
+    fn connection_with(wire: &Buffered, limits: Limits) -> ServerConnection<Fixed> {
         let drain = Drain { begin: CancellationToken::new(), grace: Duration::ZERO };
         wire.say(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(4, 0, 0, b""), frame(4, 1, 0, b"")].concat());
-        let config = Config::with_limits(Limits::server());
-        ServerConnection::new(Io::new(wire.clone()), Vec::new(), &config, Fixed, drain, None)
+        let config = Config::with_limits(limits);
+        ServerConnection::new(Io::new(wire.clone()), Vec::new(), &config, Fixed, drain, None, Arc::default())
     }
 
     /// Lets the connection do what it can.
@@ -430,6 +438,67 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_large_frame_that_comes_in_small_reads_is_collected_once() {
+        const PIECE: usize = 1000;
+        // (bytes of the header block, what may be copied at most)
+        for (length, copied_bytes_max) in [(10_000, 200_000), (100_000, 400_000), (1_000_000, 400_000)] {
+            let wire = Buffered::default();
+            let mut limits = Limits::server();
+            limits.frame_bytes_max = 1 << 24;
+            limits.header_list_bytes_max = 1 << 20;
+            let mut connection = connection_with(&wire, limits);
+            poll(&mut connection);
+            let mut head = frame(1, 5, 1, &[]);
+            head[..3].copy_from_slice(&u32::try_from(length).expect("it is short").to_be_bytes()[1..]);
+            wire.say(&head);
+            // GET http / with a field of zeros, which is no Huffman string: 0x00, 1 x 'x', length, text.
+            let mut block = vec![0x82, 0x86, 0x84, 0, 1, b'x', 0x7f];
+            let mut rest = length - block.len() - 3 - 127;
+            block.extend([(rest & 127) as u8 | 128, (rest >> 7 & 127) as u8 | 128, (rest >> 14) as u8]);
+            rest += 127;
+            block.resize(block.len() + rest, b'0');
+            assert_eq!(block.len(), length);
+            for piece in block.chunks(PIECE) {
+                assert!(!has_sent(&wire, b"answer"), "{length}");
+                wire.say(piece);
+                poll(&mut connection);
+            }
+            assert!(has_sent(&wire, b"answer"), "{length}");
+            let copied = connection.copied_bytes;
+            assert!(copied <= copied_bytes_max, "{length}: {copied} bytes were copied");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_of_a_buffer_below_is_given_up() {
+        let timeout = Limits::server().stall_timeout;
+        let table = [("nothing leaves", false), ("a byte leaves now and then", true)];
+        for (name, is_moving) in table {
+            let wire = Buffered::default();
+            let below = Arc::new(Moved::default());
+            let mut connection = connection(&wire);
+            connection.io = Io::new(wire.clone()).above(Arc::clone(&below));
+            wire.wire().is_stuck = true;
+            poll(&mut connection);
+            let mut given_up = None;
+            for _ in 0..5 {
+                tokio::time::advance(timeout / 2 - Duration::from_millis(1)).await;
+                if is_moving {
+                    below.write(1);
+                }
+                let polled = Pin::new(&mut connection).poll(&mut Context::from_waker(Waker::noop()));
+                if let Poll::Ready(ended) = polled {
+                    given_up = ended.err().map(|error| error.kind());
+                    break;
+                }
+                // What the peer sends meanwhile is no sign that it reads.
+                wire.say(&frame(0xfa, 0, 0, b"nothing"));
+            }
+            assert_eq!(given_up, (!is_moving).then_some(io::ErrorKind::TimedOut), "{name}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_unary_call_that_is_over_leaves_nothing_behind() {
         let pieces = |first: &[u8], second: Vec<u8>| [frame(0, 0, 1, first), second];
         let first = [0, 0, 0, 0, 9, 1];
@@ -451,7 +520,7 @@ mod tests {
             }
             poll(&mut connection);
             assert!(connection.deadlines.is_empty(), "{name}: deadlines");
-            assert_eq!(connection.collected_bytes, 0, "{name}: bytes");
+            assert_eq!(connection.ready.memory().bytes(), 0, "{name}: bytes");
             assert!(connection.calls.is_empty(), "{name}: calls");
         }
     }

@@ -85,13 +85,13 @@ impl<A: Answer> ServerConnection<A> {
     /// Gives an answer its turn, and puts it where it belongs then.
     pub(super) fn write_messages(&mut self, stream: StreamId, mut writing: Box<Writing>) {
         match self.turn_of(stream, &mut writing.work) {
-            Turn::Full => self.keep(stream, writing),
+            Turn::Full => self.keep_writing(stream, writing),
             Turn::More => {
                 if !writing.is_listed {
                     writing.is_listed = true;
                     self.writers.push_back(stream);
                 }
-                self.keep(stream, writing);
+                self.keep_writing(stream, writing);
             }
             Turn::Slow => self.detach(stream, writing.exchange, writing.work, writing.deadline),
             Turn::Ended(trailers) => {
@@ -133,7 +133,7 @@ impl<A: Answer> ServerConnection<A> {
         }
     }
 
-    fn keep(&mut self, stream: StreamId, writing: Box<Writing>) {
+    fn keep_writing(&mut self, stream: StreamId, writing: Box<Writing>) {
         self.calls.insert(stream, Call::Writing(writing));
     }
 

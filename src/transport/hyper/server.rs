@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -19,7 +19,7 @@ use tonic::body::Body;
 
 use crate::transport::hyper::body::ReceivedBody;
 use crate::transport::incoming_body::IncomingBody;
-use crate::transport::io::Io;
+use crate::transport::io::{Io, Moved};
 use crate::transport::response_body::ResponseBody;
 
 /// Settings of a connection under hyper.
@@ -78,7 +78,7 @@ where
             }
         }
     });
-    let moved = Arc::new(AtomicU64::new(0));
+    let moved = Arc::new(Moved::default());
     let io = TokioIo::new(io.counting(&moved));
     let watched = Watched { active, moved };
     #[cfg(feature = "carrier-hyper")]
@@ -99,7 +99,7 @@ where
 /// What tells whether a connection that drains still does anything.
 struct Watched {
     active: Arc<AtomicUsize>,
-    moved: Arc<AtomicU64>,
+    moved: Arc<Moved>,
 }
 
 /// Drives a connection to its end, or through its drain.
@@ -128,7 +128,7 @@ where
         if let Ok(ended) = tokio::time::timeout_at(next_look, poll_fn(|cx| connection.as_mut().poll(cx))).await {
             return ended.map_err(Into::into);
         }
-        let moved_now = watched.moved.load(Ordering::Relaxed);
+        let moved_now = watched.moved.bytes();
         let is_quiet = watched.active.load(Ordering::Acquire) == 0 && moved_now == moved_before;
         if next_look >= deadline || is_quiet {
             return Ok(());
