@@ -18,5 +18,7 @@ mod sniff;
 mod task;
 
 pub(crate) use self::answer::{Answer, AnswerFuture, Later, Message, Payload, Routed, Unary};
+#[cfg(fuzzing)]
+pub(crate) use self::message::{Refused, collect, only_message};
 pub(crate) use self::request::head as request_head;
 pub(crate) use self::sniff::{Spoken, sniff};
