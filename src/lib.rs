@@ -72,6 +72,9 @@ mod server;
 
 #[cfg(feature = "dynamic")]
 pub mod dynamic;
+#[cfg(all(fuzzing, feature = "server"))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "services")]
 pub mod services;
 

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["codec"],
     &["transport", "service"],
     &["server", "client"],
-    &["dynamic", "health", "reflection", "channelz", "gateway", "web"],
+    &["dynamic", "health", "reflection", "channelz", "gateway", "web", "fuzzing"],
     &["services"],
 ];
 

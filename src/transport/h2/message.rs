@@ -18,13 +18,13 @@ pub(crate) enum Payload<'a> {
 }
 
 /// Why a body is not exactly one good message.
-pub(super) enum Refused {
+pub(crate) enum Refused {
     Status(Status),
     Cardinality(&'static str),
 }
 
 /// The one message that a body consists of.
-pub(super) fn only_message(body: Payload<'_>, bytes_max: usize) -> Result<Message<'_>, Refused> {
+pub(crate) fn only_message(body: Payload<'_>, bytes_max: usize) -> Result<Message<'_>, Refused> {
     let bytes = match &body {
         Payload::Slice(bytes) => bytes,
         Payload::Shared(bytes) => &bytes[..],
@@ -54,7 +54,7 @@ fn cut_short() -> Refused {
 }
 
 /// Adds a piece of a body, as long as the body can still be one message.
-pub(super) fn collect(collected: &mut BytesMut, bytes: &[u8], bytes_max: usize) -> Result<(), Refused> {
+pub(crate) fn collect(collected: &mut BytesMut, bytes: &[u8], bytes_max: usize) -> Result<(), Refused> {
     let arrived = collected.len() + bytes.len();
     if let Some(length) = declared(collected, bytes, bytes_max).map_err(Refused::Status)? {
         let whole = PREFIX_BYTES + length;

@@ -6,6 +6,7 @@
 mod answer;
 #[cfg(feature = "server")]
 mod body;
+#[cfg(feature = "server")]
 mod buffers;
 #[cfg(feature = "client")]
 pub(crate) mod client;
@@ -18,6 +19,7 @@ mod heads;
 mod memory;
 #[cfg(feature = "server")]
 mod message;
+mod read_buffer;
 #[cfg(feature = "server")]
 mod ready;
 #[cfg(feature = "server")]
@@ -43,6 +45,8 @@ pub(crate) use self::body::StreamBody;
 pub(crate) use self::memory::{Budget, Memory, connection_bytes_max};
 #[cfg(feature = "server")]
 pub(crate) use self::message::{Message, Payload};
+#[cfg(fuzzing)]
+pub(crate) use self::message::{Refused, collect, only_message};
 #[cfg(feature = "server")]
 pub(crate) use self::ready::ReadyQueue;
 #[cfg(feature = "server")]

@@ -13,6 +13,7 @@ use crate::deadline::Deadline;
 use crate::metadata;
 use crate::status::Status;
 use crate::transport::h2::body::StreamBody;
+use crate::transport::h2::buffers::{give_collected_buffer, take_collected_buffer};
 use crate::transport::h2::exchange::Exchange;
 use crate::transport::h2::heads::{GeneralHead, Known};
 use crate::transport::h2::message::{Refused, collect, only_message};
@@ -26,6 +27,9 @@ use crate::transport::incoming_body::IncomingBody;
 /// How long after its deadline a stream is reset whose peer takes nothing of it: a peer that reads hears of the
 /// deadline by the status of the call.
 const DEADLINE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Up to this size a message's parts are copied rather than shared, and pin nothing.
+const LENT_BYTES_MAX: usize = 4 * 1024;
 
 /// A stream as its connection knows it.
 pub(super) enum Call<A: Answer> {
@@ -145,11 +149,14 @@ impl<A: Answer> ServerConnection<A> {
         let Some(Call::Unary { head, collected, arrived }) = self.calls.get_mut(stream) else { return };
         let bytes_max = self.answer.message_bytes_max(head);
         let before = collected.len();
+        if collected.capacity() == 0 {
+            *collected = take_collected_buffer();
+        }
         let refused = match collect(collected, bytes, bytes_max) {
             Ok(()) if end_stream => {
-                let whole = std::mem::take(collected).freeze();
+                let whole = std::mem::take(collected);
                 self.ready.memory().give(before);
-                return self.take_message(stream, Payload::Shared(whole));
+                return self.take_collected(stream, whole);
             }
             Ok(()) => {
                 self.ready.memory().take(bytes.len());
@@ -162,6 +169,15 @@ impl<A: Answer> ServerConnection<A> {
         self.forget_collected(stream);
         self.forget_deadline(stream, &head, arrived);
         self.refuse_as(stream, &head, refused, arrived);
+    }
+
+    /// Takes a body that came in pieces: a small one is only lent, so that its buffer can be used again.
+    fn take_collected(&mut self, stream: StreamId, whole: BytesMut) {
+        if whole.len() > LENT_BYTES_MAX {
+            return self.take_message(stream, Payload::Shared(whole.freeze()));
+        }
+        self.take_message(stream, Payload::Slice(&whole));
+        give_collected_buffer(whole);
     }
 
     /// Where more waits than may, the call goes that has the largest part of it; until there is less, no new streams
