@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 
-use crate::codec::frame::{Deframer, Frame};
+use crate::codec::frame::Deframer;
 use crate::codec::{ByteSource, Codec, CompressionEncoding, Part};
 use crate::metadata::MetadataMap;
 use crate::status::Status;
@@ -177,18 +177,8 @@ impl<C: Codec> MessageReader<C> {
     fn next_buffered(&mut self) -> Result<Option<C::Decode>, Status> {
         let Some(frame) = self.deframer.next(self.bytes_max)? else { return Ok(None) };
         self.last_was_compressed = frame.compressed;
-        let payload = self.plain(frame)?;
+        let payload = plain(frame.compressed, frame.payload, self.encoding, self.bytes_max)?;
         self.codec.decode(payload).map(Some)
-    }
-
-    fn plain(&self, frame: Frame) -> Result<Bytes, Status> {
-        match (frame.compressed, self.encoding) {
-            (false, _) => Ok(frame.payload),
-            (true, Some(encoding)) => encoding.decompress(&frame.payload, self.bytes_max).map(Bytes::from),
-            (true, None) => {
-                Err(Status::internal("a message is flagged as compressed, but grpc-encoding names no encoding"))
-            }
-        }
     }
 
     fn fail(&mut self, status: Status) -> Status {
@@ -207,6 +197,22 @@ struct Nothing;
 impl ByteSource for Nothing {
     fn poll_part(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Part> {
         Poll::Ready(Part::End(Ok(MetadataMap::new())))
+    }
+}
+
+/// A message as it was before it was compressed.
+pub(crate) fn plain(
+    is_compressed: bool,
+    payload: Bytes,
+    encoding: Option<CompressionEncoding>,
+    bytes_max: usize,
+) -> Result<Bytes, Status> {
+    match (is_compressed, encoding) {
+        (false, _) => Ok(payload),
+        (true, Some(encoding)) => encoding.decompress(&payload, bytes_max).map(Bytes::from),
+        (true, None) => {
+            Err(Status::internal("a message is flagged as compressed, but grpc-encoding names no encoding"))
+        }
     }
 }
 

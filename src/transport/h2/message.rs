@@ -18,13 +18,14 @@ pub(crate) enum Payload<'a> {
 }
 
 /// Why a body is not exactly one good message.
-pub(super) enum Refused {
+#[derive(Debug)]
+pub(crate) enum Refused {
     Status(Status),
     Cardinality(&'static str),
 }
 
 /// The one message that a body consists of.
-pub(super) fn only_message(body: Payload<'_>, bytes_max: usize) -> Result<Message<'_>, Refused> {
+pub(crate) fn only_message(body: Payload<'_>, bytes_max: usize) -> Result<Message<'_>, Refused> {
     let bytes = match &body {
         Payload::Slice(bytes) => bytes,
         Payload::Shared(bytes) => &bytes[..],
@@ -51,6 +52,15 @@ const MORE_THAN_ONE: Refused = Refused::Cardinality("more than one came");
 
 fn cut_short() -> Refused {
     Refused::Status(Status::internal("the stream ended in the middle of a message"))
+}
+
+/// Looks at the first piece of a body, which is not empty: whether it can be the beginning of one message.
+#[cfg(feature = "client")]
+pub(super) fn check(bytes: &[u8], bytes_max: usize) -> Result<(), Refused> {
+    match declared(&[], bytes, bytes_max).map_err(Refused::Status)? {
+        Some(length) if bytes.len() > PREFIX_BYTES + length => Err(MORE_THAN_ONE),
+        _ => Ok(()),
+    }
 }
 
 /// Adds a piece of a body, as long as the body can still be one message.

@@ -14,7 +14,6 @@ mod exchange;
 mod fields;
 #[cfg(feature = "server")]
 mod heads;
-#[cfg(feature = "server")]
 mod message;
 #[cfg(feature = "server")]
 mod ready;
@@ -33,8 +32,9 @@ mod task;
 
 #[cfg(feature = "server")]
 pub(crate) use self::answer::{Answer, AnswerFuture, Later, Routed, Unary};
-#[cfg(feature = "server")]
 pub(crate) use self::message::{Message, Payload};
+#[cfg(feature = "client")]
+pub(crate) use self::message::{Refused, only_message};
 #[cfg(feature = "server")]
 pub(crate) use self::request::head as request_head;
 #[cfg(feature = "server")]
