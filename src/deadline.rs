@@ -95,25 +95,57 @@ pub(crate) fn parse_timeout(value: &HeaderValue) -> Option<Duration> {
     })
 }
 
-/// Writes a timeout in the finest unit that fits eight digits, rounded up: a peer must never
-/// give up before we do.
+/// A `grpc-timeout` value, in the finest unit that fits eight digits, rounded up: a peer must never give up before
+/// we do.
+#[cfg(any(feature = "client", test))]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TimeoutText {
+    /// The digits and the unit, at the end.
+    bytes: [u8; TIMEOUT_DIGITS_MAX + 1],
+    start: usize,
+}
+
+#[cfg(any(feature = "client", test))]
+impl TimeoutText {
+    pub(crate) fn of(timeout: Duration) -> Self {
+        const UNITS: [(u8, u64); 6] = [
+            (b'n', 1),
+            (b'u', 1_000),
+            (b'm', 1_000_000),
+            (b'S', 1_000_000_000),
+            (b'M', 60 * 1_000_000_000),
+            (b'H', 3_600 * 1_000_000_000),
+        ];
+        const AMOUNT_MAX: u64 = 99_999_999;
+        // More than five hundred years are as good as for ever.
+        let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+        let (unit, mut amount) = UNITS
+            .iter()
+            .map(|(unit, nanos_per_unit)| (*unit, nanos.div_ceil(*nanos_per_unit)))
+            .find(|(_, amount)| *amount <= AMOUNT_MAX)
+            .unwrap_or((b'H', AMOUNT_MAX));
+        let mut bytes = [unit; TIMEOUT_DIGITS_MAX + 1];
+        let mut start = TIMEOUT_DIGITS_MAX;
+        for digit in bytes[..TIMEOUT_DIGITS_MAX].iter_mut().rev() {
+            *digit = b'0' + (amount % 10) as u8;
+            amount /= 10;
+            start -= 1;
+            if amount == 0 {
+                break;
+            }
+        }
+        TimeoutText { bytes, start }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+}
+
+/// Writes a timeout, see [`TimeoutText`].
 #[cfg(any(feature = "client", test))]
 pub(crate) fn format_timeout(timeout: Duration) -> HeaderValue {
-    const UNITS: [(char, u128); 6] = [
-        ('n', 1),
-        ('u', 1_000),
-        ('m', 1_000_000),
-        ('S', 1_000_000_000),
-        ('M', 60 * 1_000_000_000),
-        ('H', 3_600 * 1_000_000_000),
-    ];
-    let nanos = timeout.as_nanos();
-    let text = UNITS
-        .iter()
-        .map(|(unit, nanos_per_unit)| (unit, nanos.div_ceil(*nanos_per_unit)))
-        .find(|(_, amount)| *amount <= 99_999_999)
-        .map_or_else(|| "99999999H".to_owned(), |(unit, amount)| format!("{amount}{unit}"));
-    HeaderValue::try_from(text).expect("digits and a letter are valid in a header")
+    HeaderValue::from_bytes(TimeoutText::of(timeout).as_bytes()).expect("digits and a letter are valid in a header")
 }
 
 #[cfg(test)]
@@ -152,7 +184,8 @@ mod tests {
             (Duration::from_secs(100), "100000m"),
             (Duration::from_nanos(100_000_001), "100001u"),
             (Duration::from_secs(100_000_000), "1666667M"),
-            (Duration::MAX, "99999999H"),
+            (Duration::MAX, "5124096H"),
+            (Duration::ZERO, "0n"),
         ];
         for (timeout, expected) in table {
             assert_eq!(format_timeout(timeout), expected, "{timeout:?}");

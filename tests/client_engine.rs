@@ -20,11 +20,47 @@ const SHORT: Duration = Duration::from_millis(50);
 
 type Unary = JoinHandle<Result<Response<SimpleResponse>, Status>>;
 
+/// A channel within a layer that does nothing: calls go the general way through it.
+#[derive(Clone)]
+struct Layered(Channel);
+
+impl tower_service::Service<http::Request<tonic::body::Body>> for Layered {
+    type Response = http::Response<tonic::body::Body>;
+    type Error = Status;
+    type Future = <Channel as tower_service::Service<http::Request<tonic::body::Body>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Status>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
+        self.0.call(request)
+    }
+}
+
+/// Which way unary calls go.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Short,
+    General,
+}
+
+const WAYS: [Way; 2] = [Way::Short, Way::General];
+
 /// A call at work.
 fn begin(client: &Client, command: &str) -> Unary {
     let client = client.clone();
     let request = ask(command);
     tokio::spawn(async move { client.unary_call(request).await })
+}
+
+fn begin_by(way: Way, channel: &Channel, command: &str) -> Unary {
+    let channel = channel.clone();
+    let request = ask(command);
+    match way {
+        Way::Short => tokio::spawn(async move { Client::new(channel).unary_call(request).await }),
+        Way::General => tokio::spawn(async move { Client::new(Layered(channel)).unary_call(request).await }),
+    }
 }
 
 /// The text of a call's answer, or the code and the words of its status.
@@ -39,20 +75,24 @@ fn say(words: &str) -> Vec<u8> {
 }
 
 async fn connected(settings: &[(u16, u32)]) -> (Place, Client, Peer) {
+    let (place, channel, peer) = connected_channel(settings).await;
+    (place, Client::new(channel), peer)
+}
+
+async fn connected_channel(settings: &[(u16, u32)]) -> (Place, Channel, Peer) {
     let place = Place::new().await;
     let channel = Channel::builder(place.uri()).connect_lazy();
     // Any call opens the connection; this one is over before the test begins.
     let opening = tokio::spawn(async move {
-        let client = Client::new(channel);
-        let answer = client.unary_call(ask("first")).await;
-        (client, answer)
+        let answer = Client::new(channel.clone()).unary_call(ask("first")).await;
+        (channel, answer)
     });
     let mut peer = place.accept(settings).await;
     let stream = peer.next_call().await;
     peer.answer(stream, &say("first")).await;
-    let (client, answer) = patiently(opening).await.unwrap();
+    let (channel, answer) = patiently(opening).await.unwrap();
     answer.unwrap();
-    (place, client, peer)
+    (place, channel, peer)
 }
 
 /// A call with a stream of requests, the first of which is there.
@@ -114,10 +154,16 @@ async fn requests_go_on_while_nobody_reads_the_answer() {
 
 #[tokio::test]
 async fn a_call_above_the_last_stream_of_goaway_is_made_again_and_those_below_finish() {
-    let (place, client, mut peer) = connected(&[]).await;
-    let below = begin(&client, "below");
+    for way in WAYS {
+        calls_around_goaway(way).await;
+    }
+}
+
+async fn calls_around_goaway(way: Way) {
+    let (place, channel, mut peer) = connected_channel(&[]).await;
+    let below = begin_by(way, &channel, "below");
     let stream_below = peer.next_call().await;
-    let above = begin(&client, "above");
+    let above = begin_by(way, &channel, "above");
     let stream_above = peer.next_call().await;
     assert!(stream_below < stream_above);
     peer.go_away(stream_below, NO_ERROR).await;
@@ -134,9 +180,10 @@ async fn a_call_above_the_last_stream_of_goaway_is_made_again_and_those_below_fi
 
 #[tokio::test]
 async fn a_refused_call_is_made_again_once() {
-    let (_place, client, mut peer) = connected(&[]).await;
-    for (refusals, is_answered) in [(1, true), (2, false)] {
-        let call = begin(&client, "hi");
+    let (_place, channel, mut peer) = connected_channel(&[]).await;
+    let client = Client::new(channel.clone());
+    for (way, refusals, is_answered) in WAYS.into_iter().flat_map(|way| [(way, 1, true), (way, 2, false)]) {
+        let call = begin_by(way, &channel, "hi");
         for _ in 0..refusals {
             let stream = peer.next_call().await;
             peer.reset(stream, REFUSED_STREAM).await;
@@ -169,13 +216,19 @@ async fn a_refused_call_is_made_again_once() {
 
 #[tokio::test]
 async fn calls_wait_in_order_for_the_streams_that_the_server_permits() {
-    let (_place, client, mut peer) = connected(&[(MAX_CONCURRENT_STREAMS, 1)]).await;
+    for way in WAYS {
+        ten_calls_of_which_one_may_run(way).await;
+    }
+}
+
+async fn ten_calls_of_which_one_may_run(way: Way) {
+    let (_place, channel, mut peer) = connected_channel(&[(MAX_CONCURRENT_STREAMS, 1)]).await;
     let mut calls = Vec::new();
-    let first = begin(&client, "0");
+    let first = begin_by(way, &channel, "0");
     let mut stream = peer.next_call().await;
     for number in 1..10 {
         // Polled once, each stands in the queue before the next one is there.
-        calls.push((number, begin(&client, &number.to_string())));
+        calls.push((number, begin_by(way, &channel, &number.to_string())));
         tokio::task::yield_now().await;
     }
     // One that gives up leaves the queue.
@@ -308,9 +361,9 @@ const TABLE: &[Script] = {
 
 #[tokio::test]
 async fn answers_are_read_as_the_specification_says() {
-    let (_place, client, mut peer) = connected(&[]).await;
-    for (name, lines, expected) in TABLE {
-        let call = begin(&client, "hi");
+    let (_place, channel, mut peer) = connected_channel(&[]).await;
+    for (way, (name, lines, expected)) in WAYS.into_iter().flat_map(|way| TABLE.iter().map(move |row| (way, row))) {
+        let call = begin_by(way, &channel, "hi");
         let stream = peer.next_call().await;
         for line in *lines {
             match *line {
@@ -323,11 +376,11 @@ async fn answers_are_read_as_the_specification_says() {
             }
         }
         match (outcome(call).await, expected) {
-            (Ok(got), Ok(expected)) => assert_eq!(got, *expected, "{name}"),
+            (Ok(got), Ok(expected)) => assert_eq!(got, *expected, "{way:?} {name}"),
             (Err((code, words)), Err((expected, part))) => {
-                assert!(code == *expected && words.contains(part), "{name}: {code:?}, {words}");
+                assert!(code == *expected && words.contains(part), "{way:?} {name}: {code:?}, {words}");
             }
-            (got, _) => panic!("{name}: {got:?}"),
+            (got, _) => panic!("{way:?} {name}: {got:?}"),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The calls of a generated client.
 
+#[cfg(feature = "client")]
+use std::any::Any;
 use std::fmt;
 use std::future::{Future, poll_fn};
 
@@ -9,8 +11,12 @@ use http::Uri;
 use tonic::body::Body;
 use tonic::{Request, Response};
 
+#[cfg(feature = "client")]
+use crate::client::Channel;
 use crate::client::request::{CallRequest, CallTarget, once};
-use crate::client::response::{CallResponse, Failure};
+use crate::client::response::{self, CallResponse, Failure};
+#[cfg(feature = "client")]
+use crate::client::unary::UnaryCall;
 use crate::codec::{
     COMPRESSION_LEVEL_MAX, Codec, Compression, CompressionEncoding, MessageLimits, ReceivedCompressed, Streaming,
 };
@@ -115,7 +121,16 @@ impl<C: GrpcService> Client<C> {
         D: Codec + Clone,
         D::Encode: Sync,
     {
-        self.single(CallTarget::of(method), codec, request.map(once)).await
+        #[cfg(feature = "client")]
+        if let Some(channel) = (&self.service as &dyn Any).downcast_ref::<Channel>()
+            && channel.has_short_way()
+        {
+            let call =
+                UnaryCall { method, origin: self.origin.as_ref(), compression: &self.compression, limits: self.limits };
+            return channel.unary(call, codec, request).await;
+        }
+        // In a box, so that calls which go the short way are small.
+        Box::pin(self.single(CallTarget::of(method), codec, request.map(once))).await
     }
 
     /// One request, a stream of responses.
@@ -184,8 +199,7 @@ impl<C: GrpcService> Client<C> {
         let (response, failure) = self.start(target, codec.clone(), request).await?;
         let CallResponse { mut metadata, mut extensions, mut reader } =
             CallResponse::read(response, failure, codec, &self.compression, self.limits)?;
-        let cardinality =
-            |came: &str| Status::unimplemented(format!("{path} answers with exactly one message, and {came}"));
+        let cardinality = |came| response::cardinality(&path, came);
         let message = match reader.next_message().await {
             Some(message) => message?,
             None => return Err(cardinality("none came")),

@@ -13,6 +13,7 @@ use tonic::body::Body;
 
 use crate::client::Endpoint;
 use crate::client::guard::CallGuard;
+use crate::client::heads::Heads;
 use crate::context::Context;
 use crate::status::Status;
 use crate::transport::connect::connect;
@@ -26,7 +27,7 @@ use crate::transport::tls::TlsConnector;
 
 /// How often a request that surely never left is sent again, on a fresh connection each time: once covers a
 /// connection that closed between two calls, more would hide a server that keeps closing.
-const RESENDS_MAX: usize = 1;
+pub(super) const RESENDS_MAX: usize = 1;
 
 /// A connection to a server, shared by any number of clients and tasks; clones are cheap.
 ///
@@ -40,11 +41,13 @@ const RESENDS_MAX: usize = 1;
 /// ```
 #[derive(Clone)]
 pub struct Channel {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    endpoint: Endpoint,
+pub(super) struct Inner {
+    pub(super) endpoint: Endpoint,
+    /// The header blocks of unary calls.
+    pub(super) heads: Heads,
     in_process: Option<InProcess>,
     state: Mutex<State>,
     /// Made once: the certificates are read once, and sessions are resumed.
@@ -125,6 +128,7 @@ impl Channel {
         Channel {
             inner: Arc::new(Inner {
                 endpoint,
+                heads: Heads::default(),
                 in_process,
                 state: Mutex::new(State::Closed),
                 #[cfg(feature = "_tls")]
@@ -167,8 +171,17 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The connection, if it is open.
+    #[inline]
+    pub(super) fn open_connection(&self) -> Option<Connection> {
+        match &*self.state() {
+            State::Open(open) if !open.is_closed() => Some(open.clone()),
+            _ => None,
+        }
+    }
+
     /// The open connection; opens one if there is none. All who ask meanwhile wait for the same attempt.
-    async fn connection(self: &Arc<Self>) -> Result<Connection, Error> {
+    pub(super) async fn connection(self: &Arc<Self>) -> Result<Connection, Error> {
         let mut opening = {
             let mut state = self.state();
             match &*state {

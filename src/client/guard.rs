@@ -7,16 +7,26 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::Frame;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::body::Body;
 
-use crate::context;
+use crate::context::{self, Context};
 use crate::deadline::{Deadline, format_timeout, parse_timeout};
 use crate::either::{Either, either};
 use crate::metadata::GRPC_TIMEOUT;
 use crate::status::Status;
+use crate::transport::h2::client::deadline_status;
+
+/// When a call must be over: the earliest of its own timeout, the channel's, and the deadline of the call that is
+/// handled right now.
+pub(crate) fn deadline(headers: &HeaderMap, channel_timeout: Option<Duration>, current: &Context) -> Option<Deadline> {
+    let own = headers.get(GRPC_TIMEOUT).and_then(parse_timeout);
+    let own = own.or(channel_timeout).map(Deadline::after);
+    Deadline::earlier(own, current.deadline())
+}
 
 /// The limits of one call in time.
 pub(crate) struct CallGuard {
@@ -29,16 +39,22 @@ impl CallGuard {
     /// writes the earliest into the request.
     pub(crate) fn begin(request: &mut http::Request<Body>, channel_timeout: Option<Duration>) -> Self {
         let current = context::current();
-        let own = request.headers().get(GRPC_TIMEOUT).and_then(parse_timeout);
-        let own = own.or(channel_timeout).map(Deadline::after);
-        let deadline = Deadline::earlier(own, current.deadline());
+        let deadline = deadline(request.headers(), channel_timeout, &current);
         if let Some(deadline) = deadline {
             request.headers_mut().insert(GRPC_TIMEOUT, format_timeout(deadline.remaining()));
         }
-        CallGuard {
-            timer: deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline.tokio_instant()))),
-            cancelled: current.cancelled_owned().map(Box::pin),
-        }
+        let mut guard = CallGuard::without_timer(&current);
+        guard.start_timer(deadline);
+        guard
+    }
+
+    /// The same for a call whose deadline somebody else looks after, until the timer is started.
+    pub(crate) fn without_timer(current: &Context) -> Self {
+        CallGuard { timer: None, cancelled: current.cancelled_owned().map(Box::pin) }
+    }
+
+    pub(crate) fn start_timer(&mut self, deadline: Option<Deadline>) {
+        self.timer = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline.tokio_instant())));
     }
 
     /// Runs the call up to its response's head, and guards the body after it.
@@ -57,11 +73,11 @@ impl CallGuard {
     }
 
     /// Ready when the call must not go on.
-    fn poll_over(&mut self, cx: &mut TaskContext<'_>) -> Poll<Status> {
+    pub(crate) fn poll_over(&mut self, cx: &mut TaskContext<'_>) -> Poll<Status> {
         if let Some(timer) = &mut self.timer
             && timer.as_mut().poll(cx).is_ready()
         {
-            return Poll::Ready(Status::deadline_exceeded("the deadline passed before the call was over"));
+            return Poll::Ready(deadline_status());
         }
         if let Some(cancelled) = &mut self.cancelled
             && cancelled.as_mut().poll(cx).is_ready()

@@ -7,8 +7,12 @@ mod channel;
 mod endpoint;
 #[cfg(feature = "client")]
 mod guard;
+#[cfg(feature = "client")]
+mod heads;
 mod request;
 mod response;
+#[cfg(feature = "client")]
+mod unary;
 
 pub use self::call::{Client, GrpcService};
 #[cfg(feature = "client")]

@@ -109,10 +109,7 @@ impl CallRequest<'_> {
         let timeout = metadata.as_ref().get(metadata::GRPC_TIMEOUT).cloned();
         let mut headers = HeaderMap::with_capacity(8 + metadata.len());
         headers.insert(TE, HeaderValue::from_static("trailers"));
-        let content_type = content_subtype
-            .and_then(|subtype| HeaderValue::try_from(format!("application/grpc+{subtype}")).ok())
-            .unwrap_or(HeaderValue::from_static("application/grpc"));
-        headers.insert(CONTENT_TYPE, content_type);
+        headers.insert(CONTENT_TYPE, content_type(content_subtype));
         headers.insert(metadata::GRPC_ACCEPT_ENCODING, self.compression.accept_header());
         if let Some(encoding) = encoding
             && let Ok(name) = HeaderValue::from_str(encoding.name())
@@ -136,6 +133,13 @@ impl CallRequest<'_> {
             .path_and_query(prefixed);
         uri.build().unwrap_or(path)
     }
+}
+
+/// The content type of requests.
+pub(crate) fn content_type(subtype: Option<&str>) -> HeaderValue {
+    subtype
+        .and_then(|subtype| HeaderValue::try_from(format!("application/grpc+{subtype}")).ok())
+        .unwrap_or(HeaderValue::from_static("application/grpc"))
 }
 
 /// A stream of exactly one message.

@@ -9,7 +9,7 @@ use http::header::{CONTENT_TYPE, HeaderMap};
 use http_body::Body as _;
 use tonic::body::Body;
 
-use crate::codec::{ByteSource, Codec, Compression, MessageLimits, MessageReader, Part};
+use crate::codec::{ByteSource, Codec, Compression, CompressionEncoding, MessageLimits, MessageReader, Part};
 use crate::metadata::{self, MetadataMap};
 use crate::status::{self, Code, Status, code_for_http_status};
 
@@ -37,16 +37,8 @@ impl<D: Codec> CallResponse<D> {
         if let Some(status) = parts.extensions.remove::<Status>() {
             return Err(status);
         }
-        let mut end = None;
-        if let Some(status) = status::from_peer(&parts.headers) {
-            end = Some(Ok(outcome(status)?));
-        } else {
-            check_head(parts.status, &parts.headers)?;
-        }
-        let encoding = compression.accepted(parts.headers.get(metadata::GRPC_ENCODING)).map_err(|status| {
-            // A server must only use what we accept, so this is its mistake rather than something we lack.
-            Status::internal(format!("the server's answer cannot be read: {}", status.message()))
-        })?;
+        let (end, encoding) = read_head(parts.status, &parts.headers, compression)?;
+        let end = end.map(Ok);
         let source = ResponseSource { body, end, failure };
         Ok(CallResponse {
             metadata: metadata::user_metadata(parts.headers),
@@ -54,6 +46,31 @@ impl<D: Codec> CallResponse<D> {
             reader: MessageReader::new(Box::pin(source), codec, encoding, limits.decoding_bytes_max),
         })
     }
+}
+
+/// Reads a response's head: the trailing metadata, if it is all there is, and how messages are compressed.
+pub(crate) fn read_head(
+    status: StatusCode,
+    headers: &HeaderMap,
+    compression: &Compression,
+) -> Result<(Option<MetadataMap>, Option<CompressionEncoding>), Status> {
+    let end = match status::from_peer(headers) {
+        Some(status) => Some(outcome(status)?),
+        None => {
+            check_head(status, headers)?;
+            None
+        }
+    };
+    let encoding = compression.accepted(headers.get(metadata::GRPC_ENCODING)).map_err(|status| {
+        // A server must only use what we accept, so this is its mistake rather than something we lack.
+        Status::internal(format!("the server's answer cannot be read: {}", status.message()))
+    })?;
+    Ok((end, encoding))
+}
+
+/// What a call ends with whose answer is not exactly one message.
+pub(crate) fn cardinality(path: &str, came: &str) -> Status {
+    Status::unimplemented(format!("{path} answers with exactly one message, and {came}"))
 }
 
 /// Refuses what is no gRPC answer.
@@ -118,10 +135,11 @@ impl ByteSource for ResponseSource {
     }
 }
 
-fn ended(trailers: &HeaderMap) -> Result<MetadataMap, Status> {
+/// What trailers mean: trailing metadata, or the status that they carry.
+pub(crate) fn ended(trailers: &HeaderMap) -> Result<MetadataMap, Status> {
     outcome(status::from_peer(trailers).ok_or_else(without_status)?)
 }
 
-fn without_status() -> Status {
+pub(crate) fn without_status() -> Status {
     Status::unknown("the server ended the call without a status: something between may have cut it off")
 }

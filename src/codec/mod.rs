@@ -25,10 +25,12 @@ pub(crate) use self::compression::COMPRESSION_LEVEL_MAX;
 pub(crate) use self::encoded::EncodedStream;
 pub(crate) use self::encoder::MessageEncoder;
 pub(crate) use self::frame::PREFIX_BYTES;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::frame::{GROWTH, read_prefix};
 pub(crate) use self::source::{ByteSource, Filled, Part};
 pub(crate) use self::streaming::MessageReader;
+#[cfg(feature = "client")]
+pub(crate) use self::streaming::plain;
 
 use bytes::{Bytes, BytesMut};
 

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::codec::frame::Deframer;
@@ -194,11 +195,8 @@ impl<C: Codec> MessageReader<C> {
         if !frame.compressed {
             return self.codec.decode_front(frame.bytes, frame.length).map(Some);
         }
-        let Some(encoding) = self.encoding else {
-            return Err(Status::internal("a message is flagged as compressed, but grpc-encoding names no encoding"));
-        };
-        let plain = encoding.decompress(&frame.payload(), self.bytes_max)?;
-        self.codec.decode(plain.into()).map(Some)
+        let payload = plain(true, frame.payload(), self.encoding, self.bytes_max)?;
+        self.codec.decode(payload).map(Some)
     }
 
     fn fail(&mut self, status: Status) -> Status {
@@ -221,6 +219,22 @@ impl ByteSource for Nothing {
     }
 }
 
+/// A message as it was before it was compressed.
+pub(crate) fn plain(
+    is_compressed: bool,
+    payload: Bytes,
+    encoding: Option<CompressionEncoding>,
+    bytes_max: usize,
+) -> Result<Bytes, Status> {
+    match (is_compressed, encoding) {
+        (false, _) => Ok(payload),
+        (true, Some(encoding)) => encoding.decompress(&payload, bytes_max).map(Bytes::from),
+        (true, None) => {
+            Err(Status::internal("a message is flagged as compressed, but grpc-encoding names no encoding"))
+        }
+    }
+}
+
 impl<C: Codec> ReadMessages<C::Decode> for MessageReader<C> {
     fn poll_message(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<C::Decode, Status>>> {
         self.get_mut().poll_next_message(cx)
@@ -237,8 +251,6 @@ impl<C: Codec> ReadMessages<C::Decode> for MessageReader<C> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
     use crate::codec::ProstCodec;
 

@@ -37,6 +37,12 @@ impl<'a> HeaderField<'a> {
         HeaderField { name, value, is_sensitive: false }
     }
 
+    /// What it costs in a header list, as SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 section 6.5.2).
+    #[inline]
+    pub(crate) const fn list_bytes(&self) -> usize {
+        self.name.len() + self.value.len() + FIELD_OVERHEAD_BYTES
+    }
+
     /// A field that no table on the way may keep.
     #[must_use]
     #[inline]
@@ -231,7 +237,7 @@ impl FieldList {
         }
         let value_start = self.text.len();
         self.text.extend_from_slice(field.value);
-        self.size.bytes += field.name.len() + field.value.len() + FIELD_OVERHEAD_BYTES;
+        self.size.bytes += field.list_bytes();
         self.size.fields += 1;
         self.push_text(token, start, value_start, flaws, field.is_sensitive);
     }

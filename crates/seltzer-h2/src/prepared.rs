@@ -27,6 +27,8 @@ struct Inner {
     /// Tells it from every other one of this process.
     id: u64,
     fields: Box<[PreparedField]>,
+    /// What they cost in a header list, as SETTINGS_MAX_HEADER_LIST_SIZE counts.
+    list_bytes: usize,
     /// The whole block for a peer without a table.
     literal: Box<[u8]>,
 }
@@ -44,7 +46,8 @@ impl Prepared {
             field.encode_literal(&mut literal);
         }
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Prepared { inner: Arc::new(Inner { id, fields, literal: literal.into() }) }
+        let list_bytes = fields.iter().map(|field| field.field().list_bytes()).sum();
+        Prepared { inner: Arc::new(Inner { id, fields, list_bytes, literal: literal.into() }) }
     }
 
     /// Its fields in their order.
@@ -55,6 +58,11 @@ impl Prepared {
     #[inline]
     pub(crate) fn id(&self) -> u64 {
         self.inner.id
+    }
+
+    #[inline]
+    pub(crate) fn list_bytes(&self) -> usize {
+        self.inner.list_bytes
     }
 
     #[inline]

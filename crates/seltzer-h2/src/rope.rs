@@ -87,6 +87,24 @@ impl Rope {
         }
     }
 
+    /// Moves all bytes of another rope to the end of this one; what is written and short is copied.
+    pub fn append(&mut self, other: &mut Rope) {
+        if other.pieces.is_empty() && other.buffer.len() <= COPY_BYTES_MAX {
+            self.buffer.extend_from_slice(&other.buffer);
+            other.buffer.clear();
+        }
+        while let Some(bytes) = other.pop_front() {
+            self.put(bytes);
+        }
+    }
+
+    /// Takes all bytes away, and keeps the buffer.
+    pub fn clear(&mut self) {
+        self.buffer.clear();
+        self.pieces.clear();
+        self.piece_bytes = 0;
+    }
+
     /// The end as it is now.
     #[inline]
     #[must_use]
@@ -240,6 +258,23 @@ mod tests {
         let bytes = rope.pop_front().expect("1,200 bytes");
         assert_eq!(bytes.len(), 1200);
         assert_eq!(&bytes[12..24], [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0x80, 0x3f]);
+    }
+
+    #[test]
+    fn a_rope_is_appended_to_another() {
+        let large = Bytes::from(vec![1; LARGE]);
+        let mut short = Rope::default();
+        short.put_slice(b"short");
+        let mut long = Rope::default();
+        long.put_slice(b"long");
+        long.put(large.clone());
+        let mut rope = Rope::default();
+        for part in [&mut short, &mut long] {
+            rope.append(part);
+            assert!(part.is_empty());
+        }
+        let parts = parts(&mut rope);
+        assert_eq!((&parts[0][..], parts[1].as_ptr(), parts.len()), (&b"shortlong"[..], large.as_ptr(), 2));
     }
 
     #[test]

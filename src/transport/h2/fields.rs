@@ -6,10 +6,13 @@ use seltzer_h2::{FieldList, HeaderField, Token};
 
 /// Headers as fields, without those that HTTP/2 forbids (RFC 9113, section 8.2.2).
 pub(super) fn fields_of(headers: &HeaderMap) -> impl Iterator<Item = HeaderField<'_>> {
-    headers.iter().filter(|(name, _)| !is_forbidden(name)).map(|(name, value)| {
-        let (name, bytes) = (name.as_str().as_bytes(), value.as_bytes());
-        if value.is_sensitive() { HeaderField::sensitive(name, bytes) } else { HeaderField::new(name, bytes) }
-    })
+    headers.iter().filter(|(name, _)| !is_forbidden(name)).map(|(name, value)| field_of(name, value))
+}
+
+/// A header as a field.
+pub(super) fn field_of<'a>(name: &'a HeaderName, value: &'a HeaderValue) -> HeaderField<'a> {
+    let (name, bytes) = (name.as_str().as_bytes(), value.as_bytes());
+    if value.is_sensitive() { HeaderField::sensitive(name, bytes) } else { HeaderField::new(name, bytes) }
 }
 
 fn is_forbidden(name: &HeaderName) -> bool {

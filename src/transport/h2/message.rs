@@ -18,6 +18,7 @@ pub(crate) enum Payload<'a> {
 }
 
 /// Why a body is not exactly one good message.
+#[derive(Debug)]
 pub(crate) enum Refused {
     Status(Status),
     Cardinality(&'static str),
@@ -51,6 +52,15 @@ const MORE_THAN_ONE: Refused = Refused::Cardinality("more than one came");
 
 fn cut_short() -> Refused {
     Refused::Status(Status::internal("the stream ended in the middle of a message"))
+}
+
+/// Looks at the first piece of a body, which is not empty: whether it can be the beginning of one message.
+#[cfg(feature = "client")]
+pub(super) fn check(bytes: &[u8], bytes_max: usize) -> Result<(), Refused> {
+    match declared(&[], bytes, bytes_max).map_err(Refused::Status)? {
+        Some(length) if bytes.len() > PREFIX_BYTES + length => Err(MORE_THAN_ONE),
+        _ => Ok(()),
+    }
 }
 
 /// Adds a piece of a body, as long as the body can still be one message.

@@ -17,7 +17,6 @@ mod fields;
 mod heads;
 #[cfg(feature = "server")]
 mod memory;
-#[cfg(feature = "server")]
 mod message;
 mod read_buffer;
 #[cfg(feature = "server")]
@@ -43,10 +42,11 @@ pub(crate) use self::answer::{Answer, AnswerFuture, Later, Routed, Unary};
 pub(crate) use self::body::StreamBody;
 #[cfg(feature = "server")]
 pub(crate) use self::memory::{Budget, Memory, connection_bytes_max};
-#[cfg(feature = "server")]
-pub(crate) use self::message::{Message, Payload};
 #[cfg(fuzzing)]
-pub(crate) use self::message::{Refused, collect, only_message};
+pub(crate) use self::message::collect;
+pub(crate) use self::message::{Message, Payload};
+#[cfg(any(feature = "client", fuzzing))]
+pub(crate) use self::message::{Refused, only_message};
 #[cfg(feature = "server")]
 pub(crate) use self::ready::ReadyQueue;
 #[cfg(feature = "server")]

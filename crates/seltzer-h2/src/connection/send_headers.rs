@@ -4,7 +4,6 @@ use crate::connection::Connection;
 use crate::error::SendError;
 use crate::fields::HeaderField;
 use crate::frame::{END_HEADERS, END_STREAM, HEAD_BYTES, continuation, headers, patch_length, put_head};
-use crate::hpack::FIELD_OVERHEAD_BYTES;
 use crate::prepared::Prepared;
 use crate::stream::Sent;
 use crate::stream_id::StreamId;
@@ -31,7 +30,7 @@ impl Connection {
         if list_bytes_max != u32::MAX || is_queueing {
             // The encoder cannot take back what it has put in its table: ask first.
             let fields: Vec<HeaderField<'a>> = fields.into_iter().collect();
-            if fields.iter().map(list_bytes).sum::<usize>() > list_bytes_max as usize {
+            if fields.iter().map(HeaderField::list_bytes).sum::<usize>() > list_bytes_max as usize {
                 return Err(SendError::HeadersTooLarge);
             }
             if is_queueing {
@@ -67,54 +66,50 @@ impl Connection {
     ///
     /// # Errors
     /// The stream is over, or it has come too far for headers, or the peer does not accept as many.
-    pub fn send_prepared_with<'a>(
+    pub fn send_prepared_with<'a, I>(
         &mut self,
         stream: StreamId,
         block: &Prepared,
-        more: impl IntoIterator<Item = HeaderField<'a>>,
+        more: I,
         end_stream: bool,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), SendError>
+    where
+        I: IntoIterator<Item = HeaderField<'a>> + Clone,
+    {
+        let list_bytes_max = self.peer.header_list_bytes_max;
         let record = self.sendable(stream)?;
-        if record.is_queueing() || self.peer.header_list_bytes_max != u32::MAX {
-            let more: Vec<HeaderField<'a>> = more.into_iter().collect();
-            let list_bytes: usize = block.fields().chain(more.iter().copied()).map(|field| list_bytes(&field)).sum();
-            if list_bytes > self.peer.header_list_bytes_max as usize {
-                return Err(SendError::HeadersTooLarge);
-            }
-            return self.write_prepared_with(stream, block, more, end_stream);
-        }
-        self.write_prepared_with(stream, block, more, end_stream)
-    }
-
-    fn write_prepared_with<'a>(
-        &mut self,
-        id: StreamId,
-        block: &Prepared,
-        more: impl IntoIterator<Item = HeaderField<'a>>,
-        end_stream: bool,
-    ) -> Result<(), SendError> {
-        let record = self.sendable(id)?;
         if record.sent == Sent::Headers && !end_stream {
             return Err(SendError::OutOfOrder);
         }
-        if record.is_queueing() {
+        let is_queueing = record.is_queueing();
+        if list_bytes_max != u32::MAX {
+            // The encoder cannot take back what it has put in its table: ask first.
+            let bytes: usize =
+                block.list_bytes() + more.clone().into_iter().map(|field| field.list_bytes()).sum::<usize>();
+            if bytes > list_bytes_max as usize {
+                return Err(SendError::HeadersTooLarge);
+            }
+        }
+        if is_queueing {
             let mut all: Vec<HeaderField<'_>> = block.fields().collect();
             all.extend(more.into_iter().map(|field| HeaderField { ..field }));
-            self.queue_trailers(id, Prepared::new(all));
+            self.queue_trailers(stream, Prepared::new(all));
             return Ok(());
         }
-        record.sent = if end_stream { Sent::Everything } else { Sent::Headers };
+        if let Some(record) = self.streams.get_mut(stream) {
+            record.sent = if end_stream { Sent::Everything } else { Sent::Headers };
+        }
         let head_at = self.output.position();
         let buffer = self.output.buffer();
-        put_head(buffer, 0, headers::KIND, END_HEADERS | if end_stream { END_STREAM } else { 0 }, id);
+        put_head(buffer, 0, headers::KIND, END_HEADERS | if end_stream { END_STREAM } else { 0 }, stream);
         self.encoder.encode_prepared(block, buffer);
         for field in more {
             self.encoder.encode_field(&field, buffer);
         }
-        self.end_headers(id, head_at);
+        self.end_headers(stream, head_at);
         self.timers.message_sent();
         if end_stream {
-            self.end_local(id);
+            self.end_local(stream);
         }
         Ok(())
     }
@@ -199,9 +194,4 @@ impl Connection {
             buffer.extend_from_slice(chunk);
         }
     }
-}
-
-/// What a field costs in a list, as SETTINGS_MAX_HEADER_LIST_SIZE counts.
-fn list_bytes(field: &HeaderField<'_>) -> usize {
-    field.name.len() + field.value.len() + FIELD_OVERHEAD_BYTES
 }

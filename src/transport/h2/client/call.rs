@@ -5,19 +5,71 @@ use std::task::Waker;
 
 use bytes::BytesMut;
 use http::HeaderMap;
+use http::response::Parts;
 
+use crate::deadline::Deadline;
 use crate::status::Status;
+use crate::transport::h2::message::Refused;
 
 /// Pieces of a response are put together up to this size.
 const PIECE_BYTES: usize = 16 * 1024;
 
-/// What came of the answer to one call, until its caller takes it.
+/// What is known of a call, until its caller takes it.
+#[derive(Debug)]
+pub(super) enum Call {
+    Unary(Unary),
+    General(Box<General>),
+}
+
+/// One request message, one response message: a caller that is woken once, when all is there.
+#[derive(Debug)]
+pub(super) struct Unary {
+    /// As [`General::begins_at`].
+    pub(super) begins_at: u64,
+    pub(super) bytes_max: usize,
+    pub(super) deadline: Option<Deadline>,
+    pub(super) head: Option<Head>,
+    pub(super) body: BytesMut,
+    pub(super) end: Option<UnaryEnd>,
+    pub(super) caller: Option<Waker>,
+}
+
+/// The head of an answer.
+#[derive(Debug)]
+pub(crate) enum Head {
+    /// Good, without metadata and without compression: the usual one.
+    Plain,
+    /// Anything else.
+    Full(Box<Parts>),
+}
+
+/// The trailers of an answer.
+#[derive(Debug)]
+pub(crate) enum Trailers {
+    /// OK, without metadata.
+    Plain,
+    /// Anything else.
+    Full(Box<HeaderMap>),
+    /// There are none.
+    None,
+}
+
+/// How a unary call ended.
+#[derive(Debug)]
+pub(super) enum UnaryEnd {
+    Complete(Trailers),
+    /// With something else than one good message.
+    Refused(Refused),
+    Lost(Box<Lost>),
+}
+
+/// What came of the answer to one call, in pieces.
 #[derive(Debug, Default)]
-pub(super) struct Call {
+pub(super) struct General {
     /// How much was handed to the socket, in all, when the first byte of this call was.
     pub(super) begins_at: u64,
     pub(super) has_head: bool,
-    pub(super) head: Option<http::response::Parts>,
+    pub(super) head: Option<Parts>,
     /// Small pieces are put together, so that they cost no more than their bytes.
     pub(super) inbound: VecDeque<BytesMut>,
     pub(super) end: Option<End>,
@@ -44,6 +96,24 @@ pub(super) struct Lost {
 }
 
 impl Call {
+    /// How much was handed to the socket, in all, when the first byte of this call was.
+    pub(super) fn begins_at(&self) -> u64 {
+        match self {
+            Call::Unary(call) => call.begins_at,
+            Call::General(call) => call.begins_at,
+        }
+    }
+
+    /// Whether its answer has begun.
+    pub(super) fn has_head(&self) -> bool {
+        match self {
+            Call::Unary(call) => call.head.is_some(),
+            Call::General(call) => call.has_head,
+        }
+    }
+}
+
+impl General {
     /// Adds bytes of the answer.
     pub(super) fn receive(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
@@ -188,7 +189,8 @@ impl Driver {
         let result = if !has_read && state.sleep(cx.waker()) {
             let is_idle = state.calls.is_empty();
             let engine = state.engine.next_deadline().map(Instant::from_std);
-            Written::Asleep([engine, self.farewell, self.shrink_at(is_idle, now)].into_iter().flatten().min())
+            let call = state.next_deadline().map(|deadline| deadline.tokio_instant());
+            Written::Asleep([engine, call, self.farewell, self.shrink_at(is_idle, now)].into_iter().flatten().min())
         } else {
             Written::Again
         };
@@ -228,6 +230,7 @@ impl Driver {
         if self.shrink.is_some_and(|at| at <= now) && state.calls.is_empty() {
             self.shrink = None;
             state.engine.shrink();
+            state.arena = BytesMut::new();
         }
         self.shared.settle(&mut state);
         std::mem::swap(&mut state.woken, &mut self.woken);

@@ -11,6 +11,10 @@ mod receive;
 mod response;
 mod send;
 mod state;
+mod unary;
 mod upload;
 
+pub(crate) use self::call::{Head, Trailers};
 pub(crate) use self::connection::Connection;
+pub(crate) use self::state::deadline_status;
+pub(crate) use self::unary::{Failed, Refusal, UnaryAnswer, UnaryCall, UnaryRequest};

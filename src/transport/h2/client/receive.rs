@@ -1,13 +1,34 @@
 //! What arrives on a connection, handed to its calls.
 
+use bytes::BytesMut;
 use http::{HeaderMap, StatusCode, Version};
-use seltzer_h2::{Event, FieldList, HeadersKind, Reason, StreamId, Token};
+use seltzer_h2::{Event, FieldList, HeadersKind, Memo, Reason, StreamId, Token, TokenSet};
 use tokio::time::Instant;
 
+use crate::metadata;
 use crate::status::{Status, drop_garbled_details};
-use crate::transport::h2::client::call::{End, Lost};
+use crate::transport::h2::client::call::{Call, End, Head, Lost, Trailers, Unary, UnaryEnd};
 use crate::transport::h2::client::state::{Closing, State, reset_status};
 use crate::transport::h2::fields::header_map;
+use crate::transport::h2::message::{Refused, check, collect};
+
+/// Messages up to this size lie side by side until their callers take them.
+const SMALL_BYTES_MAX: usize = 4 * 1024;
+
+/// The memory that small messages share: enough for what one read brings of the smallest, and little for one that is
+/// forgotten.
+const ARENA_BYTES: usize = 32 * 1024;
+
+/// What is remembered of a header block by its memo.
+const TAG_PLAIN: u32 = 1;
+const TAG_OTHER: u32 = 2;
+
+/// What the head of a plain answer may hold.
+const PLAIN_HEAD: TokenSet =
+    TokenSet::of(&[Token::Status, Token::ContentType, Token::GrpcEncoding, Token::GrpcAcceptEncoding]);
+
+/// What plain trailers may hold.
+const PLAIN_TRAILERS: TokenSet = TokenSet::of(&[Token::GrpcStatus]);
 
 impl State {
     /// Takes everything out of the input that is complete.
@@ -24,16 +45,17 @@ impl State {
         if let Some(event) = self.engine.on_deadline(now.into_std()) {
             self.take_event(event);
         }
+        self.expire();
         self.receive(&mut &[][..], now);
     }
 
     fn take_event(&mut self, event: Event<'_>) {
         match event {
             Event::Data { stream, bytes, end_stream } => self.take_data(stream, bytes, end_stream),
-            Event::Headers { stream, kind: HeadersKind::Response, end_stream, .. } => {
-                self.take_response(stream, end_stream);
+            Event::Headers { stream, kind: HeadersKind::Response, end_stream, memo } => {
+                self.take_response(stream, memo, end_stream);
             }
-            Event::Headers { stream, kind: HeadersKind::Trailers, .. } => self.take_trailers(stream),
+            Event::Headers { stream, kind: HeadersKind::Trailers, memo, .. } => self.take_trailers(stream, memo),
             Event::HeadersTooLarge { stream, .. } => {
                 let status = Status::resource_exhausted(format!(
                     "the metadata of the answer is larger than {} bytes, the limit for receiving",
@@ -57,33 +79,59 @@ impl State {
     /// Ends the calls whose streams were reset.
     fn take_resets(&mut self) {
         while let Some((stream, reason, by_peer)) = self.resets.pop() {
-            let has_head = self.calls.get(stream).is_some_and(|call| call.has_head);
+            let has_head = self.calls.get(stream).is_some_and(Call::has_head);
             let is_unprocessed = by_peer && reason == Reason::RefusedStream && !has_head;
             let status = reset_status(reason, by_peer);
             self.end_call(stream, End::Lost(Lost { status, is_unprocessed }));
         }
     }
 
-    fn take_response(&mut self, stream: StreamId, end_stream: bool) {
+    fn take_response(&mut self, stream: StreamId, memo: Memo, end_stream: bool) {
         self.has_answered = true;
+        let is_plain = !end_stream && self.is_plain(memo, is_plain_head);
+        if is_plain && let Some(Call::Unary(call)) = self.calls.get_mut(stream) {
+            call.head = Some(Head::Plain);
+            return;
+        }
         let Some(head) = response_head(self.engine.fields()) else { return self.refuse_headers(stream) };
-        if let Some(call) = self.calls.get_mut(stream) {
-            call.has_head = true;
-            call.head = Some(head);
-            self.woken.extend(call.reader.take());
+        match self.calls.get_mut(stream) {
+            Some(Call::Unary(call)) => call.head = Some(Head::Full(Box::new(head))),
+            Some(Call::General(call)) => {
+                call.has_head = true;
+                call.head = Some(head);
+                self.woken.extend(call.reader.take());
+            }
+            None => {}
         }
         if end_stream {
             self.end_call(stream, End::Complete(None));
         }
     }
 
-    fn take_trailers(&mut self, stream: StreamId) {
+    fn take_trailers(&mut self, stream: StreamId, memo: Memo) {
+        if self.is_plain(memo, is_plain_trailers) && matches!(self.calls.get(stream), Some(Call::Unary(_))) {
+            return self.end_unary(stream, UnaryEnd::Complete(Trailers::Plain));
+        }
         match header_map(self.engine.fields()) {
             Some(mut trailers) => {
                 drop_garbled_details(&mut trailers);
                 self.end_call(stream, End::Complete(Some(trailers)));
             }
             None => self.refuse_headers(stream),
+        }
+    }
+
+    /// Whether the header block that just came is a plain one: remembered for blocks that the engine has seen before.
+    #[inline]
+    fn is_plain(&mut self, memo: Memo, look: fn(&FieldList) -> bool) -> bool {
+        match self.engine.memo_tag(memo) {
+            TAG_PLAIN => true,
+            TAG_OTHER => false,
+            _ => {
+                let is_plain = look(self.engine.fields());
+                self.engine.set_memo_tag(memo, if is_plain { TAG_PLAIN } else { TAG_OTHER });
+                is_plain
+            }
         }
     }
 
@@ -94,7 +142,13 @@ impl State {
 
     fn take_data(&mut self, stream: StreamId, bytes: &[u8], end_stream: bool) {
         match self.calls.get_mut(stream) {
-            Some(call) => {
+            Some(Call::Unary(call)) => match take_message(call, &mut self.arena, bytes) {
+                // A message that is collected is as good as taken.
+                Ok(()) if !end_stream => self.engine.release(stream, bytes.len()),
+                Ok(()) => {}
+                Err(refused) => return self.end_unary(stream, UnaryEnd::Refused(refused)),
+            },
+            Some(Call::General(call)) => {
                 call.receive(bytes);
                 self.woken.extend(call.reader.take());
             }
@@ -104,6 +158,36 @@ impl State {
             self.end_call(stream, End::Complete(None));
         }
     }
+}
+
+/// Adds a piece of the one message that a unary call waits for.
+fn take_message(call: &mut Unary, arena: &mut BytesMut, bytes: &[u8]) -> Result<(), Refused> {
+    if call.end.is_some() || bytes.is_empty() {
+        return Ok(());
+    }
+    if !call.body.is_empty() || bytes.len() > SMALL_BYTES_MAX {
+        return collect(&mut call.body, bytes, call.bytes_max);
+    }
+    check(bytes, call.bytes_max)?;
+    if arena.capacity() < bytes.len() {
+        // The memory is used again if nobody holds a part of it any more.
+        arena.reserve(ARENA_BYTES);
+    }
+    arena.extend_from_slice(bytes);
+    call.body = arena.split();
+    Ok(())
+}
+
+fn is_plain_head(fields: &FieldList) -> bool {
+    fields.iter().all(|field| PLAIN_HEAD.contains(field.token))
+        && fields.repeated().is_empty()
+        && fields.get(Token::Status) == Some(b"200")
+        && fields.get(Token::ContentType).is_some_and(metadata::is_grpc_bytes)
+        && fields.get(Token::GrpcEncoding).is_none_or(|encoding| encoding == b"identity")
+}
+
+fn is_plain_trailers(fields: &FieldList) -> bool {
+    fields.iter().all(|field| PLAIN_TRAILERS.contains(field.token)) && fields.get(Token::GrpcStatus) == Some(b"0")
 }
 
 /// The head of a response in the words of the `http` crate.

@@ -9,7 +9,7 @@ use http_body::Frame;
 use seltzer_h2::StreamId;
 
 use crate::status::Status;
-use crate::transport::h2::client::call::{End, register};
+use crate::transport::h2::client::call::{Call, End, register};
 use crate::transport::h2::client::connection::Shared;
 use crate::transport::h2::client::state::State;
 
@@ -59,7 +59,7 @@ impl http_body::Body for ResponseBody {
 
     fn is_end_stream(&self) -> bool {
         let is_complete = |state: &mut State| {
-            let call = state.calls.get(self.call.stream);
+            let call = state.general(self.call.stream);
             call.is_some_and(|call| call.inbound.is_empty() && matches!(call.end, Some(End::Complete(None))))
         };
         self.is_over || self.call.shared.with(is_complete)
@@ -67,7 +67,7 @@ impl http_body::Body for ResponseBody {
 }
 
 fn poll_frame(state: &mut State, stream: StreamId, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-    let Some(call) = state.calls.get_mut(stream) else { return Poll::Ready(None) };
+    let Some(Call::General(call)) = state.calls.get_mut(stream) else { return Poll::Ready(None) };
     if let Some(bytes) = call.inbound.pop_front() {
         state.engine.release(stream, bytes.len());
         return Poll::Ready(Some(Ok(Frame::data(bytes.freeze()))));

@@ -9,7 +9,7 @@ use seltzer_h2::{HeaderField, SendError, StreamId};
 use tonic::body::Body;
 
 use crate::status::Status;
-use crate::transport::h2::client::call::{Call, End, Lost, register};
+use crate::transport::h2::client::call::{Call, End, General, Lost, register};
 use crate::transport::h2::client::connection::{Connection, Shared};
 use crate::transport::h2::client::places::Ticket;
 use crate::transport::h2::client::response::{Ongoing, ResponseBody};
@@ -50,10 +50,7 @@ impl Connection {
         let ongoing = Ongoing::new(Arc::clone(shared), stream);
         let upload = Upload::spawn(shared, stream, &mut opening);
         match poll_fn(|cx| shared.with(|state| poll_head(state, stream, cx))).await {
-            Ok(response) => {
-                let (head_of_response, ()) = (response, ());
-                Ok(http::Response::from_parts(head_of_response, Body::new(ResponseBody::new(ongoing))))
-            }
+            Ok(response) => Ok(http::Response::from_parts(response, Body::new(ResponseBody::new(ongoing)))),
             Err(Lost { status, is_unprocessed }) => {
                 drop(ongoing);
                 let body = if is_unprocessed { opening.reclaim(upload) } else { None };
@@ -64,9 +61,9 @@ impl Connection {
 }
 
 /// A call's place among the streams that the peer permits; given back when dropped.
-struct Place<'a> {
-    shared: &'a Arc<Shared>,
-    ticket: Ticket,
+pub(super) struct Place<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) ticket: Ticket,
 }
 
 /// Why a stream was not opened.
@@ -78,7 +75,7 @@ enum Refused {
 }
 
 impl Place<'_> {
-    async fn wait(&mut self) -> Result<(), Status> {
+    pub(super) async fn wait(&mut self) -> Result<(), Status> {
         poll_fn(|cx| self.shared.with(|state| state.poll_place(&mut self.ticket, cx.waker()))).await
     }
 
@@ -91,7 +88,7 @@ impl Place<'_> {
                 state.engine.reset(stream, seltzer_h2::Reason::Cancel);
                 Refused::Unsendable(unsendable(error))
             })?;
-            state.calls.insert(stream, Call { begins_at, ..Call::default() });
+            state.calls.insert(stream, Call::General(Box::new(General { begins_at, ..General::default() })));
             Ok(stream)
         })
     }
@@ -138,7 +135,7 @@ fn poll_head(
     stream: StreamId,
     cx: &std::task::Context<'_>,
 ) -> Poll<Result<http::response::Parts, Lost>> {
-    let Some(call) = state.calls.get_mut(stream) else {
+    let Some(call) = state.general(stream) else {
         return Poll::Ready(Err(Lost { status: Status::internal("the call is gone"), is_unprocessed: false }));
     };
     if let Some(head) = call.head.take() {

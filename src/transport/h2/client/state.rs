@@ -1,18 +1,26 @@
 //! What is known of a connection: everything behind its lock.
 
+use std::collections::BTreeSet;
 use std::task::{Poll, Waker};
+
+use bytes::BytesMut;
 
 use seltzer_h2::{OpenError, Reason, StreamId, StreamTable};
 
+use crate::deadline::Deadline;
 use crate::status::{Code, Status, code_for_reset};
 use crate::transport::error::{Error, Step};
-use crate::transport::h2::client::call::{Call, End, Lost};
+use crate::transport::h2::client::call::{Call, End, General, Lost, Trailers, UnaryEnd, register};
 use crate::transport::h2::client::places::{Places, Ticket};
 
 /// A connection and its calls.
 pub(super) struct State {
     pub(super) engine: seltzer_h2::Connection,
     pub(super) calls: StreamTable<Call>,
+    /// When unary calls must be over.
+    deadlines: BTreeSet<(Deadline, StreamId)>,
+    /// Where small answers lie until their callers take them: one piece of memory for many.
+    pub(super) arena: BytesMut,
     places: Places,
     target: String,
     pub(super) header_list_bytes_max: u32,
@@ -28,6 +36,8 @@ pub(super) struct State {
     pub(super) woken: Vec<Waker>,
     /// The connection's task, while it sleeps.
     driver: Option<Waker>,
+    /// There is something new for the task to wait for.
+    must_look: bool,
     /// The task waits for the socket, and there is no use in waking it for more to write.
     pub(super) is_stuck: bool,
     /// All users of the connection are gone.
@@ -50,6 +60,8 @@ impl State {
         State {
             engine,
             calls: StreamTable::new(),
+            deadlines: BTreeSet::new(),
+            arena: BytesMut::new(),
             places: Places::default(),
             target: target.to_owned(),
             header_list_bytes_max,
@@ -59,6 +71,7 @@ impl State {
             written: 0,
             woken: Vec::new(),
             driver: None,
+            must_look: false,
             is_stuck: false,
             is_abandoned: false,
         }
@@ -120,31 +133,96 @@ impl State {
         self.written + u64::try_from(self.engine.output_bytes()).unwrap_or(u64::MAX)
     }
 
+    /// Whether a call may open its stream at once, ahead of nobody.
+    #[inline]
+    pub(super) fn has_free_place(&self) -> bool {
+        self.places.is_free(self.engine.open_streams_allowed())
+    }
+
+    /// A call that goes the general way.
+    pub(super) fn general(&mut self, stream: StreamId) -> Option<&mut General> {
+        match self.calls.get_mut(stream) {
+            Some(Call::General(call)) => Some(call),
+            _ => None,
+        }
+    }
+
     /// The caller of a call is gone: nobody waits for what is still to come.
     pub(super) fn abandon_call(&mut self, stream: StreamId) {
-        if let Some(call) = self.calls.remove(stream) {
-            self.engine.reset(stream, Reason::Cancel);
-            self.woken.extend(call.upload);
+        match self.calls.remove(stream) {
+            Some(Call::General(call)) => self.woken.extend(call.upload),
+            Some(Call::Unary(call)) => self.forget_deadline(stream, call.deadline),
+            None => return,
         }
+        self.engine.reset(stream, Reason::Cancel);
     }
 
     /// A call is over; its caller hears of it when it has read what came before.
     pub(super) fn end_call(&mut self, stream: StreamId, end: End) {
         // Of a call that is over nobody reads the rest of the request.
         self.engine.reset(stream, Reason::Cancel);
-        if let Some(call) = self.calls.get_mut(stream) {
+        match self.calls.get_mut(stream) {
+            Some(Call::General(call)) => {
+                call.end.get_or_insert(end);
+                self.woken.extend(call.reader.take());
+                self.woken.extend(call.upload.take());
+            }
+            Some(Call::Unary(_)) => self.end_unary(
+                stream,
+                match end {
+                    End::Complete(None) => UnaryEnd::Complete(Trailers::None),
+                    End::Complete(Some(trailers)) => UnaryEnd::Complete(Trailers::Full(Box::new(trailers))),
+                    End::Lost(lost) => UnaryEnd::Lost(Box::new(lost)),
+                },
+            ),
+            None => {}
+        }
+    }
+
+    /// The same for a unary call.
+    pub(super) fn end_unary(&mut self, stream: StreamId, end: UnaryEnd) {
+        self.engine.reset(stream, Reason::Cancel);
+        if let Some(Call::Unary(call)) = self.calls.get_mut(stream) {
             call.end.get_or_insert(end);
-            self.woken.extend(call.reader.take());
-            self.woken.extend(call.upload.take());
+            self.woken.extend(call.caller.take());
+            let deadline = call.deadline.take();
+            self.forget_deadline(stream, deadline);
+        }
+    }
+
+    /// Remembers when a unary call must be over.
+    pub(super) fn keep_deadline(&mut self, stream: StreamId, deadline: Deadline) {
+        self.deadlines.insert((deadline, stream));
+        self.must_look |= self.next_deadline() == Some(deadline);
+    }
+
+    fn forget_deadline(&mut self, stream: StreamId, deadline: Option<Deadline>) {
+        if let Some(deadline) = deadline {
+            self.deadlines.remove(&(deadline, stream));
+        }
+    }
+
+    /// When the next unary call must be over.
+    pub(super) fn next_deadline(&self) -> Option<Deadline> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Ends the unary calls whose time is up.
+    pub(super) fn expire(&mut self) {
+        while let Some((deadline, stream)) = self.deadlines.first().copied()
+            && deadline.has_passed()
+        {
+            self.deadlines.pop_first();
+            let status = deadline_status();
+            self.end_call(stream, End::Lost(Lost { status, is_unprocessed: false }));
         }
     }
 
     /// Wakes those whose queues have become short.
     pub(super) fn wake_uploads(&mut self) {
         while let Some(stream) = self.engine.take_writable() {
-            if let Some(call) = self.calls.get_mut(stream) {
-                self.woken.extend(call.upload.take());
-            }
+            let upload = self.general(stream).and_then(|call| call.upload.take());
+            self.woken.extend(upload);
         }
     }
 
@@ -163,7 +241,7 @@ impl State {
         for stream in self.calls.ids() {
             if let Some(call) = self.calls.get(stream) {
                 // What never was in the socket never left.
-                let is_unprocessed = !call.has_head && call.begins_at >= self.written;
+                let is_unprocessed = !call.has_head() && call.begins_at() >= self.written;
                 self.end_call(stream, End::Lost(Lost { status: status.clone(), is_unprocessed }));
             }
         }
@@ -199,7 +277,7 @@ impl State {
     /// The connection's task, if it sleeps and there is something for it to do.
     #[inline]
     pub(super) fn take_driver(&mut self) -> Option<Waker> {
-        let has_work = (self.engine.has_output() && !self.is_stuck) || self.is_unneeded();
+        let has_work = (self.engine.has_output() && !self.is_stuck) || self.must_look || self.is_unneeded();
         if has_work { self.driver.take() } else { None }
     }
 
@@ -208,9 +286,15 @@ impl State {
         if self.engine.has_output() && !self.is_stuck {
             return false;
         }
-        super::call::register(&mut self.driver, waker);
+        self.must_look = false;
+        register(&mut self.driver, waker);
         true
     }
+}
+
+/// What a call ends with whose time is up.
+pub(crate) fn deadline_status() -> Status {
+    Status::deadline_exceeded("the deadline passed before the call was over")
 }
 
 /// What the end of a stream means that was not the end of its answer.

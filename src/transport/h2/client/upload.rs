@@ -188,7 +188,7 @@ struct Gone;
 
 /// Waits until there is room for more of the request.
 fn poll_room(state: &mut State, stream: StreamId, cx: &Context<'_>) -> Poll<Result<(), Gone>> {
-    let Some(call) = state.calls.get_mut(stream).filter(|call| call.end.is_none()) else {
+    let Some(call) = state.general(stream).filter(|call| call.end.is_none()) else {
         return Poll::Ready(Err(Gone));
     };
     register(&mut call.upload, cx.waker());
