@@ -64,6 +64,7 @@ pub mod context;
 mod deadline;
 mod either;
 pub mod metadata;
+mod pace;
 pub mod service;
 pub mod status;
 

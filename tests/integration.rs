@@ -12,6 +12,7 @@
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
 //! | `memory` | what a server keeps of messages that are not complete |
 //! | `services` | each demo service, in process and over a socket |
+//! | `streams` | streams that their connection writes by itself |
 //! | `tls` | certificates |
 //! | `tonic_style` | tonic's ecosystem: health, reflection, interceptors, its services and clients |
 //! | `wire` | what is sent and answered, byte by byte |
@@ -31,6 +32,7 @@ mod engine;
 mod lifecycle;
 mod memory;
 mod services;
+mod streams;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;

@@ -15,12 +15,12 @@ use crate::codec::{CompressionEncoding, Rope};
 use crate::context::{Context, Origin, Peer};
 use crate::deadline::Deadline;
 use crate::metadata::{self, GRPC_ACCEPT_ENCODING, MetadataMap};
+use crate::pace::Pace;
 use crate::server::dispatch::{Dispatcher, Handler, Understood, check_http, timeout};
 use crate::server::guard::{self, Guard, log_call};
 use crate::server::native;
 use crate::service::{
-    Answered, CallSettings, Found, MethodDescriptor, MethodKind, Pace, Payload, Reply, ReplyBody, Router, Service,
-    UnaryCall,
+    Answered, CallSettings, Found, MethodDescriptor, MethodKind, Payload, Reply, ReplyBody, Router, Service, UnaryCall,
 };
 use crate::status::{Code, Status};
 use crate::transport::h2::{Answer, Later, Message, Payload as Arrived, Routed, Unary, request_head};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::pace::Pace;
 use crate::transport::h2::Answer;
 
 /// How many heads a connection remembers: as many as the engine remembers blocks, and some.
@@ -19,6 +20,8 @@ pub(super) enum Known<A: Answer> {
 pub(super) struct GeneralHead<A: Answer> {
     pub(super) request: http::Request<()>,
     pub(super) meaning: A::Meaning,
+    /// How long the first polls of its handlers take.
+    pub(super) pace: Pace,
     /// Its body consists of messages that its reader puts together by itself.
     pub(super) counts_messages: bool,
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::deadline::Deadline;
 use crate::metadata;
+use crate::pace::Pace;
 use crate::status::Status;
 use crate::transport::h2::body::StreamBody;
 use crate::transport::h2::buffers::{give_collected_buffer, take_collected_buffer};
@@ -113,7 +114,7 @@ impl<A: Answer> ServerConnection<A> {
                 let meaning = self.answer.understand(&request);
                 let is_grpc = request.headers().get(CONTENT_TYPE).is_some_and(metadata::is_grpc);
                 let counts_messages = is_grpc && !A::collects_messages(&meaning);
-                Known::General(Arc::new(GeneralHead { request, meaning, counts_messages }))
+                Known::General(Arc::new(GeneralHead { request, meaning, pace: Pace::default(), counts_messages }))
             }
         };
         if !memo.is_none() {
@@ -326,7 +327,7 @@ impl<A: Answer> ServerConnection<A> {
                 let is_head_only = head.request.method() == http::Method::HEAD;
                 let body = IncomingBody::Engine(StreamBody(Arc::clone(&exchange)));
                 let later = self.answer.answer(&head.meaning, head.request.clone().map(|()| body));
-                self.run(stream, exchange, later, is_head_only);
+                self.run(stream, exchange, later, is_head_only, &head.pace);
             }
         }
         self.begun.clear();
@@ -337,14 +338,15 @@ impl<A: Answer> ServerConnection<A> {
         let exchange = Exchange::new(stream, Arc::clone(&self.ready));
         exchange.abandon_inbound();
         exchange.end_inbound(Ok(()));
-        self.run(stream, exchange, later, false);
+        self.run(stream, exchange, later, false, &Pace::default());
     }
 
     /// Polls a call at once; one that has to wait moves to a task of its own.
-    fn run(&mut self, stream: StreamId, exchange: Arc<Exchange>, later: Later, is_head_only: bool) {
+    fn run(&mut self, stream: StreamId, exchange: Arc<Exchange>, later: Later, is_head_only: bool, pace: &Pace) {
         let mut work = Work::new(later.answer, is_head_only);
         let mut pieces = std::mem::take(&mut self.pieces);
-        let is_over = !later.is_long && work.poll_inline(&mut pieces).is_ready();
+        let is_long = later.is_long || pace.is_long();
+        let is_over = !is_long && pace.measure(|| work.poll_inline(&mut pieces)).is_ready();
         if is_over || work.has_messages() {
             for piece in pieces.drain(..) {
                 if !self.send_piece(stream, piece) {
