@@ -21,7 +21,11 @@ use tokio::sync::watch;
 use crate::support::{Running, carrier, patiently, raw};
 
 const DOWN: &MethodDescriptor = &METHODS[0];
-const METHODS: [MethodDescriptor; 1] = [MethodDescriptor::new("/test.Streams/Down", MethodKind::ServerStreaming)];
+const UP: &MethodDescriptor = &METHODS[1];
+const METHODS: [MethodDescriptor; 2] = [
+    MethodDescriptor::new("/test.Streams/Down", MethodKind::ServerStreaming),
+    MethodDescriptor::new("/test.Streams/Up", MethodKind::ClientStreaming),
+];
 const STREAMS: ServiceDescriptor = ServiceDescriptor::new("test.Streams", &METHODS, &[]);
 
 /// Around the sizes at which bytes are copied or shared, and frames are full.
@@ -67,7 +71,10 @@ impl Service for Streams {
         &self.config
     }
 
-    fn call(&self, _: usize, call: ServerCall) -> ReplyFuture {
+    fn call(&self, method: usize, call: ServerCall) -> ReplyFuture {
+        if method == 1 {
+            return call.client_streaming(Plain, digests);
+        }
         let (alive, gate) = (Arc::clone(&self.alive), self.gate.clone());
         call.server_streaming(Plain, |order: Request<Bytes>| async move {
             alive.send_modify(|alive| *alive += 1);
@@ -75,6 +82,16 @@ impl Service for Streams {
             Ok(Response::new(Answers { order, count: 0, alive, gate: Box::pin(open(gate)) }))
         })
     }
+}
+
+/// Answers with the digests of all messages.
+async fn digests(request: Request<Streaming<Bytes>>) -> Result<Response<Bytes>, Status> {
+    let mut messages = request.into_inner();
+    let mut all = BytesMut::new();
+    while let Some(message) = messages.message().await? {
+        all.extend_from_slice(&digest(&message));
+    }
+    Ok(Response::new(all.freeze()))
 }
 
 async fn open(mut gate: watch::Receiver<bool>) {
@@ -294,4 +311,39 @@ async fn requests_whose_handlers_compute_long_go_to_tasks_of_their_own() {
     }
     assert!(moved >= 9, "{moved} of 10");
     assert_eq!(ask("/short").await, own, "other requests are not concerned");
+}
+
+/// Sends messages of all sizes, so that frames and messages end in each other's middle.
+#[tokio::test]
+async fn uploads_of_all_sizes_arrive_whole() {
+    let place = Place::start().await;
+    for window in [65_535, 1 << 20] {
+        let server = Server::builder()
+            .initial_stream_window_size(window)
+            .max_decoding_message_size(usize::MAX)
+            .add_service(Streams {
+                config: ServiceConfig::default(),
+                alive: Arc::new(watch::channel(0).0),
+                gate: place.gate.subscribe(),
+            });
+        let running = Running::start(server).await;
+        let client = Client::new(running.channel().await);
+        let messages = (0..8).flat_map(|_| SIZES).enumerate().map(|(number, length)| content(number, length));
+        let expected: Vec<u8> = messages.clone().flat_map(|message| digest(&message)).collect();
+        let request = Request::new(tokio_stream::iter(messages));
+        let answer = patiently(client.client_streaming(UP, Plain, request)).await.unwrap().into_inner();
+        assert!(answer == expected, "window {window}");
+    }
+}
+
+/// A few bytes that differ where messages do.
+fn digest(message: &[u8]) -> [u8; 12] {
+    let sum = message
+        .iter()
+        .enumerate()
+        .fold(0_u64, |sum, (at, byte)| sum.wrapping_mul(31).wrapping_add(u64::from(*byte) ^ at as u64));
+    let mut digest = [0; 12];
+    digest[..8].copy_from_slice(&sum.to_be_bytes());
+    digest[8..].copy_from_slice(&u32::try_from(message.len()).unwrap().to_be_bytes());
+    digest
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut, Bytes, BytesMut};
 use http::HeaderMap;
 use seltzer_h2::StreamId;
 
@@ -38,6 +38,10 @@ struct State {
     inbound_end: Option<Result<(), Status>>,
     /// A large message that the handler waits for as a whole.
     collecting: Option<Collecting>,
+    /// The connection has that message's buffer for a moment, and reads into it.
+    is_filling: bool,
+    /// The handler has waited for a large message before.
+    has_collected: bool,
     /// The messages that the handler puts together.
     framing: Option<Framing>,
     /// What is counted in the connection's memory: what is queued, and what the handler took of a message that is not
@@ -62,7 +66,7 @@ struct State {
 
 /// A buffer that is filled as bytes arrive, and how many it must have.
 #[derive(Debug)]
-struct Collecting {
+pub(crate) struct Collecting {
     buffer: BytesMut,
     length: usize,
 }
@@ -94,20 +98,37 @@ impl Outbound {
 }
 
 impl Collecting {
-    fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.buffer.len() >= self.length
+    }
+
+    fn missing(&self) -> usize {
+        self.length.saturating_sub(self.buffer.len())
     }
 
     /// Takes what belongs to the message, and tells how much that was. The buffer grows with what has arrived.
     fn take(&mut self, bytes: &[u8]) -> usize {
-        let (had, missing) = (self.buffer.len(), self.length.saturating_sub(self.buffer.len()));
-        let taken = missing.min(bytes.len());
-        let arrived = had + taken;
-        if self.buffer.capacity() < arrived {
-            self.buffer.reserve(self.length.min(arrived * GROWTH) - had);
-        }
+        let taken = self.missing().min(bytes.len());
+        self.grow(taken);
         self.buffer.extend_from_slice(&bytes[..taken]);
         taken
+    }
+
+    /// Makes room for so many bytes more, and for as many as what has arrived vouches for.
+    fn grow(&mut self, bytes: usize) {
+        let had = self.buffer.len();
+        if self.buffer.capacity() < had + bytes {
+            self.buffer.reserve(self.length.min((had + bytes) * GROWTH) - had);
+        }
+    }
+
+    /// Room for up to so many bytes of the message, at the end of what there is.
+    pub(crate) fn room(&mut self, bytes_max: usize) -> impl BufMut + '_ {
+        let wanted = self.missing().min(bytes_max);
+        // Not for all of it: what has arrived vouches for a multiple of itself, and no more.
+        self.grow(wanted.min(self.buffer.len().max(PIECE_BYTES)));
+        let room = wanted.min(self.buffer.capacity() - self.buffer.len());
+        (&mut self.buffer).limit(room)
     }
 }
 
@@ -154,10 +175,15 @@ impl Exchange {
     /// Until it is ready the buffer's contents are here, and the handler reads nothing else.
     pub(crate) fn poll_collect(&self, cx: &mut Context<'_>, buffer: &mut BytesMut, length: usize) -> Poll<bool> {
         let mut state = self.state();
+        if state.is_filling {
+            register(&mut state.reader, cx.waker());
+            return Poll::Pending;
+        }
         if state.collecting.is_none() {
             if length.saturating_sub(buffer.len()) <= PIECE_BYTES {
                 return Poll::Ready(false);
             }
+            state.has_collected = true;
             self.hold(&mut state, buffer.len());
             let mut collecting = Collecting { buffer: std::mem::take(buffer), length };
             while !collecting.is_whole()
@@ -183,6 +209,37 @@ impl Exchange {
             self.announce(state);
         }
         Poll::Pending
+    }
+
+    /// Whether the handler waits for large messages as a whole.
+    pub(crate) fn collects(&self) -> bool {
+        self.state().has_collected
+    }
+
+    /// Gives the buffer of the message out that the handler waits for, if at least so many bytes of it are missing, to
+    /// be filled by the connection, which gives it back at once.
+    pub(crate) fn begin_filling(&self, missing_min: usize) -> Option<Collecting> {
+        let mut state = self.state();
+        let collecting = state.collecting.take_if(|collecting| collecting.missing() >= missing_min)?;
+        state.is_filling = true;
+        Some(collecting)
+    }
+
+    /// Takes the buffer back, with so many bytes more. Returns how many of them the peer may send again at once.
+    pub(crate) fn end_filling(&self, collecting: Collecting, bytes: usize) -> usize {
+        let waker = {
+            let mut state = self.state();
+            state.is_filling = false;
+            if state.is_abandoned {
+                return bytes;
+            }
+            self.hold(&mut state, bytes);
+            let is_due = collecting.is_whole() || state.inbound_end.is_some();
+            state.collecting = Some(collecting);
+            if is_due { state.reader.take() } else { None }
+        };
+        wake(waker);
+        bytes
     }
 
     /// Tells the handler that the request is complete, or why it never will be.

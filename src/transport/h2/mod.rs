@@ -11,6 +11,8 @@ mod buffers;
 #[cfg(feature = "client")]
 pub(crate) mod client;
 #[cfg(feature = "server")]
+mod direct;
+#[cfg(feature = "server")]
 mod exchange;
 mod fields;
 #[cfg(feature = "server")]

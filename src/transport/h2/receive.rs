@@ -15,6 +15,7 @@ use crate::pace::Pace;
 use crate::status::Status;
 use crate::transport::h2::body::StreamBody;
 use crate::transport::h2::buffers::{give_collected_buffer, take_collected_buffer};
+use crate::transport::h2::direct::DIRECT_BYTES_MIN;
 use crate::transport::h2::exchange::Exchange;
 use crate::transport::h2::heads::{GeneralHead, Known};
 use crate::transport::h2::message::{Refused, collect, only_message};
@@ -136,6 +137,9 @@ impl<A: Answer> ServerConnection<A> {
             // Refused before: its bytes go nowhere.
             None => return self.engine.release(stream, bytes.len()),
         };
+        if bytes.len() > DIRECT_BYTES_MIN && exchange.collects() {
+            self.bulk.expect();
+        }
         let unwanted = exchange.receive(bytes);
         if end_stream {
             exchange.end_inbound(Ok(()));

@@ -19,6 +19,7 @@ use crate::deadline::Deadline;
 use crate::status::Status;
 use crate::transport::h2::Answer;
 use crate::transport::h2::buffers::{give_output_buffer, take_output_buffer};
+use crate::transport::h2::direct::Bulk;
 use crate::transport::h2::exchange::Outbound;
 use crate::transport::h2::heads::{Heads, Known};
 use crate::transport::h2::read_buffer::{give_read_buffer, take_read_buffer};
@@ -73,6 +74,7 @@ pub(crate) struct ServerConnection<A: Answer> {
     pub(super) pieces: VecDeque<Outbound>,
     /// Answers that write into the output and have more to write.
     pub(super) writers: VecDeque<StreamId>,
+    pub(super) bulk: Bulk,
     pub(super) ended: Option<Result<(), Error>>,
     /// Where calls go that have to wait; the current runtime where there is none.
     pub(super) pool: Option<Handle>,
@@ -132,6 +134,7 @@ impl<A: Answer> ServerConnection<A> {
             announced: Vec::new(),
             pieces: VecDeque::new(),
             writers: VecDeque::new(),
+            bulk: Bulk::default(),
             ended: None,
             pool,
             timer: None,
@@ -156,6 +159,9 @@ impl<A: Answer> ServerConnection<A> {
             let has_written = self.poll_write(cx)?;
             if self.is_over() {
                 return Poll::Ready(Ok(()));
+            }
+            if has_read && self.bulk.lets_others() {
+                return continue_later(cx);
             }
             if !has_read && !has_written && !self.can_write_messages() && self.ready.is_empty_or_wake(cx.waker()) {
                 return match self.poll_timer(cx) {
@@ -182,13 +188,17 @@ impl<A: Answer> ServerConnection<A> {
         {
             return Ok(false);
         }
+        if let Some(read) = self.poll_read_directly(cx) {
+            return read;
+        }
         let kept = self.leftover.len();
         if kept > LEFTOVER_BYTES_COPIED {
             return self.poll_read_more(cx);
         }
         let mut buffer = take_read_buffer();
         buffer[..kept].copy_from_slice(&self.leftover);
-        let mut read = ReadBuf::new(&mut buffer);
+        let end = kept + self.bulk.read_bytes(buffer.len() - kept);
+        let mut read = ReadBuf::new(&mut buffer[..end]);
         read.set_filled(kept);
         let polled = Pin::new(&mut self.io).poll_read(cx, &mut read);
         let filled = read.filled().len();
@@ -270,7 +280,12 @@ impl<A: Answer> ServerConnection<A> {
         if self.ended.is_some() { 0 } else { input.len() }
     }
 
-    fn peer_has_ended(&mut self) {
+    /// Whether the beginning of a frame waits for its rest.
+    pub(super) fn has_leftover(&self) -> bool {
+        !self.leftover.is_empty()
+    }
+
+    pub(super) fn peer_has_ended(&mut self) {
         self.input = Input::Ended;
         self.lose_calls(&Status::cancelled("the peer closed the connection before the end of the request"));
     }
@@ -382,7 +397,7 @@ impl<A: Answer> ServerConnection<A> {
         }
     }
 
-    fn note_movement(&mut self, bytes: usize) {
+    pub(super) fn note_movement(&mut self, bytes: usize) {
         if let Stop::Draining { moved, .. } = &mut self.stop {
             *moved += u64::try_from(bytes).unwrap_or(u64::MAX);
         }

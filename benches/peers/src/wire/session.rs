@@ -11,6 +11,8 @@ const WINDOW_BYTES: u32 = (1 << 24) - 1;
 
 /// What every window begins with (RFC 9113 section 6.9.2).
 const WINDOW_BYTES_INITIAL: i64 = 65_535;
+/// The largest DATA frame that is sent to a peer that takes larger ones: as other clients do that heed the setting.
+const FRAME_BYTES_MAX: usize = 64 * 1024;
 
 /// What has happened.
 #[derive(Debug, Clone, Copy)]
@@ -338,8 +340,7 @@ impl Session {
                     self.stream_window += more;
                     self.streams.values_mut().for_each(|state| state.window += more);
                 }
-                // Larger frames than this gain nothing.
-                setting::MAX_FRAME_SIZE => self.frame_bytes_max = 16 * 1024,
+                setting::MAX_FRAME_SIZE => self.frame_bytes_max = (value as usize).min(FRAME_BYTES_MAX),
                 setting::MAX_CONCURRENT_STREAMS => self.streams_max = value as usize,
                 _ => {}
             }

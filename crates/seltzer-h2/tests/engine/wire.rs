@@ -85,7 +85,7 @@ fn control_frames() {
 /// Everything that ends the connection, with the code of its GOAWAY.
 #[test]
 fn connection_errors() {
-    let long = vec![0; 16_385];
+    let long = vec![0; seltzer_h2::limits::FRAME_BYTES_MAX as usize + 1];
     let cases: Vec<(&str, Vec<Vec<u8>>, Reason)> = vec![
         ("a frame that is too long", vec![data(1, &long, 0)], Reason::FrameSizeError),
         ("DATA on stream 0", vec![data(0, b"a", 0)], Reason::ProtocolError),
