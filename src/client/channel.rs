@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Poll, Waker, ready};
 
 use http::header::{HeaderValue, USER_AGENT};
 use http::uri::{PathAndQuery, Scheme};
@@ -19,6 +19,7 @@ use crate::status::Status;
 use crate::transport::connect::connect;
 use crate::transport::connection::Connection;
 use crate::transport::error::{Error, Step};
+use crate::transport::h2::client::Sent;
 use crate::transport::in_process::InProcess;
 use crate::transport::io::Io;
 use crate::transport::target::Target;
@@ -280,9 +281,11 @@ impl Inner {
         Ok(io)
     }
 
-    async fn send(self: &Arc<Self>, mut request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
-        self.prepare(&mut request);
-        let mut resends = 0;
+    async fn send(
+        self: &Arc<Self>,
+        mut request: http::Request<Body>,
+        mut resends: usize,
+    ) -> Result<http::Response<Body>, Status> {
         loop {
             let mut connection = self.connection().await?;
             match connection.send(request).await {
@@ -337,8 +340,64 @@ impl tower_service::Service<http::Request<Body>> for Channel {
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let inner = Arc::clone(&self.inner);
-        let guard = CallGuard::begin(&mut request, inner.endpoint.timeout);
-        Box::pin(async move { guard.run(inner.send(request)).await })
+        let mut guard = CallGuard::begin(&mut request, inner.endpoint.timeout);
+        inner.prepare(&mut request);
+        if let Poll::Ready(status) = guard.poll_over(&mut std::task::Context::from_waker(Waker::noop())) {
+            return Box::pin(std::future::ready(Err(status)));
+        }
+        // Most calls find an open connection and need not wait: no future is needed for what is done by now.
+        if let Some(Connection::Engine(connection)) = inner.open_connection() {
+            match connection.send_at_once(request) {
+                Ok(sent) => return Box::pin(Calling { inner, guard: Some(guard), stage: Stage::Sent(sent) }),
+                Err((_, Some(unsent))) => request = unsent,
+                Err((status, None)) => return Box::pin(std::future::ready(Err(status))),
+            }
+        }
+        Box::pin(async move { guard.run(inner.send(request, 0)).await })
+    }
+}
+
+/// A call whose request is on its way.
+struct Calling {
+    inner: Arc<Inner>,
+    /// Until the response has it.
+    guard: Option<CallGuard>,
+    stage: Stage,
+}
+
+enum Stage {
+    Sent(Sent),
+    /// The server has surely done nothing for it, so it is made again.
+    Again(<Channel as tower_service::Service<http::Request<Body>>>::Future),
+}
+
+impl Future for Calling {
+    type Output = Result<http::Response<Body>, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Some(guard) = &mut this.guard
+            && let Poll::Ready(status) = guard.poll_over(cx)
+        {
+            return Poll::Ready(Err(status));
+        }
+        let response = loop {
+            match &mut this.stage {
+                Stage::Sent(sent) => match ready!(Pin::new(sent).poll(cx)) {
+                    Ok(response) => break Ok(response),
+                    Err((_, Some(unsent))) => {
+                        let inner = Arc::clone(&this.inner);
+                        this.stage = Stage::Again(Box::pin(async move { inner.send(unsent, 1).await }));
+                    }
+                    Err((status, None)) => break Err(status),
+                },
+                Stage::Again(again) => break ready!(again.as_mut().poll(cx)),
+            }
+        };
+        Poll::Ready(response.map(|response| match this.guard.take() {
+            Some(guard) => guard.guard(response),
+            None => response,
+        }))
     }
 }
 

@@ -84,7 +84,10 @@ impl CompressionEncoding {
 
 impl PartialEq for CompressionEncoding {
     fn eq(&self, other: &Self) -> bool {
-        self.name() == other.name()
+        match (self, other) {
+            (CompressionEncoding::Custom(_), _) | (_, CompressionEncoding::Custom(_)) => self.name() == other.name(),
+            (own, other) => std::mem::discriminant(own) == std::mem::discriminant(other),
+        }
     }
 }
 

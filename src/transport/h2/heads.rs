@@ -1,11 +1,17 @@
 //! What is known of the header blocks that a connection has seen.
 
+#[cfg(feature = "server")]
 use std::sync::Arc;
 
 /// How many heads a connection remembers: as many as the engine remembers blocks, and some.
 const HEADS_MAX: usize = 32;
 
-/// What a header block means.
+/// Tags leave room for a mark beside them in the word that the engine keeps. After so many, a connection begins anew:
+/// the tags of before that it may still meet are those of blocks that did not come for a thousand million others.
+const TAG_MAX: u32 = u32::MAX >> 2;
+
+/// What the header block of a request means.
+#[cfg(feature = "server")]
 #[derive(Debug)]
 pub(super) enum Known<H> {
     /// A unary call of a generated service.
@@ -14,6 +20,7 @@ pub(super) enum Known<H> {
     General(Arc<http::Request<()>>),
 }
 
+#[cfg(feature = "server")]
 impl<H> Clone for Known<H> {
     fn clone(&self) -> Self {
         match self {
@@ -25,18 +32,18 @@ impl<H> Clone for Known<H> {
 
 /// What is known of the header blocks that a connection has seen, by the tags that the engine keeps beside them.
 #[derive(Debug)]
-pub(super) struct Heads<H> {
-    kept: Vec<Known<H>>,
+pub(super) struct Heads<K> {
+    kept: Vec<K>,
     /// How many were ever kept; the newest have taken the places of the oldest.
     count: u32,
 }
 
-impl<H> Heads<H> {
+impl<K> Heads<K> {
     pub(super) fn new() -> Self {
         Heads { kept: Vec::new(), count: 0 }
     }
 
-    pub(super) fn get(&self, tag: u32) -> Option<&Known<H>> {
+    pub(super) fn get(&self, tag: u32) -> Option<&K> {
         let age = self.count.checked_sub(tag)?;
         if tag == 0 || usize::try_from(age).ok()? >= HEADS_MAX {
             return None;
@@ -44,9 +51,9 @@ impl<H> Heads<H> {
         self.kept.get(place(tag))
     }
 
-    /// Keeps a head and returns its tag, which is never 0.
-    pub(super) fn keep(&mut self, head: Known<H>) -> u32 {
-        if self.count == u32::MAX {
+    /// Keeps what a head means and returns its tag, which is never 0.
+    pub(super) fn keep(&mut self, head: K) -> u32 {
+        if self.count == TAG_MAX {
             *self = Heads::new();
         }
         self.count += 1;
@@ -70,13 +77,9 @@ mod tests {
     fn the_newest_heads_are_known_by_their_tags() {
         let mut heads = Heads::new();
         assert!(heads.get(0).is_none() && heads.get(1).is_none());
-        let tags: Vec<_> = (0..100_u32).map(|n| heads.keep(Known::Unary(Arc::new(n)))).collect();
+        let tags: Vec<_> = (0..100_u32).map(|n| heads.keep(n)).collect();
         for (n, tag) in (0..100_u32).zip(tags) {
-            let known = match heads.get(tag) {
-                Some(Known::Unary(head)) => Some(**head),
-                _ => None,
-            };
-            assert_eq!(known, (n >= 68).then_some(n), "tag {tag}");
+            assert_eq!(heads.get(tag).copied(), (n >= 68).then_some(n), "tag {tag}");
         }
     }
 }

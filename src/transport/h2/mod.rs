@@ -12,7 +12,6 @@ pub(crate) mod client;
 #[cfg(feature = "server")]
 mod exchange;
 mod fields;
-#[cfg(feature = "server")]
 mod heads;
 mod message;
 #[cfg(feature = "server")]

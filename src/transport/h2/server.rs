@@ -20,7 +20,7 @@ use crate::status::Status;
 use crate::transport::h2::Answer;
 use crate::transport::h2::buffers::{give_output_buffer, give_read_buffer, take_output_buffer, take_read_buffer};
 use crate::transport::h2::exchange::Outbound;
-use crate::transport::h2::heads::Heads;
+use crate::transport::h2::heads::{Heads, Known};
 use crate::transport::h2::ready::ReadyQueue;
 use crate::transport::h2::receive::{Call, collected_bytes_max};
 use crate::transport::hyper::server::{Drain, FAREWELL, GRACE_MAX};
@@ -49,7 +49,7 @@ pub(crate) struct ServerConnection<A: Answer> {
     leftover: Vec<u8>,
     pub(super) calls: StreamTable<Call<A::Head>>,
     /// What is known of the header blocks that the engine remembers.
-    pub(super) heads: Heads<A::Head>,
+    pub(super) heads: Heads<Known<A::Head>>,
     /// Requests whose headers came in this batch, in their order; they begin when it is through.
     pub(super) begun: Vec<StreamId>,
     /// Unary calls with a deadline that came in this batch.

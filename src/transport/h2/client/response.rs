@@ -15,8 +15,8 @@ use crate::transport::h2::client::state::State;
 
 /// A call that somebody waits for: dropped before its end, it is cancelled at once.
 pub(super) struct Ongoing {
-    shared: Arc<Shared>,
-    stream: StreamId,
+    pub(super) shared: Arc<Shared>,
+    pub(super) stream: StreamId,
 }
 
 impl Ongoing {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::task::{Poll, Waker};
 
 use bytes::BytesMut;
+use http::HeaderMap;
 
 use seltzer_h2::{OpenError, Reason, StreamId, StreamTable};
 
@@ -12,6 +13,7 @@ use crate::status::{Code, Status, code_for_reset};
 use crate::transport::error::{Error, Step};
 use crate::transport::h2::client::call::{Call, End, General, Lost, Trailers, UnaryEnd, register};
 use crate::transport::h2::client::places::{Places, Ticket};
+use crate::transport::h2::heads::Heads;
 
 /// A connection and its calls.
 pub(super) struct State {
@@ -19,6 +21,8 @@ pub(super) struct State {
     pub(super) calls: StreamTable<Call>,
     /// When unary calls must be over.
     deadlines: BTreeSet<(Deadline, StreamId)>,
+    /// Header blocks that came before, in the words of the `http` crate.
+    pub(super) maps: Heads<HeaderMap>,
     /// Where small answers lie until their callers take them: one piece of memory for many.
     pub(super) arena: BytesMut,
     places: Places,
@@ -61,6 +65,7 @@ impl State {
             engine,
             calls: StreamTable::new(),
             deadlines: BTreeSet::new(),
+            maps: Heads::new(),
             arena: BytesMut::new(),
             places: Places::default(),
             target: target.to_owned(),
