@@ -365,6 +365,7 @@ struct Calling {
     stage: Stage,
 }
 
+#[allow(clippy::large_enum_variant, reason = "it lies in a box already, and the large one is the usual one")]
 enum Stage {
     Sent(Sent),
     /// The server has surely done nothing for it, so it is made again.

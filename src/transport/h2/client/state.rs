@@ -286,6 +286,12 @@ impl State {
         if has_work { self.driver.take() } else { None }
     }
 
+    /// Whether a caller has woken the connection's task, and others may be about to call, too.
+    #[inline]
+    pub(super) fn is_called_by_one_of_many(&self) -> bool {
+        self.driver.is_none() && self.calls.len() > 1
+    }
+
     /// The connection's task goes to sleep. `false`: there is something to write.
     pub(super) fn sleep(&mut self, waker: &Waker) -> bool {
         if self.engine.has_output() && !self.is_stuck {
