@@ -27,7 +27,8 @@ impl Ongoing {
 
 impl Drop for Ongoing {
     fn drop(&mut self) {
-        self.shared.with(|state| state.abandon_call(self.stream));
+        // What is left of it is dropped when the lock is free.
+        drop(self.shared.with(|state| state.abandon_call(self.stream)));
     }
 }
 
@@ -62,7 +63,7 @@ impl http_body::Body for ResponseBody {
             let call = state.general(self.call.stream);
             call.is_some_and(|call| call.inbound.is_empty() && matches!(call.end, Some(End::Complete(None))))
         };
-        self.is_over || self.call.shared.with(is_complete)
+        self.is_over || is_complete(&mut self.call.shared.lock())
     }
 }
 

@@ -153,13 +153,14 @@ impl State {
     }
 
     /// The caller of a call is gone: nobody waits for what is still to come.
-    pub(super) fn abandon_call(&mut self, stream: StreamId) {
-        match self.calls.remove(stream) {
-            Some(Call::General(call)) => self.woken.extend(call.upload),
-            Some(Call::Unary(call)) => self.forget_deadline(stream, call.deadline),
-            None => return,
+    pub(super) fn abandon_call(&mut self, stream: StreamId) -> Option<Call> {
+        let mut call = self.calls.remove(stream)?;
+        match &mut call {
+            Call::General(call) => self.woken.extend(call.upload.take()),
+            Call::Unary(call) => self.forget_deadline(stream, call.deadline),
         }
         self.engine.reset(stream, Reason::Cancel);
+        Some(call)
     }
 
     /// A call is over; its caller hears of it when it has read what came before.

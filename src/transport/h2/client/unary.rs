@@ -232,7 +232,8 @@ fn gone() -> Failed {
 impl Drop for UnaryCall {
     fn drop(&mut self) {
         if !self.is_over {
-            self.connection.shared().with(|state| state.abandon_call(self.stream));
+            // What is left of it is dropped when the lock is free.
+            drop(self.connection.shared().with(|state| state.abandon_call(self.stream)));
         }
     }
 }

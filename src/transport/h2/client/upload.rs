@@ -154,9 +154,9 @@ impl Upload {
             return None;
         };
         let source = Arc::new(Source(Mutex::new(Some(body))));
-        let shared = Arc::clone(shared);
-        let mut upload = Upload { shared, stream, source: Arc::clone(&source), body: None, is_over: false };
-        tokio::spawn(async move { poll_fn(|cx| upload.poll(cx)).await });
+        let mut upload =
+            Upload { shared: Arc::clone(shared), stream, source: Arc::clone(&source), body: None, is_over: false };
+        shared.spawn(async move { poll_fn(|cx| upload.poll(cx)).await });
         Some(source)
     }
 
