@@ -6,8 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker, ready};
 
-use http::header::{HeaderValue, USER_AGENT};
-use http::uri::{PathAndQuery, Scheme};
+use http::header::{HeaderMap, HeaderValue, USER_AGENT};
 use tokio::sync::watch;
 use tonic::body::Body;
 
@@ -17,7 +16,7 @@ use crate::client::heads::Heads;
 use crate::context::Context;
 use crate::status::Status;
 use crate::transport::connect::connect;
-use crate::transport::connection::Connection;
+use crate::transport::connection::{Connection, Origin};
 use crate::transport::error::{Error, Step};
 use crate::transport::h2::client::Sent;
 use crate::transport::in_process::InProcess;
@@ -288,7 +287,7 @@ impl Inner {
     ) -> Result<http::Response<Body>, Status> {
         loop {
             let mut connection = self.connection().await?;
-            match connection.send(request).await {
+            match connection.send(request, self.origin()).await {
                 Ok(response) => return Ok(response),
                 Err((_, Some(unsent))) if resends < RESENDS_MAX => {
                     resends += 1;
@@ -299,32 +298,24 @@ impl Inner {
         }
     }
 
-    /// Adds what the channel knows and the call does not: whom it goes to and who asks.
-    fn prepare(&self, request: &mut http::Request<Body>) {
-        let endpoint = &self.endpoint;
-        let uri = std::mem::take(request.uri_mut());
-        let mut parts = uri.into_parts();
-        // A client made `with_origin` names an authority of its own.
-        if parts.authority.is_none()
-            && let Ok(target) = &endpoint.target
-        {
-            parts.authority = Some(target.authority.clone());
-            parts.scheme = Some(target.scheme());
-        }
-        parts.scheme.get_or_insert(Scheme::HTTP);
-        parts.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/"));
-        if let Ok(uri) = http::Uri::from_parts(parts) {
-            *request.uri_mut() = uri;
-        }
-        let headers = request.headers_mut();
-        let user_agent = match headers.get(USER_AGENT) {
-            None => endpoint.user_agent.clone(),
-            Some(own) => {
-                let text = [own.as_bytes(), b" ", endpoint.user_agent.as_bytes()].concat();
-                HeaderValue::from_bytes(&text).unwrap_or_else(|_| endpoint.user_agent.clone())
-            }
+    /// What the channel knows and a call does not: whom it goes to and who asks.
+    fn origin(&self) -> Origin<'_> {
+        let Endpoint { target, user_agent, .. } = &self.endpoint;
+        // Nothing is ever sent to a target that could not be read.
+        let (scheme, authority) = match target {
+            Ok(target) => (if target.encrypted { "https" } else { "http" }, target.authority.as_str()),
+            Err(_) => ("http", ""),
         };
-        headers.insert(USER_AGENT, user_agent);
+        Origin { scheme, authority, user_agent }
+    }
+
+    /// Puts the name that a caller gives itself in front of ours.
+    fn name_caller(&self, headers: &mut HeaderMap) {
+        let ours = &self.endpoint.user_agent;
+        if let Some(own) = headers.get_mut(USER_AGENT) {
+            let text = [own.as_bytes(), b" ", ours.as_bytes()].concat();
+            *own = HeaderValue::from_bytes(&text).unwrap_or_else(|_| ours.clone());
+        }
     }
 }
 
@@ -341,13 +332,13 @@ impl tower_service::Service<http::Request<Body>> for Channel {
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let inner = Arc::clone(&self.inner);
         let mut guard = CallGuard::begin(&mut request, inner.endpoint.timeout);
-        inner.prepare(&mut request);
+        inner.name_caller(request.headers_mut());
         if let Poll::Ready(status) = guard.poll_over(&mut std::task::Context::from_waker(Waker::noop())) {
             return Box::pin(std::future::ready(Err(status)));
         }
         // Most calls find an open connection and need not wait: no future is needed for what is done by now.
         if let Some(Connection::Engine(connection)) = inner.open_connection() {
-            match connection.send_at_once(request) {
+            match connection.send_at_once(request, inner.origin()) {
                 Ok(sent) => return Box::pin(Calling { inner, guard: Some(guard), stage: Stage::Sent(sent) }),
                 Err((_, Some(unsent))) => request = unsent,
                 Err((status, None)) => return Box::pin(std::future::ready(Err(status))),

@@ -1,23 +1,30 @@
 //! The general way of a call, in the words of the `http` crate.
 
+use std::array;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::iter::{Chain, FilterMap};
+use std::option;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use http::header::USER_AGENT;
 use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue};
 use seltzer_h2::{HeaderField, Reason, SendError, StreamId};
 use tonic::body::Body;
 
 use crate::status::Status;
+use crate::transport::connection::Origin;
 use crate::transport::h2::client::call::{Call, End, General, Lost, register};
 use crate::transport::h2::client::connection::{Connection, Shared};
 use crate::transport::h2::client::places::Ticket;
 use crate::transport::h2::client::response::{Ongoing, ResponseBody};
 use crate::transport::h2::client::state::State;
 use crate::transport::h2::client::upload::{Opening, Rest, Source, Upload};
-use crate::transport::h2::fields::fields_of;
+use crate::transport::h2::fields::allowed_field;
 
 /// A request that failed: its status, and the request itself where the server has surely done nothing for it.
 type Failed = (Status, Option<http::Request<Body>>);
@@ -31,12 +38,16 @@ impl Connection {
     /// # Errors
     /// The status that a broken stream or connection means, and the request itself where the server has surely done
     /// nothing for it.
-    pub(crate) async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Failed> {
+    pub(crate) async fn send(
+        &self,
+        request: http::Request<Body>,
+        origin: Origin<'_>,
+    ) -> Result<http::Response<Body>, Failed> {
         let mut place = Place { shared: self.shared(), ticket: Ticket::None };
         if let Err(status) = place.wait().await {
             return Err((status, Some(request)));
         }
-        let sent = place.send(request)?;
+        let sent = place.send(request, origin)?;
         drop(place);
         sent.await
     }
@@ -45,8 +56,8 @@ impl Connection {
     ///
     /// # Errors
     /// As [`send`](Self::send).
-    pub(crate) fn send_at_once(&self, request: http::Request<Body>) -> Result<Sent, Failed> {
-        Place { shared: self.shared(), ticket: Ticket::None }.send(request)
+    pub(crate) fn send_at_once(&self, request: http::Request<Body>, origin: Origin<'_>) -> Result<Sent, Failed> {
+        Place { shared: self.shared(), ticket: Ticket::None }.send(request, origin)
     }
 }
 
@@ -70,13 +81,13 @@ impl Place<'_> {
     }
 
     /// Sends a request, or as much of it as is there.
-    fn send(&mut self, request: http::Request<Body>) -> Result<Sent, Failed> {
+    fn send(&mut self, request: http::Request<Body>, origin: Origin<'_>) -> Result<Sent, Failed> {
         let (head, body) = request.into_parts();
         let mut opening = Opening::take_from(body);
         if let Rest::Broken(status) = opening.rest {
             return Err((status, None));
         }
-        match self.open(&head, &opening) {
+        match self.open(Fields { head: &head, origin }, &opening) {
             Ok(stream) => {
                 let upload = Upload::spawn(self.shared, stream, &mut opening);
                 let call = Ongoing::new(Arc::clone(self.shared), stream);
@@ -87,14 +98,14 @@ impl Place<'_> {
         }
     }
 
-    fn open(&mut self, head: &Parts, opening: &Opening) -> Result<StreamId, Refused> {
+    fn open(&mut self, fields: Fields<'_>, opening: &Opening) -> Result<StreamId, Refused> {
         self.shared.with(|state| {
             if self.ticket == Ticket::None && !state.has_free_place() {
                 return Err(Refused::NotNow(Status::unavailable("the server permits no more calls now")));
             }
             let begins_at = state.position();
             let stream = state.open(&mut self.ticket).map_err(Refused::NotNow)?;
-            send_opening(state, stream, head, opening).map_err(|error| {
+            send_opening(state, stream, fields, opening).map_err(|error| {
                 state.engine.reset(stream, Reason::Cancel);
                 Refused::Unsendable(unsendable(error))
             })?;
@@ -112,19 +123,46 @@ impl Drop for Place<'_> {
     }
 }
 
-fn send_opening(state: &mut State, stream: StreamId, head: &Parts, opening: &Opening) -> Result<(), SendError> {
-    let uri = &head.uri;
-    let pseudo = [
-        (&b":method"[..], head.method.as_str()),
-        (b":scheme", uri.scheme_str().unwrap_or("http")),
-        (b":authority", uri.authority().map_or("", http::uri::Authority::as_str)),
-        (b":path", uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str)),
-    ];
-    let pseudo = pseudo.into_iter().map(|(name, value)| HeaderField::new(name, value.as_bytes()));
+/// The header block of a request.
+#[derive(Clone, Copy)]
+struct Fields<'a> {
+    head: &'a Parts,
+    origin: Origin<'a>,
+}
+
+type HeaderFields<'a> =
+    FilterMap<http::header::Iter<'a, HeaderValue>, fn((&'a HeaderName, &'a HeaderValue)) -> Option<HeaderField<'a>>>;
+
+impl<'a> IntoIterator for Fields<'a> {
+    type Item = HeaderField<'a>;
+    type IntoIter =
+        Chain<Chain<array::IntoIter<HeaderField<'a>, 4>, HeaderFields<'a>>, option::IntoIter<HeaderField<'a>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let Parts { method, uri, headers, .. } = self.head;
+        // A client made `with_origin` names an authority of its own.
+        let (scheme, authority) = match uri.authority() {
+            Some(own) => (uri.scheme_str().unwrap_or("http"), own.as_str()),
+            None => (self.origin.scheme, self.origin.authority),
+        };
+        let user_agent = (!headers.contains_key(USER_AGENT)).then_some(self.origin.user_agent);
+        let pseudo = [
+            HeaderField::new(b":method", method.as_str().as_bytes()),
+            HeaderField::new(b":scheme", scheme.as_bytes()),
+            HeaderField::new(b":authority", authority.as_bytes()),
+            HeaderField::new(b":path", uri.path_and_query().map_or("/", PathAndQuery::as_str).as_bytes()),
+        ];
+        let user_agent = user_agent.map(|name| HeaderField::new(b"user-agent", name.as_bytes()));
+        let headers = headers.iter().filter_map(allowed_field as fn(_) -> _);
+        pseudo.into_iter().chain(headers).chain(user_agent)
+    }
+}
+
+fn send_opening(state: &mut State, stream: StreamId, fields: Fields<'_>, opening: &Opening) -> Result<(), SendError> {
     let is_whole = matches!(opening.rest, Rest::Ended);
     let mut pieces = opening.pieces().peekable();
     let is_empty = pieces.peek().is_none();
-    state.engine.send_headers(stream, pseudo.chain(fields_of(&head.headers)), is_whole && is_empty)?;
+    state.engine.send_prepared_with(stream, &state.nothing, fields, is_whole && is_empty)?;
     while let Some(piece) = pieces.next() {
         state.engine.send_data(stream, piece.clone(), is_whole && pieces.peek().is_none())?;
     }

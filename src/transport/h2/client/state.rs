@@ -6,7 +6,7 @@ use std::task::{Poll, Waker};
 use bytes::BytesMut;
 use http::HeaderMap;
 
-use seltzer_h2::{OpenError, Reason, StreamId, StreamTable};
+use seltzer_h2::{OpenError, Prepared, Reason, StreamId, StreamTable};
 
 use crate::deadline::Deadline;
 use crate::status::{Code, Status, code_for_reset};
@@ -21,6 +21,8 @@ pub(super) struct State {
     pub(super) calls: StreamTable<Call>,
     /// When unary calls must be over.
     deadlines: BTreeSet<(Deadline, StreamId)>,
+    /// A block without fields, before which whatever a request says is new.
+    pub(super) nothing: Prepared,
     /// Header blocks that came before, in the words of the `http` crate.
     pub(super) maps: Heads<HeaderMap>,
     /// Where small answers lie until their callers take them: one piece of memory for many.
@@ -65,6 +67,7 @@ impl State {
             engine,
             calls: StreamTable::new(),
             deadlines: BTreeSet::new(),
+            nothing: Prepared::new([]),
             maps: Heads::new(),
             arena: BytesMut::new(),
             places: Places::default(),
