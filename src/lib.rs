@@ -64,6 +64,7 @@ pub mod context;
 mod deadline;
 mod either;
 pub mod metadata;
+mod pace;
 pub mod service;
 pub mod status;
 
@@ -72,6 +73,9 @@ mod server;
 
 #[cfg(feature = "dynamic")]
 pub mod dynamic;
+#[cfg(all(fuzzing, feature = "server"))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "services")]
 pub mod services;
 
@@ -92,10 +96,12 @@ pub mod transport {
     pub(crate) mod hyper;
     #[cfg(any(feature = "server", feature = "client"))]
     pub(crate) mod in_process;
+    pub(crate) mod incoming_body;
     #[cfg(any(feature = "server", feature = "client"))]
     pub(crate) mod io;
     #[cfg(feature = "server")]
     pub(crate) mod listen;
+    pub(crate) mod response_body;
     #[cfg(feature = "client")]
     pub(crate) mod target;
     #[cfg(any(feature = "server", feature = "client"))]

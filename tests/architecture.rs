@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 /// The layers from the bottom up. Modules of one layer may use each other only where that makes no cycle;
 /// `server` and `client` never do.
 const LAYERS: &[&[&str]] = &[
-    &["status", "metadata", "deadline", "either", "context"],
+    &["status", "metadata", "deadline", "either", "pace", "context"],
     &["codec"],
     &["transport", "service"],
     &["server", "client"],
-    &["dynamic", "health", "reflection", "channelz", "gateway", "web"],
+    &["dynamic", "health", "reflection", "channelz", "gateway", "web", "fuzzing"],
     &["services"],
 ];
 

@@ -389,11 +389,13 @@ async fn what_is_collected_of_messages_is_bounded() {
     let last = whole.split_off(whole.len() - 1);
     let mut calls = Vec::new();
     for _ in 0..3 {
-        let (response, mut sender) = connection.begin("POST", UNARY, GRPC, false).await.unwrap();
-        sender.send_data(whole.clone(), false).unwrap();
+        let (response, sender) = connection.begin("POST", UNARY, GRPC, false).await.unwrap();
         calls.push((Box::pin(read(response)), sender));
     }
-    // Which of them goes over is chance, but it is one.
+    for (_, sender) in &mut calls {
+        sender.send_data(whole.clone(), false).unwrap();
+    }
+    // Which of them is the largest then is chance, but it is one.
     let (index, refused) = patiently(std::future::poll_fn(|cx| {
         let ended = calls.iter_mut().enumerate().find_map(|(index, (answer, _))| match answer.as_mut().poll(cx) {
             Poll::Ready(answer) => Some((index, answer)),
@@ -457,6 +459,18 @@ async fn what_handlers_spawn_under_workers_goes_to_the_pool() {
         }
     }
     drop(clients);
+    place.server.stop().await;
+}
+
+#[tokio::test]
+async fn handlers_may_block_in_place_under_workers() {
+    let place = Place::start(Server::builder().workers(1).add_service(Probe::new().0.server())).await;
+    let client = Client::new(place.server.channel().await);
+    for _ in 0..3 {
+        let answer = patiently(client.unary_call(ask("block"))).await.unwrap();
+        assert_eq!(text(answer.get_ref()), "blocked");
+    }
+    drop(client);
     place.server.stop().await;
 }
 

@@ -10,7 +10,9 @@
 //! | `deadlines` | deadlines, cancellation, and what a call inside a call inherits |
 //! | `engine` | what our own engine's connections do under strain |
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
+//! | `memory` | what a server keeps of messages that are not complete |
 //! | `services` | each demo service, in process and over a socket |
+//! | `streams` | streams that their connection writes by itself |
 //! | `tls` | certificates |
 //! | `tonic_style` | tonic's ecosystem: health, reflection, interceptors, its services and clients |
 //! | `wire` | what is sent and answered, byte by byte |
@@ -28,7 +30,9 @@ mod deadlines;
 #[cfg(unix)]
 mod engine;
 mod lifecycle;
+mod memory;
 mod services;
+mod streams;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;

@@ -23,7 +23,12 @@ pub enum Role {
 pub fn check(role: Role, bytes: &[u8]) {
     let start = Instant::now();
     let whole = Run::new(role, start).feed([bytes]);
-    // Pieces of lengths that depend on the bytes, the same each time.
+    let split = Run::new(role, start).feed(pieces_of(bytes));
+    assert_eq!(whole, split, "what is reported depends on how the bytes arrive");
+}
+
+/// Cuts bytes into pieces of lengths that depend on the bytes, the same each time.
+pub fn pieces_of(bytes: &[u8]) -> Vec<&[u8]> {
     let mut state = bytes.iter().fold(bytes.len() as u64, |state, byte| state.wrapping_mul(31) + u64::from(*byte));
     let mut pieces = Vec::new();
     let mut rest = bytes;
@@ -33,8 +38,7 @@ pub fn check(role: Role, bytes: &[u8]) {
         pieces.push(piece);
         rest = tail;
     }
-    let split = Run::new(role, start).feed(pieces);
-    assert_eq!(whole, split, "what is reported depends on how the bytes arrive");
+    pieces
 }
 
 struct Run {
@@ -154,8 +158,8 @@ impl Run {
             self.log.push(Entry::Body(stream.get(), body));
         }
         if self.role == Role::Server {
-            let write = |output: &mut bytes::BytesMut| {
-                output.extend_from_slice(b"\0\0\0\0\x05hello");
+            let write = |output: &mut seltzer_h2::Rope| {
+                output.written().extend_from_slice(b"\0\0\0\0\x05hello");
                 Ok::<(), ()>(())
             };
             let sent = self.connection.send_response(stream, &self.head, write, &self.trailers);

@@ -17,7 +17,7 @@ use crate::client::heads::HeadOf;
 use crate::client::{Channel, response};
 use crate::codec::{
     Codec, Compression, CompressionEncoding, CompressionSwitch, MessageEncoder, MessageLimits, ReceivedCompressed,
-    plain,
+    Rope, plain,
 };
 use crate::context;
 use crate::either::{Either, either};
@@ -110,7 +110,7 @@ impl Channel {
     async fn begin(
         &self,
         request: &UnaryRequest<'_>,
-        message: &mut BytesMut,
+        message: &mut Rope,
         guard: &mut CallGuard,
     ) -> Result<Call, Failed> {
         if let Poll::Ready(status) = poll_fn(|cx| Poll::Ready(guard.poll_over(cx))).await {
@@ -131,7 +131,7 @@ impl Channel {
     fn begin_at_once(
         &self,
         request: &UnaryRequest<'_>,
-        message: &mut BytesMut,
+        message: &mut Rope,
         caller: &Waker,
     ) -> Option<Result<Call, Refusal>> {
         match self.inner.open_connection()? {
@@ -144,7 +144,7 @@ impl Channel {
     async fn begin_after_waiting(
         &self,
         request: &UnaryRequest<'_>,
-        message: &mut BytesMut,
+        message: &mut Rope,
         guard: &mut CallGuard,
     ) -> Result<Call, Failed> {
         guard.start_timer(request.deadline);
@@ -244,17 +244,17 @@ fn decode<D: Codec>(
 
 thread_local! {
     /// Where messages are encoded before they go to their connection, so that nothing of a user's runs under its lock.
-    static SCRATCH: Cell<BytesMut> = Cell::new(BytesMut::new());
+    static SCRATCH: Cell<Rope> = Cell::default();
 }
 
-fn take_scratch() -> BytesMut {
+fn take_scratch() -> Rope {
     SCRATCH.take()
 }
 
 /// Keeps the memory of small messages for the next one; that of a large one is gone with it.
-fn give_scratch(mut bytes: BytesMut) {
+fn give_scratch(mut bytes: Rope) {
     bytes.clear();
-    if bytes.capacity() <= COPY_BYTES_MAX {
+    if bytes.written().capacity() <= COPY_BYTES_MAX {
         SCRATCH.set(bytes);
     }
 }

@@ -275,23 +275,84 @@ mod tests {
         }
     }
 
-    /// A frame that declares a window of a gigabyte and then repeats one byte without end.
     #[cfg(feature = "zstd")]
     #[test]
     fn a_declared_window_is_not_memory_to_give_away() {
-        let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 20 << 3];
+        // A gigabyte; then one that is supported: the limit ends it, long before half a gigabyte.
+        for window in [20 << 3, 13 << 3] {
+            let error = CompressionEncoding::Zstd.decompress(&zstd_bomb(window), 1 << 20).expect_err("it is too large");
+            assert_eq!(error.code(), crate::Code::ResourceExhausted);
+        }
+    }
+
+    /// A frame of this window that repeats one byte for half a gigabyte.
+    #[cfg(feature = "zstd")]
+    fn zstd_bomb(window: u8) -> Vec<u8> {
+        let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, window];
         for _ in 0..4000 {
-            // A block of 128 KiB that repeats one byte: four bytes on the wire.
             let header = (128_u32 * 1024) << 3 | 1 << 1;
             frame.extend_from_slice(&header.to_le_bytes()[..3]);
             frame.push(b'x');
         }
-        let error = CompressionEncoding::Zstd.decompress(&frame, 1 << 20).expect_err("the window is too large");
-        assert_eq!(error.code(), crate::Code::ResourceExhausted);
-        // The same with a window that is supported: the limit ends it, long before half a gigabyte.
-        frame[5] = 13 << 3;
-        let error = CompressionEncoding::Zstd.decompress(&frame, 1 << 20).expect_err("the message is too large");
-        assert_eq!(error.code(), crate::Code::ResourceExhausted);
+        frame
+    }
+
+    #[cfg(feature = "zstd")]
+    #[test]
+    fn a_bomb_of_zstd_is_recognised_before_anything_is_given_out() {
+        // Windows of 256 KiB, 1 MiB, 8 MiB.
+        for window in [18_u8, 20, 23] {
+            let frame = zstd_bomb((window - 10) << 3);
+            let mut output = Vec::new();
+            let error = CompressionEncoding::Zstd.compressor().decompress(&frame, 1 << 20, &mut output);
+            let is_refused = matches!(error, Err(DecompressError::TooLarge));
+            assert!(is_refused && output.capacity() == 0, "2^{window}: {error:?}, {} bytes", output.capacity());
+        }
+    }
+
+    /// A block of 120 kB, sixty thousand times "the last four bytes again, 65,539 times".
+    #[cfg(feature = "zstd")]
+    #[test]
+    fn a_block_of_zstd_unpacks_to_no_more_than_a_block() {
+        const SEQUENCES: u16 = 60_000;
+        let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 10 << 3];
+        // Sixteen bytes to refer to.
+        frame.extend_from_slice(&(16_u32 << 3 | 1 << 1).to_le_bytes()[..3]);
+        frame.push(b'x');
+        // One literal; that many sequences, of one code each: no literals, a repeated offset, the longest match.
+        let mut block = vec![1 << 3 | 1, b'y', 255];
+        block.extend_from_slice(&(SEQUENCES - 0x7f00).to_le_bytes());
+        block.extend_from_slice(&[0b0101_0100, 0, 0, 52]);
+        block.resize(block.len() + usize::from(SEQUENCES) * 2, 0);
+        block.push(1);
+        frame.extend_from_slice(&((block.len() as u32) << 3 | 2 << 1 | 1).to_le_bytes()[..3]);
+        frame.extend_from_slice(&block);
+        let error = CompressionEncoding::Zstd.decompress(&frame, 1 << 30).expect_err("it is no block");
+        assert_eq!(error.code(), crate::Code::Internal);
+        assert!(error.message().contains("block"), "{}", error.message());
+    }
+
+    #[cfg(feature = "zstd")]
+    #[test]
+    fn a_checksum_is_checked() {
+        // A raw block of one byte, and the checksum of something else.
+        let frame = [0x28, 0xb5, 0x2f, 0xfd, 0x04, 10 << 3, 1 << 3 | 1, 0, 0, b'x', 1, 2, 3, 4];
+        let error = CompressionEncoding::Zstd.decompress(&frame, 10).expect_err("it is damaged");
+        assert_eq!(error.code(), crate::Code::Internal);
+        assert!(error.message().contains("checksum"), "{}", error.message());
+    }
+
+    #[cfg(feature = "zstd")]
+    #[test]
+    fn a_size_that_is_declared_is_held_to() {
+        // Single segments: the size in the header stands for the window. (declared, blocks, status)
+        let table = [(2_u8, "xx", None), (1, "xx", Some(13)), (200, "xx", None), (201, "xx", Some(8))];
+        for (declared, content, code) in table {
+            let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x20, declared, (content.len() << 3 | 1) as u8, 0, 0];
+            frame.extend_from_slice(content.as_bytes());
+            let unpacked = CompressionEncoding::Zstd.decompress(&frame, 200);
+            assert_eq!(unpacked.err().map(|status| status.code() as i32), code, "{declared}");
+        }
     }
 
     #[test]

@@ -229,8 +229,9 @@ mod zlib {
 #[cfg(feature = "zstd")]
 mod zstd {
     use std::io::{self, Read};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    use ruzstd::decoding::StreamingDecoder;
+    use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
     use ruzstd::encoding::CompressionLevel;
 
     use crate::codec::compressor::{Compressor, DecompressError};
@@ -244,27 +245,119 @@ mod zstd {
     /// What every decoder must support (RFC 8878, section 3.1.1.1.2), whatever the message limit.
     const WINDOW_BYTES_SUPPORTED: u64 = 8 * 1024 * 1024;
 
-    fn window_bytes_max(message_bytes_max: usize) -> u64 {
-        u64::try_from(message_bytes_max).unwrap_or(u64::MAX).max(WINDOW_BYTES_SUPPORTED)
+    /// What a block unpacks to at most (RFC 8878, section 3.1.1.2.4), in a window that is no smaller.
+    const BLOCK_BYTES_MAX: u64 = 128 * 1024;
+
+    const MAGIC_BYTES: usize = 4;
+
+    /// The longest header of a frame.
+    const HEADER_BYTES_MAX: usize = 18;
+
+    /// What a frame says of itself (RFC 8878, section 3.1.1.1).
+    struct Declared {
+        header_bytes: usize,
+        /// How far back the frame refers; without one, as far as its content reaches.
+        window: Option<u64>,
+        content: Option<u64>,
     }
 
-    /// The window that a frame's header declares (RFC 8878, section 3.1.1.1); `None` where it is cut short.
-    fn declared_window(frame: &[u8]) -> Option<u64> {
-        const MAGIC_BYTES: usize = 4;
-        let descriptor = *frame.get(MAGIC_BYTES)?;
-        let is_single_segment = descriptor & 0x20 != 0;
-        if !is_single_segment {
-            let window = *frame.get(MAGIC_BYTES + 1)?;
-            let base = 1_u64 << (10 + (window >> 3));
-            return Some(base + base / 8 * u64::from(window & 7));
+    impl Declared {
+        /// `None` where the header is cut short.
+        fn by(frame: &[u8]) -> Option<Self> {
+            let descriptor = *frame.get(MAGIC_BYTES)?;
+            let is_single_segment = descriptor & 0x20 != 0;
+            let mut at = MAGIC_BYTES + 1;
+            let mut window = None;
+            if !is_single_segment {
+                window = Some(window_bytes(*frame.get(at)?));
+                at += 1;
+            }
+            at += [0, 1, 2, 4][usize::from(descriptor & 3)];
+            let content_bytes = match descriptor >> 6 {
+                0 if !is_single_segment => 0,
+                flag => 1 << flag,
+            };
+            let content = frame.get(at..at + content_bytes)?;
+            let size = content.iter().rev().fold(0_u64, |size, byte| size << 8 | u64::from(*byte));
+            // Two bytes count from what one byte cannot say.
+            let content = match content_bytes {
+                0 => None,
+                2 => Some(size + 256),
+                _ => Some(size),
+            };
+            Some(Declared { header_bytes: at + content_bytes, window, content })
         }
-        // The content's size stands for the window, after the dictionary's id.
-        let id_bytes = [0, 1, 2, 4][usize::from(descriptor & 3)];
-        let size_bytes = [1, 2, 4, 8][usize::from(descriptor >> 6)];
-        let start = MAGIC_BYTES + 1 + id_bytes;
-        let size = frame.get(start..start + size_bytes)?;
-        let size = size.iter().rev().fold(0_u64, |size, byte| size << 8 | u64::from(*byte));
-        Some(if size_bytes == 2 { size + 256 } else { size })
+    }
+
+    /// The window that a byte declares.
+    fn window_bytes(byte: u8) -> u64 {
+        let base = 1_u64 << (10 + (byte >> 3));
+        base + base / 8 * u64::from(byte & 7)
+    }
+
+    /// The byte that declares the smallest window of at least so many bytes.
+    fn window_byte(bytes: u64) -> u8 {
+        (0..=u8::MAX).find(|byte| window_bytes(*byte) >= bytes).unwrap_or(u8::MAX)
+    }
+
+    /// Unpacks one frame and returns what follows it.
+    ///
+    /// The decoder holds back a window's worth before it gives anything out. A window that the peer declares must
+    /// not be memory that it asks for, nor must what waits there come on top of what was given out: so the decoder is
+    /// told that the window is as large as a message may be. What is in it can be one block too much, and no more.
+    fn decompress_frame<'m>(
+        frame: &'m [u8],
+        bytes_max: usize,
+        output: &mut Vec<u8>,
+    ) -> Result<&'m [u8], DecompressError> {
+        let Some(declared) = Declared::by(frame) else { return Err(corrupt("the frame is cut short")) };
+        let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+        if declared.content.is_some_and(|bytes| bytes > limit)
+            || declared.window.is_some_and(|bytes| bytes > limit.max(WINDOW_BYTES_SUPPORTED))
+        {
+            return Err(DecompressError::TooLarge);
+        }
+        let mut header = [0; HEADER_BYTES_MAX];
+        let header = &mut header[..declared.header_bytes];
+        header.copy_from_slice(&frame[..declared.header_bytes]);
+        let mut window = declared.content.unwrap_or(0);
+        if let Some(declared) = declared.window {
+            let byte = window_byte(limit.min(declared.max(WINDOW_BYTES_SUPPORTED)).max(BLOCK_BYTES_MAX));
+            header[MAGIC_BYTES + 1] = byte;
+            window = window_bytes(byte);
+        }
+        let mut decoder = FrameDecoder::new();
+        decoder.init(&*header).map_err(|error| DecompressError::Corrupt(Box::new(error)))?;
+        let mut rest = &frame[declared.header_bytes..];
+        loop {
+            decoder
+                .decode_blocks(&mut rest, BlockDecodingStrategy::UptoBlocks(1))
+                .map_err(|error| DecompressError::Corrupt(Box::new(error)))?;
+            let (ready, is_finished) = (decoder.can_collect(), decoder.is_finished());
+            if ready > 0 {
+                let held_back = if is_finished { 0 } else { usize::try_from(window).unwrap_or(usize::MAX) };
+                if output.len().saturating_add(ready).saturating_add(held_back) > bytes_max {
+                    return Err(DecompressError::TooLarge);
+                }
+                output.reserve(ready);
+                let ready = u64::try_from(ready).unwrap_or(u64::MAX);
+                let read = (&mut decoder).take(ready).read_to_end(output);
+                read.map_err(|error| DecompressError::Corrupt(Box::new(error)))?;
+            }
+            if is_finished {
+                break;
+            }
+        }
+        match decoder.get_checksum_from_data() {
+            Some(checksum) if decoder.get_calculated_checksum() != Some(checksum) => {
+                Err(corrupt("its checksum is wrong"))
+            }
+            _ => Ok(rest),
+        }
+    }
+
+    fn corrupt(why: &'static str) -> DecompressError {
+        DecompressError::Corrupt(why.into())
     }
 
     impl Compressor for Zstd {
@@ -284,19 +377,10 @@ mod zstd {
             output: &mut Vec<u8>,
         ) -> Result<(), DecompressError> {
             while !message.is_empty() {
-                // The decoder holds back a window's worth before it gives anything out, so the window that the peer
-                // declares is memory that it asks for.
-                if declared_window(message).is_some_and(|window| window > window_bytes_max(bytes_max)) {
-                    return Err(DecompressError::TooLarge);
-                }
-                let decoder =
-                    StreamingDecoder::new(&mut message).map_err(|error| DecompressError::Corrupt(Box::new(error)))?;
-                let room = bytes_max.saturating_add(1).saturating_sub(output.len());
-                let room = u64::try_from(room).unwrap_or(u64::MAX);
-                decoder.take(room).read_to_end(output).map_err(|error| DecompressError::Corrupt(Box::new(error)))?;
-                if output.len() > bytes_max {
-                    return Err(DecompressError::TooLarge);
-                }
+                // The decoder asserts what it believes about its input. Should bytes ever prove it wrong, they are
+                // damaged bytes and not the end of whoever was given them.
+                let unpacked = catch_unwind(AssertUnwindSafe(|| decompress_frame(message, bytes_max, output)));
+                message = unpacked.unwrap_or_else(|_panic| Err(corrupt("it contradicts itself")))?;
             }
             Ok(())
         }

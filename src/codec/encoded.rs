@@ -2,30 +2,30 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
 use futures_core::Stream;
 
 use crate::codec::encoder::{PACKED_BYTES_MAX, PACKED_MESSAGES_MAX};
-use crate::codec::{ByteSource, Codec, MessageEncoder, Part};
+use crate::codec::{ByteSource, Codec, Filled, MessageEncoder, Part, Rope};
 use crate::metadata::MetadataMap;
 use crate::status::Status;
 
 pin_project_lite::pin_project! {
-    /// Encodes a stream's messages, packing what is ready at once into one chunk.
+    /// Encodes a stream's messages, packing what is ready at once.
     pub(crate) struct EncodedStream<S, C> {
         #[pin]
         stream: S,
         encoder: MessageEncoder<C>,
-        buffer: BytesMut,
+        // What was made and not handed out as a part.
+        made: Rope,
         end: Option<Result<MetadataMap, Status>>,
     }
 }
 
 impl<S, C> EncodedStream<S, C> {
     pub(crate) fn new(stream: S, encoder: MessageEncoder<C>) -> Self {
-        EncodedStream { stream, encoder, buffer: BytesMut::new(), end: None }
+        EncodedStream { stream, encoder, made: Rope::default(), end: None }
     }
 }
 
@@ -34,31 +34,54 @@ where
     C: Codec,
     S: Stream<Item = Result<C::Encode, Status>> + Send,
 {
-    fn poll_part(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Part> {
-        let mut this = self.project();
-        let mut packed = 0;
-        while this.end.is_none() && this.buffer.len() < PACKED_BYTES_MAX && packed < PACKED_MESSAGES_MAX {
-            packed += 1;
-            // A stream that panics has still made the messages before; they go out, then its failure.
-            let polled = catch_unwind(AssertUnwindSafe(|| this.stream.as_mut().poll_next(cx)));
-            let polled = polled
-                .unwrap_or_else(|_panic| Poll::Ready(Some(Err(Status::internal("the stream of messages panicked")))));
-            match polled {
-                Poll::Ready(Some(Ok(message))) => {
-                    if let Err(status) = this.encoder.encode(&message, this.buffer) {
-                        *this.end = Some(Err(status));
-                    }
-                }
-                Poll::Ready(Some(Err(status))) => *this.end = Some(Err(status)),
-                Poll::Ready(None) => *this.end = Some(Ok(MetadataMap::new())),
-                Poll::Pending if this.buffer.is_empty() => return Poll::Pending,
-                Poll::Pending => break,
+    fn poll_part(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Part> {
+        loop {
+            if let Some(bytes) = self.as_mut().project().made.pop_front() {
+                return Poll::Ready(Part::Data(bytes));
+            }
+            if let Some(end) = self.as_mut().project().end.take() {
+                return Poll::Ready(Part::End(end));
+            }
+            let mut made = std::mem::take(self.as_mut().project().made);
+            let filled = self.as_mut().poll_fill(cx, &mut made, PACKED_BYTES_MAX);
+            let this = self.as_mut().project();
+            *this.made = made;
+            if let Filled::End(end) = ready!(filled) {
+                *this.end = Some(end);
             }
         }
-        if !this.buffer.is_empty() {
-            return Poll::Ready(Part::Data(this.buffer.split().freeze()));
+    }
+
+    fn poll_fill(self: Pin<&mut Self>, cx: &mut Context<'_>, output: &mut Rope, bytes_max: usize) -> Poll<Filled> {
+        let mut this = self.project();
+        let start = output.mark();
+        let mut whole = start;
+        let mut count = 0;
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            while output.since(start) < bytes_max && count < PACKED_MESSAGES_MAX {
+                match this.stream.as_mut().poll_next(cx) {
+                    Poll::Ready(Some(Ok(message))) => {
+                        if let Err(status) = this.encoder.encode(&message, output) {
+                            return Filled::End(Err(status));
+                        }
+                        whole = output.mark();
+                        count += 1;
+                    }
+                    Poll::Ready(Some(Err(status))) => return Filled::End(Err(status)),
+                    Poll::Ready(None) => return Filled::End(Ok(MetadataMap::new())),
+                    Poll::Pending => break,
+                }
+            }
+            Filled::More
+        }));
+        match polled {
+            Ok(Filled::More) if count == 0 => Poll::Pending,
+            Ok(filled) => Poll::Ready(filled),
+            Err(_panic) => {
+                // What was made before is whole; it goes out, then the failure.
+                output.truncate(whole);
+                Poll::Ready(Filled::End(Err(Status::internal("the stream of messages panicked"))))
+            }
         }
-        let end = this.end.take().unwrap_or_else(|| Ok(MetadataMap::new()));
-        Poll::Ready(Part::End(end))
     }
 }

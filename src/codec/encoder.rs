@@ -1,9 +1,10 @@
 //! Messages into prefixed bytes, compressed where asked.
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut as _, Bytes, BytesMut};
+use seltzer_h2::Mark;
 
 use crate::codec::frame::PREFIX_BYTES;
-use crate::codec::{Codec, Compression, CompressionEncoding, CompressionSwitch};
+use crate::codec::{Codec, Compression, CompressionEncoding, CompressionSwitch, Rope};
 use crate::status::Status;
 
 /// Small messages of a stream are packed until a chunk of bytes has this size: about two HTTP/2 frames, so that a
@@ -46,47 +47,67 @@ impl<C: Codec> MessageEncoder<C> {
         self
     }
 
-    /// Appends a message with its prefix. On an error the buffer is as it was.
-    pub(crate) fn encode(&mut self, message: &C::Encode, buffer: &mut BytesMut) -> Result<(), Status> {
-        let start = buffer.len();
-        let written = self.encode_after(start, message, buffer);
+    /// Appends a message with its prefix. On an error the output is as it was.
+    pub(crate) fn encode(&mut self, message: &C::Encode, output: &mut Rope) -> Result<(), Status> {
+        let start = output.mark();
+        let written = self.encode_after(start, message, output);
         if written.is_err() {
-            buffer.truncate(start);
+            output.truncate(start);
         }
         written
     }
 
-    fn encode_after(&mut self, start: usize, message: &C::Encode, buffer: &mut BytesMut) -> Result<(), Status> {
-        buffer.put_bytes(0, PREFIX_BYTES);
-        self.codec.encode(message, buffer)?;
-        let payload = start + PREFIX_BYTES;
-        let length = buffer.len() - payload;
-        if length > self.bytes_max {
-            return Err(Status::resource_exhausted(format!(
-                "a message of {length} bytes is larger than {} bytes, the limit for sending",
-                self.bytes_max
-            )));
-        }
+    fn encode_after(&mut self, start: Mark, message: &C::Encode, output: &mut Rope) -> Result<(), Status> {
+        output.written().put_bytes(0, PREFIX_BYTES);
         let compressed = match self.encoding {
-            Some(encoding) if self.compresses(length) => {
-                let mut output = Vec::new();
-                encoding
-                    .compressor()
-                    .compress(&buffer[payload..], self.level, &mut output)
-                    .map_err(|error| Status::internal(format!("{} failed on a message: {error}", encoding.name())))?;
-                buffer.truncate(payload);
-                buffer.extend_from_slice(&output);
-                true
+            Some(encoding) => self.compress(encoding, message, output)?,
+            None => {
+                self.codec.encode_shared(message, output)?;
+                self.check_length(output.since(start) - PREFIX_BYTES)?;
+                false
             }
-            _ => false,
         };
-        let length = buffer.len() - payload;
+        let length = output.since(start) - PREFIX_BYTES;
         let length = u32::try_from(length).map_err(|_| {
             Status::resource_exhausted(format!("a message of {length} bytes does not fit gRPC's four-byte length"))
         })?;
-        buffer[start] = u8::from(compressed);
-        buffer[start + 1..payload].copy_from_slice(&length.to_be_bytes());
+        let prefix = &mut output.written()[start.at()..start.at() + PREFIX_BYTES];
+        prefix[0] = u8::from(compressed);
+        prefix[1..].copy_from_slice(&length.to_be_bytes());
         Ok(())
+    }
+
+    /// Appends a message compressed, or plain if it is too short for that. Tells which.
+    fn compress(
+        &mut self,
+        encoding: CompressionEncoding,
+        message: &C::Encode,
+        output: &mut Rope,
+    ) -> Result<bool, Status> {
+        let mut plain = BytesMut::new();
+        self.codec.encode(message, &mut plain)?;
+        self.check_length(plain.len())?;
+        if !self.compresses(plain.len()) {
+            output.put(plain.freeze());
+            return Ok(false);
+        }
+        let mut compressed = Vec::new();
+        encoding
+            .compressor()
+            .compress(&plain, self.level, &mut compressed)
+            .map_err(|error| Status::internal(format!("{} failed on a message: {error}", encoding.name())))?;
+        output.put(Bytes::from(compressed));
+        Ok(true)
+    }
+
+    fn check_length(&self, length: usize) -> Result<(), Status> {
+        if length <= self.bytes_max {
+            return Ok(());
+        }
+        Err(Status::resource_exhausted(format!(
+            "a message of {length} bytes is larger than {} bytes, the limit for sending",
+            self.bytes_max
+        )))
     }
 
     fn compresses(&self, length: usize) -> bool {
@@ -105,17 +126,19 @@ mod tests {
 
     #[test]
     fn a_message_gets_its_prefix() {
-        let mut buffer = BytesMut::from(&b"before"[..]);
+        let mut buffer = Rope::default();
+        buffer.put_slice(b"before");
         encoder(&Compression::default(), 100).encode(&"hi".to_owned(), &mut buffer).expect("small");
-        assert_eq!(&buffer[..], b"before\0\0\0\0\x04\x0a\x02hi");
+        assert_eq!(&buffer.written()[..], b"before\0\0\0\0\x04\x0a\x02hi");
     }
 
     #[test]
     fn a_refused_message_leaves_no_trace() {
-        let mut buffer = BytesMut::from(&b"before"[..]);
+        let mut buffer = Rope::default();
+        buffer.put_slice(b"before");
         let error = encoder(&Compression::default(), 3).encode(&"hi".to_owned(), &mut buffer).expect_err("4 bytes");
         assert_eq!(error.code(), crate::Code::ResourceExhausted);
-        assert_eq!(&buffer[..], b"before");
+        assert_eq!(&buffer.written()[..], b"before");
     }
 
     #[test]
@@ -125,9 +148,9 @@ mod tests {
         let switch = CompressionSwitch::default();
         let mut encoder = encoder(&compression, usize::MAX).with_switch(Some(switch.clone()));
         let mut flag = |message: &str| {
-            let mut buffer = BytesMut::new();
+            let mut buffer = Rope::default();
             encoder.encode(&message.to_owned(), &mut buffer).expect("small");
-            buffer[0]
+            buffer.written()[0]
         };
         assert_eq!(flag("short"), 0);
         assert_eq!(flag(&"long".repeat(20)), 1);

@@ -9,10 +9,19 @@ use crate::status::Status;
 pub(crate) const PREFIX_BYTES: usize = 5;
 
 /// A message as it came: still compressed, if it was sent so.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Frame {
+#[derive(Debug)]
+pub(crate) struct Frame<'a> {
     pub(crate) compressed: bool,
-    pub(crate) payload: Bytes,
+    pub(crate) length: usize,
+    /// Begins with the message. Who reads it takes its bytes away.
+    pub(crate) bytes: &'a mut Bytes,
+}
+
+impl Frame<'_> {
+    /// The message's bytes.
+    pub(crate) fn payload(self) -> Bytes {
+        self.bytes.split_to(self.length)
+    }
 }
 
 /// A message's buffer is at most this many times as large as what has arrived of it. Doubling would copy a large
@@ -27,6 +36,10 @@ pub(crate) const GROWTH: usize = 8;
 pub(crate) struct Deframer {
     chunk: Bytes,
     collected: BytesMut,
+    /// The collected message that was handed out.
+    whole: Bytes,
+    /// How long the collected message will be, prefix included, once that is known and it is not complete.
+    incomplete: Option<usize>,
 }
 
 impl Deframer {
@@ -50,15 +63,21 @@ impl Deframer {
     /// # Errors
     /// INTERNAL for a flag other than 0 and 1, RESOURCE_EXHAUSTED for a length over `bytes_max`: at once, before
     /// the message has arrived.
-    pub(crate) fn next(&mut self, bytes_max: usize) -> Result<Option<Frame>, Status> {
+    pub(crate) fn next(&mut self, bytes_max: usize) -> Result<Option<Frame<'_>>, Status> {
+        self.incomplete = None;
         if self.collected.is_empty() {
-            let Some(prefix) = self.chunk.first_chunk::<PREFIX_BYTES>() else { return Ok(self.keep()) };
+            let Some(prefix) = self.chunk.first_chunk::<PREFIX_BYTES>() else {
+                self.keep();
+                return Ok(None);
+            };
             let (compressed, length) = read_prefix(*prefix, bytes_max)?;
             if self.chunk.len() < PREFIX_BYTES + length {
-                return Ok(self.keep());
+                self.keep();
+                self.incomplete = Some(PREFIX_BYTES + length);
+                return Ok(None);
             }
             self.chunk.advance(PREFIX_BYTES);
-            return Ok(Some(Frame { compressed, payload: self.chunk.split_to(length) }));
+            return Ok(Some(Frame { compressed, length, bytes: &mut self.chunk }));
         }
         self.collect(PREFIX_BYTES);
         let Some(prefix) = self.collected.first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
@@ -66,18 +85,25 @@ impl Deframer {
         self.reserve(PREFIX_BYTES + length);
         self.collect(PREFIX_BYTES + length);
         if self.collected.len() < PREFIX_BYTES + length {
+            self.incomplete = Some(PREFIX_BYTES + length);
             return Ok(None);
         }
         self.collected.advance(PREFIX_BYTES);
-        let payload = self.collected.split_to(length).freeze();
-        Ok(Some(Frame { compressed, payload }))
+        self.whole = self.collected.split_to(length).freeze();
+        Ok(Some(Frame { compressed, length, bytes: &mut self.whole }))
     }
 
     /// Keeps what is left of the chunk until the rest of its message comes.
-    fn keep(&mut self) -> Option<Frame> {
+    fn keep(&mut self) {
         self.collected.extend_from_slice(&self.chunk);
         self.chunk.clear();
-        None
+    }
+
+    /// The buffer of a message that is not complete, and how long it will be: for whoever can append to it without
+    /// [`push`](Self::push). Its contents may be lent out until then.
+    pub(crate) fn incomplete(&mut self) -> Option<(&mut BytesMut, usize)> {
+        let length = self.incomplete?;
+        Some((&mut self.collected, length))
     }
 
     /// Makes room for a message of `bytes`, as far as what has arrived vouches for it.
@@ -143,7 +169,7 @@ mod tests {
             deframer.push(chunk.into());
             while let Some(frame) = deframer.next(1000).expect("valid frames") {
                 assert!(!frame.compressed);
-                messages.push(frame.payload.to_vec());
+                messages.push(frame.payload().to_vec());
             }
         }
         assert!(deframer.is_empty(), "bytes are left over");
@@ -165,7 +191,7 @@ mod tests {
         let chunk = Bytes::from(wire(&[b"one", b"two"]));
         let mut deframer = Deframer::default();
         deframer.push(chunk.clone());
-        let first = deframer.next(10).expect("valid").expect("complete").payload;
+        let first = deframer.next(10).expect("valid").expect("complete").payload();
         assert_eq!(first.as_ptr(), chunk[PREFIX_BYTES..].as_ptr());
     }
 
@@ -190,7 +216,7 @@ mod tests {
         deframer.push(Bytes::from_static(&[0, 0, 0x10, 0, 0]));
         let mut arrived = PREFIX_BYTES;
         while arrived < PREFIX_BYTES + LENGTH {
-            assert_eq!(deframer.next(LENGTH).expect("within the limit"), None);
+            assert!(deframer.next(LENGTH).expect("within the limit").is_none());
             let capacity = deframer.collected.capacity();
             assert!(capacity <= arrived * GROWTH, "{capacity} bytes for {arrived}");
             let chunk = (PREFIX_BYTES + LENGTH - arrived).min(1000);
@@ -198,7 +224,7 @@ mod tests {
             arrived += chunk;
         }
         let frame = deframer.next(LENGTH).expect("valid").expect("complete");
-        assert_eq!(frame.payload.len(), LENGTH);
+        assert_eq!(frame.payload().len(), LENGTH);
         assert!(deframer.is_empty());
     }
 

@@ -19,6 +19,7 @@ pub use self::compressor::{Compressor, DecompressError};
 pub use self::limits::{DECODING_BYTES_MAX_DEFAULT, MessageLimits};
 pub use self::prost::ProstCodec;
 pub use self::streaming::Streaming;
+pub use seltzer_h2::Rope;
 
 pub(crate) use self::compression::COMPRESSION_LEVEL_MAX;
 pub(crate) use self::encoded::EncodedStream;
@@ -26,7 +27,7 @@ pub(crate) use self::encoder::MessageEncoder;
 pub(crate) use self::frame::PREFIX_BYTES;
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::frame::{GROWTH, read_prefix};
-pub(crate) use self::source::{ByteSource, Part};
+pub(crate) use self::source::{ByteSource, Filled, Part};
 pub(crate) use self::streaming::MessageReader;
 #[cfg(feature = "client")]
 pub(crate) use self::streaming::plain;
@@ -80,6 +81,14 @@ pub trait Codec: Send + 'static {
     /// INTERNAL when the message has no form in bytes.
     fn encode(&mut self, message: &Self::Encode, buffer: &mut BytesMut) -> Result<(), Status>;
 
+    /// Appends the message's bytes, and may have the output take large parts of them over instead of copying them.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode), which it calls unless a codec knows better.
+    fn encode_shared(&mut self, message: &Self::Encode, output: &mut Rope) -> Result<(), Status> {
+        self.encode(message, output.written())
+    }
+
     /// Reads a message from exactly its bytes.
     ///
     /// # Errors
@@ -92,5 +101,13 @@ pub trait Codec: Send + 'static {
     /// As [`decode`](Self::decode), which it calls with a copy unless a codec knows better.
     fn decode_slice(&mut self, message: &[u8]) -> Result<Self::Decode, Status> {
         self.decode(Bytes::copy_from_slice(message))
+    }
+
+    /// Reads a message from the first `length` of these bytes, which are there, and takes them away.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode), which it calls unless a codec knows better.
+    fn decode_front(&mut self, bytes: &mut Bytes, length: usize) -> Result<Self::Decode, Status> {
+        self.decode(bytes.split_to(length))
     }
 }

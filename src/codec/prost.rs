@@ -4,10 +4,13 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use ::prost::Message;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 
-use crate::codec::Codec;
+use crate::codec::{Codec, Rope};
 use crate::status::Status;
+
+/// What is reserved for a message at most: of a larger one the large parts are not written but taken over.
+const RESERVED_BYTES_MAX: usize = 16 * 1024;
 
 /// Protobuf: sends `Encode`, receives `Decode`.
 ///
@@ -37,12 +40,24 @@ where
         Ok(())
     }
 
-    fn decode(&mut self, message: Bytes) -> Result<Decode, Status> {
-        Decode::decode(message).map_err(invalid)
+    fn encode_shared(&mut self, message: &Encode, output: &mut Rope) -> Result<(), Status> {
+        output.written().reserve(message.encoded_len().min(RESERVED_BYTES_MAX));
+        message.encode_raw(output);
+        Ok(())
+    }
+
+    fn decode(&mut self, mut message: Bytes) -> Result<Decode, Status> {
+        let length = message.len();
+        self.decode_front(&mut message, length)
     }
 
     fn decode_slice(&mut self, message: &[u8]) -> Result<Decode, Status> {
         Decode::decode(message).map_err(invalid)
+    }
+
+    fn decode_front(&mut self, bytes: &mut Bytes, length: usize) -> Result<Decode, Status> {
+        // Without a handle for the message itself: counting those is half of reading a small one.
+        Decode::decode(bytes.take(length)).map_err(invalid)
     }
 }
 

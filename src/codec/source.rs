@@ -3,7 +3,9 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
+
+use crate::codec::Rope;
 
 use crate::metadata::MetadataMap;
 use crate::status::Status;
@@ -17,8 +19,36 @@ pub(crate) enum Part {
     End(Result<MetadataMap, Status>),
 }
 
+/// How far filling an output came.
+#[derive(Debug)]
+pub(crate) enum Filled {
+    /// There may be more.
+    More,
+    /// As [`Part::End`]; what was appended comes before it.
+    End(Result<MetadataMap, Status>),
+}
+
 /// One direction of a call as bytes. Carriers implement it; services and callers read from it.
 pub(crate) trait ByteSource: Send {
     /// The next piece. Not called again after [`Part::End`].
     fn poll_part(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Part>;
+
+    /// Appends what there is at once to `output`, and stops soon after `bytes_max`. Pending: nothing was appended.
+    fn poll_fill(self: Pin<&mut Self>, cx: &mut Context<'_>, output: &mut Rope, _bytes_max: usize) -> Poll<Filled> {
+        self.poll_part(cx).map(|part| match part {
+            Part::Data(bytes) => {
+                output.put(bytes);
+                Filled::More
+            }
+            Part::End(end) => Filled::End(end),
+        })
+    }
+
+    /// Appends what arrives to `buffer` until that has `length` bytes, which saves one copy of a large message where
+    /// the source can do it. `false`: it cannot, or nothing comes any more; ask for parts.
+    ///
+    /// While it is pending the buffer's contents are with the source.
+    fn poll_collect(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut BytesMut, _length: usize) -> Poll<bool> {
+        Poll::Ready(false)
+    }
 }

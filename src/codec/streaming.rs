@@ -100,6 +100,8 @@ trait ReadMessages<T>: Send {
 pub(crate) struct MessageReader<C> {
     source: Pin<Box<dyn ByteSource>>,
     deframer: Deframer,
+    /// The source has the buffer of the message that is not complete.
+    is_lent: bool,
     codec: C,
     encoding: Option<CompressionEncoding>,
     bytes_max: usize,
@@ -121,6 +123,7 @@ impl<C: Codec> MessageReader<C> {
         MessageReader {
             source,
             deframer: Deframer::default(),
+            is_lent: false,
             codec,
             encoding,
             bytes_max,
@@ -141,10 +144,22 @@ impl<C: Codec> MessageReader<C> {
             return Poll::Ready(None);
         }
         loop {
-            match self.next_buffered() {
-                Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
-                Ok(None) => {}
-                Err(status) => return Poll::Ready(Some(Err(self.fail(status)))),
+            if !self.is_lent {
+                match self.next_buffered() {
+                    Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
+                    Ok(None) => {}
+                    Err(status) => return Poll::Ready(Some(Err(self.fail(status)))),
+                }
+            }
+            if self.end.is_none()
+                && let Some((buffer, length)) = self.deframer.incomplete()
+            {
+                self.is_lent = true;
+                let is_whole = ready!(self.source.as_mut().poll_collect(cx, buffer, length));
+                self.is_lent = false;
+                if is_whole {
+                    continue;
+                }
             }
             match self.end.take() {
                 None => match ready!(self.source.as_mut().poll_part(cx)) {
@@ -177,7 +192,10 @@ impl<C: Codec> MessageReader<C> {
     fn next_buffered(&mut self) -> Result<Option<C::Decode>, Status> {
         let Some(frame) = self.deframer.next(self.bytes_max)? else { return Ok(None) };
         self.last_was_compressed = frame.compressed;
-        let payload = plain(frame.compressed, frame.payload, self.encoding, self.bytes_max)?;
+        if !frame.compressed {
+            return self.codec.decode_front(frame.bytes, frame.length).map(Some);
+        }
+        let payload = plain(true, frame.payload(), self.encoding, self.bytes_max)?;
         self.codec.decode(payload).map(Some)
     }
 
@@ -185,6 +203,7 @@ impl<C: Codec> MessageReader<C> {
         self.is_over = true;
         self.end = None;
         self.deframer = Deframer::default();
+        self.is_lent = false;
         // Letting go of the bytes lets the carrier end the stream.
         self.source = Box::pin(Nothing);
         status

@@ -92,6 +92,7 @@ impl BoundServer {
             methods: Arc::new(UnaryMethods::of(&self.dispatcher.router)),
             dispatcher: self.dispatcher,
             engine: self.settings.engine(),
+            budget: self.settings.budget(),
             settings: self.settings,
             #[cfg(feature = "_tls")]
             tls: self.tls,

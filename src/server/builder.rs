@@ -235,6 +235,33 @@ impl Server {
         self
     }
 
+    /// How many bytes may wait on one connection: messages that are not complete yet, and what has come for streaming
+    /// handlers that have not taken it. Unless set, or set to `None`: 64 MiB, or what the windows of all its streams
+    /// invite a peer to send if that is more (256 MiB as the defaults are).
+    ///
+    /// Above seven eighths of it new streams are refused, in a way that tells clients to try again; above all of it
+    /// the call with the most ends as RESOURCE_EXHAUSTED. What waits on a single stream is bounded by
+    /// [`initial_stream_window_size`](Self::initial_stream_window_size) and by
+    /// [`max_decoding_message_size`](Self::max_decoding_message_size) as well; with a small budget, lower these too, or
+    /// streams end that only came faster than they were read. Holds with our own engine only.
+    pub fn connection_memory_budget(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.settings.connection_memory_bytes = bytes.into();
+        self
+    }
+
+    /// How many bytes may wait on all connections together, counted and enforced as for
+    /// [`connection_memory_budget`](Self::connection_memory_budget): the call that goes is the largest of the
+    /// connection that has most. Unlimited unless set.
+    ///
+    /// ```
+    /// let server = seltzer::Server::builder().memory_budget(1 << 30).connection_memory_budget(32 << 20);
+    /// # drop(server);
+    /// ```
+    pub fn memory_budget(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.settings.memory_bytes = bytes.into();
+        self
+    }
+
     /// What carries HTTP/2: our own engine unless set. For comparing; calls get the same answers either way.
     pub fn carrier(mut self, carrier: Carrier) -> Self {
         self.settings.carrier = carrier;
@@ -246,9 +273,9 @@ impl Server {
     /// is not set, everything happens on the caller's runtime.
     ///
     /// A handler is polled first where its bytes arrive. One that has to wait goes on in the pool, and so do all calls
-    /// of a method whose handlers prove to compute for long. What a handler spawns before it has waited runs on the
-    /// thread of its connection. With hyper as the carrier all of a connection's handlers stay
-    /// on its thread.
+    /// of a method whose handlers prove to compute for long. What handlers spawn runs in the pool. A handler may call
+    /// tokio's `block_in_place`; other calls of its connection wait for it then, as they do not for `spawn_blocking`.
+    /// With hyper as the carrier all of a connection's handlers stay on its thread.
     ///
     /// The threads start with the server and end with it; that they cannot be started is an error of
     /// [`BoundServer::serve`].

@@ -14,10 +14,12 @@ use crate::deadline::{Deadline, parse_timeout};
 use crate::metadata::{self, GRPC_STATUS, GRPC_TIMEOUT};
 use crate::server::guard::{Guard, log_call};
 use crate::server::native::{Intercept, NativeCall, add_status};
-use crate::service::{Found, NotFound, Router, TowerHandler};
+use crate::service::{CallSettings, Found, NotFound, Router, Service, TowerHandler};
 use crate::status::{Code, Status};
+use crate::transport::incoming_body::IncomingBody;
+use crate::transport::response_body::ResponseBody;
 
-type ResponseFuture = Pin<Box<dyn Future<Output = http::Response<Body>> + Send>>;
+type ResponseFuture = Pin<Box<dyn Future<Output = http::Response<ResponseBody>> + Send>>;
 
 /// Everything that answers requests on one server.
 #[derive(Clone, Default)]
@@ -28,62 +30,106 @@ pub(crate) struct Dispatcher {
     pub(crate) timeout: Option<Duration>,
 }
 
+/// What the head of a request means: the same for every request of a peer with this head.
+pub(crate) enum Understood {
+    /// It is no gRPC.
+    Plain,
+    /// A call that has found its handler.
+    Call { handler: Handler, timeout: Option<Duration>, origin: Arc<Origin> },
+}
+
+/// Who answers a call.
+pub(crate) enum Handler {
+    Native { service: Arc<dyn Service>, settings: Arc<CallSettings>, method: usize },
+    Tower(TowerHandler),
+}
+
 impl Dispatcher {
     /// Answers one request.
-    pub(crate) fn answer(&self, request: http::Request<Body>, peer: &Arc<Peer>) -> ResponseFuture {
-        if !is_grpc(request.headers()) {
-            return self.answer_plain(request);
-        }
-        let path = request.uri().path().to_owned();
-        match self.call(request, peer) {
-            Ok(response) => response,
+    pub(crate) fn answer(&self, request: http::Request<IncomingBody>, peer: &Arc<Peer>) -> ResponseFuture {
+        match self.understand(&request, peer) {
+            Ok(understood) => self.answer_understood(&understood, request, peer),
             Err(refused) => {
                 let code = refused.headers().get(GRPC_STATUS).map(|status| Code::from_bytes(status.as_bytes()));
-                log_call(&path, code.unwrap_or(Code::Internal), Duration::ZERO, Some(peer));
+                log_call(request.uri().path(), code.unwrap_or(Code::Internal), Duration::ZERO, Some(peer));
                 Box::pin(std::future::ready(refused))
             }
         }
     }
 
-    fn call(&self, request: http::Request<Body>, peer: &Arc<Peer>) -> Result<ResponseFuture, http::Response<Body>> {
-        check_http(&request)?;
+    /// Looks at the head of a request.
+    ///
+    /// # Errors
+    /// The answer to a call that has no handler, or that is none by its headers.
+    pub(crate) fn understand<B>(
+        &self,
+        request: &http::Request<B>,
+        peer: &Arc<Peer>,
+    ) -> Result<Understood, http::Response<ResponseBody>> {
+        if !is_grpc(request.headers()) {
+            return Ok(Understood::Plain);
+        }
+        check_http(request)?;
         let timeout = timeout(request.headers()).map_err(|status| refuse(&status))?;
         let path = request.uri().path();
         let found = match request.uri().query() {
             None => self.router.find(path),
             Some(_) => Err(NotFound::NotAMethodPath),
         };
-        let found = found.map_err(|why| refuse(&not_found(&why, path, &self.router)))?;
-        let deadline = [timeout, self.timeout].into_iter().flatten().min().map(Deadline::after);
+        let handler = match found.map_err(|why| refuse(&not_found(&why, path, &self.router)))? {
+            Found::Native { service, settings, method } => {
+                Handler::Native { service: Arc::clone(service), settings: Arc::clone(settings), method }
+            }
+            Found::Tower(handler) => Handler::Tower(handler.clone()),
+        };
         let user_agent = request.headers().get(USER_AGENT).cloned();
         let origin = Origin { method: path.to_owned(), peer: Arc::clone(peer), user_agent };
-        let context = Context::new(Arc::new(origin), deadline);
-        Ok(match found {
-            Found::Native { service, settings, method } => {
-                let request = with_peer(request, peer);
+        let timeout = [timeout, self.timeout].into_iter().flatten().min();
+        Ok(Understood::Call { handler, timeout, origin: Arc::new(origin) })
+    }
+
+    /// Answers a request whose head was understood.
+    pub(crate) fn answer_understood(
+        &self,
+        understood: &Understood,
+        request: http::Request<IncomingBody>,
+        peer: &Arc<Peer>,
+    ) -> ResponseFuture {
+        let Understood::Call { handler, timeout, origin } = understood else { return self.answer_plain(request) };
+        let context = Context::new(Arc::clone(origin), timeout.map(Deadline::after));
+        let request = with_peer(request, peer);
+        match handler {
+            Handler::Native { service, settings, method } => {
                 let (service, settings) = (Arc::clone(service), Arc::clone(settings));
-                let call = NativeCall { service, settings, method, context: context.clone() };
+                let call = NativeCall { service, settings, method: *method, context: context.clone() };
                 Box::pin(Guard::new(context, call.answer(request, Arc::clone(&self.interceptors))))
             }
-            Found::Tower(handler) => {
-                let (request, handler) = (with_peer(request, peer), handler.clone());
-                let (interceptors, current) = (Arc::clone(&self.interceptors), context.clone());
+            Handler::Tower(handler) if self.interceptors.is_empty() => {
+                let handler = handler.clone();
+                let answer =
+                    async move { handler.call(request.map(IncomingBody::into_http)).await.map(ResponseBody::Http) };
+                Box::pin(Guard::new(context, answer))
+            }
+            Handler::Tower(handler) => {
+                let (handler, interceptors, current) =
+                    (handler.clone(), Arc::clone(&self.interceptors), context.clone());
                 // All of it inside the guard: an interceptor that panics is its own call's affair.
                 let answer = async move {
                     match intercept(request, &interceptors, &current) {
-                        Ok(request) => handler.call(request).await,
+                        Ok(request) => handler.call(request.map(IncomingBody::into_http)).await.map(ResponseBody::Http),
                         Err(status) => refuse(&status),
                     }
                 };
                 Box::pin(Guard::new(context, answer))
             }
-        })
+        }
     }
 
     /// Answers a request that is no gRPC call.
-    fn answer_plain(&self, request: http::Request<Body>) -> ResponseFuture {
+    fn answer_plain(&self, request: http::Request<IncomingBody>) -> ResponseFuture {
         if let Some(fallback) = &self.fallback {
-            return fallback.call(request);
+            let response = fallback.call(request.map(IncomingBody::into_http));
+            return Box::pin(async move { response.await.map(ResponseBody::Http) });
         }
         // A gRPC method reached with another content type: the specification asks for 415.
         if request.method() == Method::POST && self.router.find(request.uri().path()).is_ok() {
@@ -107,7 +153,7 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
 }
 
 /// What gRPC demands of the HTTP around it.
-pub(crate) fn check_http<B>(request: &http::Request<B>) -> Result<(), http::Response<Body>> {
+pub(crate) fn check_http<B>(request: &http::Request<B>) -> Result<(), http::Response<ResponseBody>> {
     if request.version() < Version::HTTP_2 {
         return Err(plain(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "gRPC needs HTTP/2\n"));
     }
@@ -144,10 +190,10 @@ fn not_found(why: &NotFound, path: &str, router: &Router) -> Status {
 }
 
 fn intercept(
-    request: http::Request<Body>,
+    request: http::Request<IncomingBody>,
     interceptors: &[Intercept],
     context: &Context,
-) -> Result<http::Request<Body>, Status> {
+) -> Result<http::Request<IncomingBody>, Status> {
     if interceptors.is_empty() {
         return Ok(request);
     }
@@ -170,7 +216,7 @@ fn intercept(
     Ok(http::Request::from_parts(parts, body))
 }
 
-fn with_peer(mut request: http::Request<Body>, peer: &Arc<Peer>) -> http::Request<Body> {
+fn with_peer(mut request: http::Request<IncomingBody>, peer: &Arc<Peer>) -> http::Request<IncomingBody> {
     if !peer.extensions.is_empty() {
         request.extensions_mut().extend(peer.extensions.clone());
     }
@@ -178,16 +224,17 @@ fn with_peer(mut request: http::Request<Body>, peer: &Arc<Peer>) -> http::Reques
 }
 
 /// A gRPC answer that is nothing but a status.
-fn refuse(status: &Status) -> http::Response<Body> {
-    let mut response = http::Response::new(Body::empty());
+fn refuse(status: &Status) -> http::Response<ResponseBody> {
+    let mut response = http::Response::new(ResponseBody::empty());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     add_status(status, response.headers_mut());
     response
 }
 
 /// An HTTP answer in plain text.
-pub(crate) fn plain(status: StatusCode, text: impl Into<bytes::Bytes>) -> http::Response<Body> {
-    let mut response = http::Response::new(Body::new(http_body_util::Full::new(text.into())));
+pub(crate) fn plain(status: StatusCode, text: impl Into<bytes::Bytes>) -> http::Response<ResponseBody> {
+    let body = Body::new(http_body_util::Full::new(text.into()));
+    let mut response = http::Response::new(ResponseBody::Http(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context as TaskContext, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
@@ -15,69 +15,83 @@ use http_body::{Body as _, Frame};
 use tokio::task::AbortHandle;
 use tonic::body::Body;
 
+use crate::codec::Rope;
 use crate::context::{Context, Peer};
 use crate::deadline::Deadline;
 use crate::metadata::{GRPC_STATUS, append_user_metadata};
 use crate::server::native::{add_status, trailers};
 use crate::status::{Code, Status, code_name};
+use crate::transport::response_body::{MessageSource, Messages, ResponseBody};
 
-/// A call from its first poll to its last byte.
-pub(crate) struct Guard<F> {
-    answer: Option<Pin<Box<F>>>,
-    watch: Option<Watch>,
-    timer: Option<Pin<Box<tokio::time::Sleep>>>,
+pin_project_lite::pin_project! {
+    /// A call from its first poll to its last byte.
+    pub(crate) struct Guard<F> {
+        #[pin]
+        answer: Option<F>,
+        watch: Option<Watch>,
+        timer: Option<Pin<Box<tokio::time::Sleep>>>,
+    }
+
+    impl<F> PinnedDrop for Guard<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let Some(watch) = &this.watch {
+                drop_pinned_within(&watch.context, this.answer);
+            }
+        }
+    }
 }
 
 impl<F> Guard<F>
 where
-    F: Future<Output = http::Response<Body>> + Send,
+    F: Future<Output = http::Response<ResponseBody>> + Send,
 {
     pub(crate) fn new(context: Context, answer: F) -> Self {
         let timer = context.deadline().map(|deadline| Box::pin(tokio::time::sleep_until(deadline.tokio_instant())));
-        Guard { answer: Some(Box::pin(answer)), watch: Some(Watch::begin(context)), timer }
+        Guard { answer: Some(answer), watch: Some(Watch::begin(context)), timer }
     }
 }
 
 impl<F> Future for Guard<F>
 where
-    F: Future<Output = http::Response<Body>> + Send,
+    F: Future<Output = http::Response<ResponseBody>> + Send,
 {
-    type Output = http::Response<Body>;
+    type Output = http::Response<ResponseBody>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
         let watch = this.watch.as_mut().expect("a future is not polled after it is ready");
-        if let Some(timer) = &mut this.timer
+        if let Some(timer) = this.timer
             && timer.as_mut().poll(cx).is_ready()
         {
-            drop_within(&watch.context, &mut this.answer);
+            drop_pinned_within(&watch.context, this.answer);
             return Poll::Ready(watch.refuse(&deadline_status()));
         }
-        let answer = this.answer.as_mut().expect("a future is not polled after it is ready");
+        let answer = this.answer.as_mut().as_pin_mut().expect("a future is not polled after it is ready");
         let polled = {
             let _entered = watch.context.enter();
-            catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)))
+            catch_unwind(AssertUnwindSafe(|| answer.poll(cx)))
         };
         match polled {
             Err(_panic) => {
-                drop_within(&watch.context, &mut this.answer);
+                drop_pinned_within(&watch.context, this.answer);
                 Poll::Ready(watch.refuse(&panic_status()))
             }
             Ok(response) => {
                 let response = ready!(response);
+                // What is left of the handler lives no longer than the rest of it.
+                drop_pinned_within(&watch.context, this.answer);
                 let watch = this.watch.take().expect("it was there a moment ago");
-                Poll::Ready(GuardedBody::around(response, watch))
+                Poll::Ready(guarded(response, watch))
             }
         }
     }
 }
 
-impl<F> Drop for Guard<F> {
-    fn drop(&mut self) {
-        if let Some(watch) = &self.watch {
-            drop_within(&watch.context, &mut self.answer);
-        }
-    }
+/// The same for one that must not be moved.
+fn drop_pinned_within<T>(context: &Context, mut handler: Pin<&mut Option<T>>) {
+    let _entered = context.enter();
+    let _ = catch_unwind(AssertUnwindSafe(|| handler.set(None)));
 }
 
 /// Drops a handler as it lived: inside its own context, and with its panics its own affair.
@@ -110,10 +124,10 @@ impl Watch {
     }
 
     /// A response that ends the call before any message.
-    fn refuse(&mut self, status: &Status) -> http::Response<Body> {
+    fn refuse(&mut self, status: &Status) -> http::Response<ResponseBody> {
         self.code = Some(status.code());
         self.context.cancel();
-        let mut response = http::Response::new(Body::empty());
+        let mut response = http::Response::new(ResponseBody::empty());
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         add_status(status, response.headers_mut());
         response
@@ -158,62 +172,81 @@ pub(crate) fn log_call(method: &str, code: Code, elapsed: Duration, peer: Option
     );
 }
 
+/// Guards what is left of a call once its response's head is there.
+fn guarded(response: http::Response<ResponseBody>, mut watch: Watch) -> http::Response<ResponseBody> {
+    let (mut parts, body) = response.into_parts();
+    if parts.headers.contains_key(GRPC_STATUS) {
+        append_user_metadata(&mut parts.headers, watch.context.take_trailing_metadata());
+    }
+    watch.see(&parts.headers);
+    if body.is_end_stream() {
+        return http::Response::from_parts(parts, body);
+    }
+    let body = match body {
+        ResponseBody::Http(body) => {
+            let rest = Rest { held: Held::new(body, &watch.context), watch, is_over: false };
+            ResponseBody::Http(Body::new(rest))
+        }
+        ResponseBody::Messages(messages) => {
+            ResponseBody::messages(Rest { held: Held::new(messages, &watch.context), watch, is_over: false })
+        }
+    };
+    http::Response::from_parts(parts, body)
+}
+
 /// The rest of a guarded call: its response's body.
-struct GuardedBody {
-    body: Held,
+struct Rest<B> {
+    held: Held<B>,
     watch: Watch,
     is_over: bool,
 }
 
 /// A body, and who else holds it.
-enum Held {
+enum Held<B> {
     /// Nobody.
-    Alone(Option<Body>),
+    Alone(Option<B>),
     /// The timer of the call's deadline.
-    WithTimer { body: Arc<Guarded>, timer: AbortHandle },
+    WithTimer { body: Arc<Timed<B>>, timer: AbortHandle },
 }
-
-type PolledFrame = Poll<Option<Result<Frame<Bytes>, Status>>>;
 
 /// A handler's stream panicked while it was polled.
 struct Panicked;
 
 /// What the deadline's timer takes away, even from a body that nobody polls because the peer does not read.
-struct Guarded {
+struct Timed<B> {
     context: Context,
-    body: Mutex<Option<Body>>,
+    body: Mutex<Option<B>>,
     expired: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
 
-impl GuardedBody {
-    fn around(response: http::Response<Body>, mut watch: Watch) -> http::Response<Body> {
-        let (mut parts, body) = response.into_parts();
-        if parts.headers.contains_key(GRPC_STATUS) {
-            append_user_metadata(&mut parts.headers, watch.context.take_trailing_metadata());
-        }
-        watch.see(&parts.headers);
-        if body.is_end_stream() {
-            return http::Response::from_parts(parts, body);
-        }
-        let body = match watch.context.deadline() {
-            None => Held::Alone(Some(body)),
-            Some(deadline) => Held::with_timer(body, deadline, &watch.context),
-        };
-        http::Response::from_parts(parts, Body::new(GuardedBody { body, watch, is_over: false }))
-    }
-
-    fn end_with(&mut self, status: Status) -> Frame<Bytes> {
+impl<B> Rest<B> {
+    /// The trailers of a call that ends here and not where its handler wanted.
+    fn end_with(&mut self, status: Status) -> HeaderMap {
         self.is_over = true;
-        self.body.take(&self.watch.context);
+        self.held.take(&self.watch.context);
         self.watch.code = Some(status.code());
         self.watch.context.cancel();
-        Frame::trailers(trailers(Err(status), &self.watch.context))
+        trailers(Err(status), &self.watch.context)
     }
 }
 
-fn expire_at(deadline: Deadline, body: &Arc<Guarded>) -> AbortHandle {
-    let body: Weak<Guarded> = Arc::downgrade(body);
+impl<B: Send + 'static> Held<B> {
+    fn new(body: B, context: &Context) -> Self {
+        let Some(deadline) = context.deadline() else { return Held::Alone(Some(body)) };
+        let body = Arc::new(Timed {
+            context: context.clone(),
+            body: Mutex::new(Some(body)),
+            expired: AtomicBool::new(false),
+            waker: Mutex::new(None),
+        });
+        let timer = expire_at(deadline, &body);
+        Held::WithTimer { body, timer }
+    }
+}
+
+fn expire_at<B: Send + 'static>(deadline: Deadline, body: &Arc<Timed<B>>) -> AbortHandle {
+    let body: Weak<Timed<B>> = Arc::downgrade(body);
     let timer = tokio::spawn(async move {
         tokio::time::sleep_until(deadline.tokio_instant()).await;
         if let Some(body) = body.upgrade() {
@@ -223,25 +256,19 @@ fn expire_at(deadline: Deadline, body: &Arc<Guarded>) -> AbortHandle {
     timer.abort_handle()
 }
 
-impl Held {
-    fn with_timer(body: Body, deadline: Deadline, context: &Context) -> Self {
-        let body = Arc::new(Guarded {
-            context: context.clone(),
-            body: Mutex::new(Some(body)),
-            expired: AtomicBool::new(false),
-            waker: Mutex::new(None),
-        });
-        let timer = expire_at(deadline, &body);
-        Held::WithTimer { body, timer }
-    }
-
+impl<B> Held<B> {
     /// Polls the body; `Err` tells of a panic in it.
-    fn poll(&mut self, context: &Context, cx: &mut TaskContext<'_>) -> Result<PolledFrame, Panicked> {
+    fn poll<T>(
+        &mut self,
+        context: &Context,
+        waker: &Waker,
+        poll: impl FnOnce(&mut B) -> Poll<Option<T>>,
+    ) -> Result<Poll<Option<T>>, Panicked> {
         match self {
-            Held::Alone(body) => poll_within(context, body, cx),
+            Held::Alone(body) => poll_within(context, body, poll),
             Held::WithTimer { body, .. } => {
-                body.register(cx.waker());
-                body.poll(cx)
+                body.register(waker);
+                poll_within(context, &mut body.body(), poll)
             }
         }
     }
@@ -255,19 +282,23 @@ impl Held {
             Held::Alone(body) => drop_within(context, body),
             Held::WithTimer { body, timer } => {
                 timer.abort();
-                body.take();
+                drop_within(context, &mut body.body());
             }
         }
     }
 }
 
-fn poll_within(context: &Context, body: &mut Option<Body>, cx: &mut TaskContext<'_>) -> Result<PolledFrame, Panicked> {
+fn poll_within<B, T>(
+    context: &Context,
+    body: &mut Option<B>,
+    poll: impl FnOnce(&mut B) -> Poll<Option<T>>,
+) -> Result<Poll<Option<T>>, Panicked> {
     let Some(body) = body.as_mut() else { return Ok(Poll::Ready(None)) };
     let _entered = context.enter();
-    catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(cx))).map_err(|_panic| Panicked)
+    catch_unwind(AssertUnwindSafe(|| poll(body))).map_err(|_panic| Panicked)
 }
 
-impl Guarded {
+impl<B> Timed<B> {
     fn expire(&self) {
         self.expired.store(true, Ordering::SeqCst);
         self.context.cancel();
@@ -281,21 +312,16 @@ impl Guarded {
         }
     }
 
-    fn take(&self) {
-        drop_within(&self.context, &mut self.body.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
     fn register(&self, waker: &Waker) {
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
     }
 
-    /// Polls the body; `Err` tells of a panic in it.
-    fn poll(&self, cx: &mut TaskContext<'_>) -> Result<PolledFrame, Panicked> {
-        poll_within(&self.context, &mut self.body.lock().unwrap_or_else(PoisonError::into_inner), cx)
+    fn body(&self) -> MutexGuard<'_, Option<B>> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl http_body::Body for GuardedBody {
+impl http_body::Body for Rest<Body> {
     type Data = Bytes;
     type Error = Status;
 
@@ -304,31 +330,31 @@ impl http_body::Body for GuardedBody {
             return Poll::Ready(None);
         }
         let this = &mut *self;
-        let polled = this.body.poll(&this.watch.context, cx);
-        if this.body.has_expired() {
-            return Poll::Ready(Some(Ok(self.end_with(deadline_status()))));
+        let polled = this.held.poll(&this.watch.context, cx.waker(), |body| Pin::new(body).poll_frame(cx));
+        if this.held.has_expired() {
+            return Poll::Ready(Some(Ok(Frame::trailers(this.end_with(deadline_status())))));
         }
         let Ok(polled) = polled else {
-            return Poll::Ready(Some(Ok(self.end_with(panic_status()))));
+            return Poll::Ready(Some(Ok(Frame::trailers(this.end_with(panic_status())))));
         };
         let mut frame = ready!(polled);
         match &mut frame {
             Some(Ok(frame)) => {
                 if let Some(trailers) = frame.trailers_mut() {
                     // What a tonic-generated handler set; native ones have taken theirs along already.
-                    append_user_metadata(trailers, self.watch.context.take_trailing_metadata());
-                    self.watch.see(trailers);
-                    self.is_over = true;
+                    append_user_metadata(trailers, this.watch.context.take_trailing_metadata());
+                    this.watch.see(trailers);
+                    this.is_over = true;
                 }
             }
             // A body that ends without trailers is an ordinary HTTP response.
             None => {
-                self.is_over = true;
-                self.watch.code.get_or_insert(Code::Ok);
+                this.is_over = true;
+                this.watch.code.get_or_insert(Code::Ok);
             }
             Some(Err(status)) => {
-                self.is_over = true;
-                self.watch.code = Some(status.code());
+                this.is_over = true;
+                this.watch.code = Some(status.code());
             }
         }
         Poll::Ready(frame)
@@ -339,8 +365,40 @@ impl http_body::Body for GuardedBody {
     }
 }
 
-impl Drop for GuardedBody {
+impl MessageSource for Rest<Messages> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        output: &mut Rope,
+        bytes_max: usize,
+    ) -> Poll<Option<HeaderMap>> {
+        let this = &mut *self;
+        if this.is_over {
+            return Poll::Ready(Some(HeaderMap::new()));
+        }
+        let start = output.mark();
+        let polled = this
+            .held
+            .poll(&this.watch.context, cx.waker(), |messages| Pin::new(messages).poll_write(cx, output, bytes_max));
+        if this.held.has_expired() {
+            return Poll::Ready(Some(this.end_with(deadline_status())));
+        }
+        let Ok(polled) = polled else {
+            // Half a message may have been written.
+            output.truncate(start);
+            return Poll::Ready(Some(this.end_with(panic_status())));
+        };
+        let trailers = ready!(polled);
+        if let Some(trailers) = &trailers {
+            this.watch.see(trailers);
+            this.is_over = true;
+        }
+        Poll::Ready(trailers)
+    }
+}
+
+impl<B> Drop for Rest<B> {
     fn drop(&mut self) {
-        self.body.take(&self.watch.context);
+        self.held.take(&self.watch.context);
     }
 }

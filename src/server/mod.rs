@@ -6,6 +6,8 @@ mod accept;
 mod bound;
 #[cfg(feature = "server")]
 mod builder;
+#[cfg(feature = "server")]
+mod connection;
 mod dispatch;
 mod guard;
 mod native;

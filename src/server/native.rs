@@ -5,16 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use http_body::{Body as _, Frame};
-use tonic::body::Body;
 
-use crate::codec::{ByteSource, Part};
+use crate::codec::{ByteSource, Filled, Rope};
 use crate::context::Context;
 use crate::metadata::{self, MetadataMap};
-use crate::service::{CallSettings, MethodDescriptor, Reply, ReplyBody, ServerCall, Service};
+use crate::service::{CallSettings, MethodDescriptor, Reply, ReplyBody, ServerCall, Service, Single};
 use crate::status::{Code, Status};
+use crate::transport::incoming_body::IncomingBody;
+use crate::transport::response_body::{MessageSource, ResponseBody};
 
 /// `grpc-status: 0`.
 const STATUS_OK: HeaderValue = HeaderValue::from_static("0");
@@ -37,9 +36,9 @@ impl NativeCall {
     /// Hands the request to the service and turns its answer into a response.
     pub(crate) async fn answer(
         self,
-        request: http::Request<Body>,
+        request: http::Request<IncomingBody>,
         interceptors: Arc<Vec<Intercept>>,
-    ) -> http::Response<Body> {
+    ) -> http::Response<ResponseBody> {
         let content_type = request.headers().get(CONTENT_TYPE).cloned().unwrap_or(GRPC);
         let accept_encoding = self.settings.compression.accept_header();
         let context = self.context.clone();
@@ -52,7 +51,7 @@ impl NativeCall {
 
     fn start(
         self,
-        request: http::Request<Body>,
+        request: http::Request<IncomingBody>,
         interceptors: &[Intercept],
     ) -> Result<crate::service::ReplyFuture, Status> {
         let (parts, body) = request.into_parts();
@@ -64,7 +63,7 @@ impl NativeCall {
             method: &methods[self.method],
             metadata: metadata::user_metadata(parts.headers),
             extensions: parts.extensions,
-            source: Box::pin(RequestSource(body)),
+            source: Box::pin(body),
             context: self.context,
             settings: Arc::clone(&self.settings),
             request_encoding,
@@ -77,30 +76,12 @@ impl NativeCall {
     }
 }
 
-/// A request's body as the bytes of a call. Trailers of requests mean nothing in gRPC.
-struct RequestSource(Body);
-
-impl ByteSource for RequestSource {
-    fn poll_part(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Part> {
-        loop {
-            return Poll::Ready(match ready!(Pin::new(&mut self.0).poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(bytes) => Part::Data(bytes),
-                    Err(_trailers) => continue,
-                },
-                Some(Err(status)) => Part::End(Err(status)),
-                None => Part::End(Ok(MetadataMap::new())),
-            });
-        }
-    }
-}
-
 /// Adds the headers that every answer has.
 pub(crate) fn complete(
-    mut response: http::Response<Body>,
+    mut response: http::Response<ResponseBody>,
     content_type: HeaderValue,
     accept_encoding: HeaderValue,
-) -> http::Response<Body> {
+) -> http::Response<ResponseBody> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(metadata::GRPC_ACCEPT_ENCODING, accept_encoding);
@@ -108,7 +89,7 @@ pub(crate) fn complete(
 }
 
 /// A reply as an HTTP response, but for the headers that every answer has.
-pub(crate) fn response(reply: Reply, context: Context) -> http::Response<Body> {
+pub(crate) fn response(reply: Reply, context: Context) -> http::Response<ResponseBody> {
     let mut headers = HeaderMap::new();
     metadata::append_user_metadata(&mut headers, reply.metadata.clone());
     if let Some(encoding) = reply.encoding
@@ -118,10 +99,9 @@ pub(crate) fn response(reply: Reply, context: Context) -> http::Response<Body> {
     }
     let body = match reply.body {
         ReplyBody::Message(message) => {
-            let trailers = trailers(Ok(MetadataMap::new()), &context);
-            Body::new(MessageBody { message: Some(message), trailers: Some(trailers) })
+            ResponseBody::messages(ReplyMessages { source: Box::pin(Single(message)), context })
         }
-        ReplyBody::Stream(source) => Body::new(StreamBody { source, context, is_over: false }),
+        ReplyBody::Stream(source) => ResponseBody::messages(ReplyMessages { source, context }),
         ReplyBody::Failed(status) => return failed(&status, reply.metadata, &context),
     };
     let mut response = http::Response::new(body);
@@ -130,8 +110,8 @@ pub(crate) fn response(reply: Reply, context: Context) -> http::Response<Body> {
 }
 
 /// An answer without any message: status and metadata travel in the headers ("Trailers-Only").
-fn failed(status: &Status, initial: MetadataMap, context: &Context) -> http::Response<Body> {
-    let mut response = http::Response::new(Body::empty());
+fn failed(status: &Status, initial: MetadataMap, context: &Context) -> http::Response<ResponseBody> {
+    let mut response = http::Response::new(ResponseBody::empty());
     metadata::append_user_metadata(response.headers_mut(), initial);
     let trailers = trailers(Err(status.clone()), context);
     for (name, value) in &trailers {
@@ -170,53 +150,22 @@ pub(crate) fn add_status(status: &Status, headers: &mut HeaderMap) {
     }
 }
 
-/// Exactly one message and its trailers.
-struct MessageBody {
-    message: Option<Bytes>,
-    trailers: Option<HeaderMap>,
-}
-
-impl http_body::Body for MessageBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Some(message) = self.message.take() {
-            return Poll::Ready(Some(Ok(Frame::data(message))));
-        }
-        Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.message.is_none() && self.trailers.is_none()
-    }
-}
-
 /// Messages as the handler makes them, then the trailers.
-struct StreamBody {
+struct ReplyMessages {
     source: Pin<Box<dyn ByteSource>>,
     context: Context,
-    is_over: bool,
 }
 
-impl http_body::Body for StreamBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if self.is_over {
-            return Poll::Ready(None);
-        }
-        Poll::Ready(Some(Ok(match ready!(self.source.as_mut().poll_part(cx)) {
-            Part::Data(bytes) => Frame::data(bytes),
-            Part::End(end) => {
-                self.is_over = true;
-                Frame::trailers(trailers(end, &self.context))
-            }
-        })))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.is_over
+impl MessageSource for ReplyMessages {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        output: &mut Rope,
+        bytes_max: usize,
+    ) -> Poll<Option<HeaderMap>> {
+        Poll::Ready(match ready!(self.source.as_mut().poll_fill(cx, output, bytes_max)) {
+            Filled::More => None,
+            Filled::End(end) => Some(trailers(end, &self.context)),
+        })
     }
 }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt as _;
-use tonic::body::Body;
 
 use crate::server::dispatch::plain;
 use crate::service::{MethodKind, Router};
+use crate::transport::incoming_body::IncomingBody;
+use crate::transport::response_body::ResponseBody;
 
 /// How much of a request's body is read before it is answered, although nobody needs it: what is wrong with a request
 /// shows at its end, and an answer before that would hide it.
@@ -21,7 +22,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Answers a request that is neither gRPC nor the user's own fallback's.
-pub(crate) async fn answer(request: http::Request<Body>, router: Arc<Router>) -> http::Response<Body> {
+pub(crate) async fn answer(request: http::Request<IncomingBody>, router: Arc<Router>) -> http::Response<ResponseBody> {
     let (head, body) = request.into_parts();
     let body = pin!(http_body_util::Limited::new(body, BODY_BYTES_MAX).collect());
     // Too long, too slow or broken: the answer is the same.
@@ -29,7 +30,7 @@ pub(crate) async fn answer(request: http::Request<Body>, router: Arc<Router>) ->
     respond(&http::Request::from_parts(head, ()), &router)
 }
 
-fn respond(request: &http::Request<()>, router: &Router) -> http::Response<Body> {
+fn respond(request: &http::Request<()>, router: &Router) -> http::Response<ResponseBody> {
     if request.uri().path() != "/" {
         return plain(StatusCode::NOT_FOUND, "there is nothing here; GET / lists what is served\n");
     }

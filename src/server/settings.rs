@@ -1,10 +1,12 @@
 //! What a server is told that concerns connections rather than calls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use seltzer_h2::{Config, Limits};
 
 use crate::transport::carrier::Carrier;
+use crate::transport::h2::{Budget, Memory, ReadyQueue, connection_bytes_max};
 use crate::transport::hyper::server::ConnectionSettings;
 use crate::transport::tcp::TcpSettings;
 
@@ -20,12 +22,29 @@ pub(crate) struct Settings {
     pub(crate) carrier: Carrier,
     pub(crate) workers: Option<usize>,
     pub(crate) tcp_congestion: Option<String>,
+    /// What may wait on a connection, and on all of them; see `transport::h2`.
+    pub(crate) connection_memory_bytes: Option<usize>,
+    pub(crate) memory_bytes: Option<usize>,
 }
 
 impl Settings {
     /// In the engine's words.
     pub(crate) fn engine(&self) -> Config {
         Config::with_limits(self.limits)
+    }
+
+    /// What all connections may use together.
+    pub(crate) fn budget(&self) -> Option<Arc<Budget>> {
+        self.memory_bytes.map(Budget::new)
+    }
+
+    /// What the calls of a new connection share.
+    pub(crate) fn shared_by_calls(&self, budget: Option<&Arc<Budget>>) -> Arc<ReadyQueue> {
+        let bytes_max = self.connection_memory_bytes.unwrap_or_else(|| connection_bytes_max(&self.limits));
+        match budget {
+            Some(budget) => budget.connection(bytes_max),
+            None => ReadyQueue::with_memory(Memory::new(bytes_max)),
+        }
     }
 
     /// In hyper's words, as far as it knows them.
@@ -53,6 +72,8 @@ impl Default for Settings {
             carrier: Carrier::default(),
             workers: None,
             tcp_congestion: None,
+            connection_memory_bytes: None,
+            memory_bytes: None,
         }
     }
 }

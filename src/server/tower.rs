@@ -12,6 +12,8 @@ use tonic::body::Body;
 use crate::context::Peer;
 use crate::server::dispatch::Dispatcher;
 use crate::service::{CallSettings, IntoRoute, Router, Service};
+use crate::transport::incoming_body::IncomingBody;
+use crate::transport::response_body::ResponseBody;
 
 /// A generated service as a [`tower_service::Service`] of HTTP requests: what `GreeterServer::into_tower` gives.
 ///
@@ -47,8 +49,9 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        let response = self.dispatcher.answer(request.map(Body::new), &Arc::new(Peer::default()));
-        Box::pin(async move { Ok(response.await) })
+        let response =
+            self.dispatcher.answer(request.map(|body| IncomingBody::Http(Body::new(body))), &Arc::new(Peer::default()));
+        Box::pin(async move { Ok(response.await.map(ResponseBody::into_http)) })
     }
 }
 

@@ -6,26 +6,26 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
 use seltzer_h2::{FieldList, HeaderField, Prepared};
 use tokio::time::Instant;
-use tonic::body::Body;
 
-use crate::codec::CompressionEncoding;
+use crate::codec::{CompressionEncoding, Rope};
 use crate::context::{Context, Origin, Peer};
 use crate::deadline::Deadline;
 use crate::metadata::{self, GRPC_ACCEPT_ENCODING, MetadataMap};
-use crate::server::dispatch::{Dispatcher, check_http, is_grpc, timeout};
+use crate::pace::Pace;
+use crate::server::dispatch::{Dispatcher, Handler, Understood, check_http, timeout};
 use crate::server::guard::{self, Guard, log_call};
 use crate::server::native;
 use crate::service::{
-    Answered, CallSettings, Found, MethodDescriptor, MethodKind, Pace, Payload, Reply, ReplyBody, Router, Service,
-    UnaryCall,
+    Answered, CallSettings, Found, MethodDescriptor, MethodKind, Payload, Reply, ReplyBody, Router, Service, UnaryCall,
 };
 use crate::status::{Code, Status};
 use crate::transport::h2::{Answer, Later, Message, Payload as Arrived, Routed, Unary, request_head};
+use crate::transport::incoming_body::IncomingBody;
+use crate::transport::response_body::ResponseBody;
 
 /// The content types whose answers have prepared header blocks; others go the general way.
 const CONTENT_TYPES: [&str; 2] = ["application/grpc", "application/grpc+proto"];
@@ -146,6 +146,8 @@ impl Answerer {
 
 impl Answer for Answerer {
     type Head = UnaryHead;
+    /// `None`: a call that is refused.
+    type Meaning = Option<Understood>;
 
     fn route(&self, fields: &FieldList) -> Routed<UnaryHead> {
         self.head(fields).map_or(Routed::General, Routed::Unary)
@@ -163,7 +165,7 @@ impl Answer for Answerer {
         head.timeout
     }
 
-    fn unary(&mut self, head: &Arc<UnaryHead>, message: Message<'_>, arrived: Instant, output: &mut BytesMut) -> Unary {
+    fn unary(&mut self, head: &Arc<UnaryHead>, message: Message<'_>, arrived: Instant, output: &mut Rope) -> Unary {
         let mut context = self.context(head, arrived);
         if context.deadline().is_some_and(|deadline| deadline.has_passed()) {
             return Unary::Later(answer_with(head, context, guard::deadline_status()));
@@ -222,20 +224,31 @@ impl Answer for Answerer {
         guard::deadline_status()
     }
 
-    fn answer(&mut self, request: http::Request<Body>) -> Later {
+    fn understand(&self, request: &http::Request<()>) -> Option<Understood> {
+        self.dispatcher.understand(request, &self.peer).ok()
+    }
+
+    fn collects_messages(meaning: &Option<Understood>) -> bool {
+        matches!(meaning, Some(Understood::Call { handler: Handler::Native { .. }, .. }))
+    }
+
+    fn answer(&mut self, meaning: &Option<Understood>, request: http::Request<IncomingBody>) -> Later {
         // Deadlines are those of calls; what else is asked over HTTP has none.
-        let timeout = if is_grpc(request.headers()) {
-            let asked = timeout(request.headers()).ok().flatten();
-            [asked, self.dispatcher.timeout].into_iter().flatten().min()
-        } else {
-            None
+        let (answer, timeout) = match meaning {
+            Some(understood) => {
+                let timeout = match understood {
+                    Understood::Call { timeout, .. } => *timeout,
+                    Understood::Plain => None,
+                };
+                (self.dispatcher.answer_understood(understood, request, &self.peer), timeout)
+            }
+            None => (self.dispatcher.answer(request, &self.peer), None),
         };
-        let answer = self.dispatcher.answer(request, &self.peer);
         Later { answer, is_long: false, deadline: timeout.map(Deadline::after) }
     }
 }
 
-fn response(reply: Reply, head: &UnaryHead, context: Context) -> http::Response<Body> {
+fn response(reply: Reply, head: &UnaryHead, context: Context) -> http::Response<ResponseBody> {
     let content_type = HeaderValue::from_static(CONTENT_TYPES[head.content_type]);
     native::complete(native::response(reply, context), content_type, head.method.accept_encoding.clone())
 }
@@ -248,16 +261,48 @@ fn answer_with(head: &Arc<UnaryHead>, context: Context, status: Status) -> Later
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::future::Pending;
+    use std::task::{Context as TaskContext, Poll};
+
+    use tonic::body::Body;
+
     use super::*;
+    use crate::service::TowerHandler;
+
+    /// A service of somebody else's, that says nothing.
+    #[derive(Clone)]
+    struct Silent;
+
+    impl tower_service::Service<http::Request<Body>> for Silent {
+        type Response = http::Response<Body>;
+        type Error = Infallible;
+        type Future = Pending<Result<Self::Response, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: http::Request<Body>) -> Self::Future {
+            std::future::pending()
+        }
+    }
 
     #[tokio::test]
     async fn only_calls_have_deadlines() {
+        let handler = || Handler::Tower(TowerHandler::new(Silent));
+        let call = |timeout| Understood::Call { handler: handler(), timeout, origin: Arc::default() };
+        let table = [
+            ("a call with a timeout", Some(call(Some(Duration::from_secs(1)))), true),
+            ("a call without", Some(call(None)), false),
+            ("no call", Some(Understood::Plain), false),
+            ("a refused call", None, false),
+        ];
         let dispatcher = Dispatcher { timeout: Some(Duration::from_secs(60)), ..Dispatcher::default() };
         let mut answerer = Answerer::new(dispatcher, Arc::default(), Arc::default());
-        for (content_type, has_deadline) in [("application/grpc", true), ("text/html", false)] {
-            let request = http::Request::post("/").header(CONTENT_TYPE, content_type).header("grpc-timeout", "1S");
-            let later = answerer.answer(request.body(Body::empty()).expect("a valid request"));
-            assert_eq!(later.deadline.is_some(), has_deadline, "{content_type}");
+        for (name, meaning, has_deadline) in table {
+            let request = http::Request::new(IncomingBody::Http(Body::empty()));
+            assert_eq!(answerer.answer(&meaning, request).deadline.is_some(), has_deadline, "{name}");
         }
     }
 }

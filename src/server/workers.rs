@@ -1,12 +1,13 @@
 //! Threads of a server's own.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use crate::transport::error::{Error, Step};
 
@@ -15,11 +16,10 @@ use crate::transport::error::{Error, Step};
 pub(crate) struct Workers {
     threads: Vec<Thread>,
     pool: Option<Runtime>,
-    stop: CancellationToken,
 }
 
 struct Thread {
-    handle: Handle,
+    runtime: Option<Runtime>,
     connections: Arc<AtomicUsize>,
 }
 
@@ -28,16 +28,12 @@ impl Workers {
         let failed = |error: std::io::Error| {
             Error::new(Step::Serve, format!("the server's threads cannot be started: {error}")).with_source(error)
         };
-        let pool = Builder::new_multi_thread()
-            .worker_threads(count)
-            .thread_name("seltzer-handlers")
-            .enable_all()
-            .build()
-            .map_err(failed)?;
-        let mut workers = Workers { threads: Vec::new(), pool: Some(pool), stop: CancellationToken::new() };
+        let pool = runtime(count, "seltzer-handlers".to_owned()).map_err(failed)?;
+        let mut workers = Workers { threads: Vec::new(), pool: Some(pool) };
         for index in 0..count {
-            let handle = start_thread(index, workers.stop.clone()).map_err(failed)?;
-            workers.threads.push(Thread { handle, connections: Arc::default() });
+            // A scheduler of tokio's that has several threads, with one: handlers may call `block_in_place` there.
+            let runtime = runtime(1, format!("seltzer-io-{index}")).map_err(failed)?;
+            workers.threads.push(Thread { runtime: Some(runtime), connections: Arc::default() });
         }
         Ok(workers)
     }
@@ -48,57 +44,54 @@ impl Workers {
     }
 
     /// Lets the thread with the fewest connections run one more.
-    pub(crate) fn spawn(&self, connections: &mut JoinSet<()>, connection: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn<C>(&self, connections: &mut JoinSet<()>, connection: C)
+    where
+        C: Future<Output = ()> + Send + Unpin + 'static,
+    {
         let by_load = |thread: &&Thread| thread.connections.load(Ordering::Relaxed);
         let Some(thread) = self.threads.iter().min_by_key(by_load) else { return };
-        let counted = Counted::begin(&thread.connections);
-        let connection = async move {
-            let _counted = counted;
-            connection.await;
-        };
-        connections.spawn_on(connection, &thread.handle);
+        let Some(runtime) = &thread.runtime else { return };
+        connections.spawn_on(Counted::begin(connection, &thread.connections), runtime.handle());
     }
+}
+
+fn runtime(threads: usize, name: String) -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(threads).thread_name(name).enable_all().build()
 }
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        self.stop.cancel();
-        if let Some(pool) = self.pool.take() {
+        let threads = self.threads.iter_mut().filter_map(|thread| thread.runtime.take());
+        for runtime in threads.chain(self.pool.take()) {
             // Waiting for handlers that do not end is not for a drop.
-            pool.shutdown_background();
+            runtime.shutdown_background();
         }
     }
 }
 
-/// Starts a thread with a runtime of its own, which is made and dropped there: nobody may do that within another one.
-fn start_thread(index: usize, stop: CancellationToken) -> std::io::Result<Handle> {
-    let (started, handle) = std::sync::mpsc::channel();
-    std::thread::Builder::new().name(format!("seltzer-io-{index}")).spawn(move || {
-        let runtime = match Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                let _ = started.send(Err(error));
-                return;
-            }
-        };
-        let _ = started.send(Ok(runtime.handle().clone()));
-        runtime.block_on(stop.cancelled());
-    })?;
-    handle.recv().unwrap_or_else(|_gone| Err(std::io::Error::other("the thread ended at once")))
+/// A connection that counts while it exists.
+struct Counted<C> {
+    connection: C,
+    connections: Arc<AtomicUsize>,
 }
 
-/// A connection that counts while it exists.
-struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    fn begin(connections: &Arc<AtomicUsize>) -> Self {
+impl<C> Counted<C> {
+    fn begin(connection: C, connections: &Arc<AtomicUsize>) -> Self {
         connections.fetch_add(1, Ordering::Relaxed);
-        Counted(Arc::clone(connections))
+        Counted { connection, connections: Arc::clone(connections) }
     }
 }
 
-impl Drop for Counted {
+impl<C: Future<Output = ()> + Unpin> Future for Counted<C> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.connection).poll(cx)
+    }
+}
+
+impl<C> Drop for Counted<C> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

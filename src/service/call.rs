@@ -5,14 +5,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use futures_core::Stream;
 use http::HeaderValue;
 use tonic::{Request, Response};
 
 use crate::codec::{
     ByteSource, Codec, CompressionEncoding, CompressionSwitch, EncodedStream, MessageEncoder, MessageReader,
-    ReceivedCompressed, Streaming,
+    ReceivedCompressed, Rope, Streaming,
 };
 use crate::context::Context;
 use crate::metadata::MetadataMap;
@@ -182,9 +181,9 @@ impl Answering {
     pub(super) fn with_message<C: Codec>(self, codec: C, response: Response<C::Encode>) -> Result<Answer, Status> {
         let (metadata, message, extensions) = response.into_parts();
         let encoding = self.encoding(&extensions);
-        let mut buffer = BytesMut::new();
-        self.encoder(codec, encoding, &extensions).encode(&message, &mut buffer)?;
-        Ok(Answer { metadata, encoding, body: ReplyBody::Message(buffer.freeze()) })
+        let mut output = Rope::default();
+        self.encoder(codec, encoding, &extensions).encode(&message, &mut output)?;
+        Ok(Answer { metadata, encoding, body: ReplyBody::Message(output) })
     }
 
     fn with_stream<C, S>(self, codec: C, response: Response<S>) -> Answer

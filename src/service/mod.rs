@@ -7,7 +7,6 @@ mod call;
 mod config;
 mod descriptor;
 mod interceptor;
-mod pace;
 mod reply;
 mod router;
 mod slots;
@@ -22,9 +21,7 @@ pub use self::router::{IntoRoute, Route, Router};
 pub use self::unary::{UnaryCall, UnaryReply};
 
 pub(crate) use self::config::CallSettings;
-#[cfg(feature = "server")]
-pub(crate) use self::pace::Pace;
-pub(crate) use self::reply::{Reply, ReplyBody};
+pub(crate) use self::reply::{Reply, ReplyBody, Single};
 pub(crate) use self::router::{Found, NotFound, TowerHandler};
 #[cfg(feature = "server")]
 pub(crate) use self::unary::{Answered, Payload};

@@ -5,9 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Poll, ready};
 
-use bytes::Bytes;
+use bytes::BufMut as _;
 
-use crate::codec::{ByteSource, CompressionEncoding, Part};
+use crate::codec::{ByteSource, CompressionEncoding, Filled, Part, Rope};
 use crate::context::Context;
 use crate::metadata::MetadataMap;
 use crate::status::Status;
@@ -23,7 +23,7 @@ pub struct Reply {
 /// The bytes of an answer.
 pub(crate) enum ReplyBody {
     /// Exactly one message, with its prefix, and OK.
-    Message(Bytes),
+    Message(Rope),
     /// Messages as they come, and a status of their own.
     Stream(Pin<Box<dyn ByteSource>>),
     /// No message at all.
@@ -121,8 +121,7 @@ impl ByteSource for Late {
                 }
                 ReplyBody::Message(message) => {
                     self.context.append_trailing(answer.metadata);
-                    self.stream = Some(Box::pin(Finished));
-                    return Poll::Ready(Part::Data(message));
+                    self.stream = Some(Box::pin(Single(message)));
                 }
                 ReplyBody::Failed(status) => return Poll::Ready(Part::End(Err(status))),
             }
@@ -130,11 +129,23 @@ impl ByteSource for Late {
     }
 }
 
-/// The end of a call that went well.
-struct Finished;
+/// One message, and the end of a call that went well.
+pub(crate) struct Single(pub(crate) Rope);
 
-impl ByteSource for Finished {
-    fn poll_part(self: Pin<&mut Self>, _: &mut std::task::Context<'_>) -> Poll<Part> {
-        Poll::Ready(Part::End(Ok(MetadataMap::new())))
+impl ByteSource for Single {
+    fn poll_part(mut self: Pin<&mut Self>, _: &mut std::task::Context<'_>) -> Poll<Part> {
+        Poll::Ready(self.0.pop_front().map_or_else(|| Part::End(Ok(MetadataMap::new())), Part::Data))
+    }
+
+    fn poll_fill(
+        mut self: Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+        output: &mut Rope,
+        _: usize,
+    ) -> Poll<Filled> {
+        while let Some(bytes) = self.0.pop_front() {
+            output.put(bytes);
+        }
+        Poll::Ready(Filled::End(Ok(MetadataMap::new())))
     }
 }

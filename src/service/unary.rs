@@ -12,11 +12,11 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use tonic::{Request, Response};
 
-use crate::codec::{ByteSource, Codec, CompressionEncoding, MessageEncoder, Part, ReceivedCompressed};
+use crate::codec::{ByteSource, Codec, CompressionEncoding, MessageEncoder, Part, ReceivedCompressed, Rope};
 use crate::context::Context;
 use crate::metadata::MetadataMap;
+use crate::pace::Pace;
 use crate::service::call::Answering;
-use crate::service::pace::Pace;
 use crate::service::slots::{self, Slot};
 use crate::service::{CallSettings, MethodDescriptor, ReplyFuture, ServerCall, Service};
 use crate::status::Status;
@@ -37,7 +37,7 @@ pub struct UnaryCall<'a> {
     pub(crate) caller_accepts: Option<&'a HeaderValue>,
     pub(crate) pace: &'a Pace,
     /// Where the answer's message goes.
-    pub(crate) output: &'a mut BytesMut,
+    pub(crate) output: &'a mut Rope,
 }
 
 /// A message without its prefix.

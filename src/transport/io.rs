@@ -19,13 +19,59 @@ pub(crate) struct Io {
     stream: Pin<Box<dyn ReadWrite>>,
     /// Bytes that were read to see what the peer speaks, and are read again.
     head: Bytes,
-    /// Grows with every byte that moves either way, for those who watch.
-    moved: Option<Arc<AtomicU64>>,
+    /// Counts the bytes of this one, for those who watch.
+    moved: Option<Arc<Moved>>,
+    /// What moves below a layer that has buffers of its own.
+    #[cfg(feature = "server")]
+    below: Option<Arc<Moved>>,
+}
+
+/// How many bytes have moved.
+#[derive(Debug, Default)]
+pub(crate) struct Moved {
+    read: AtomicU64,
+    written: AtomicU64,
+}
+
+#[cfg(feature = "server")]
+impl Moved {
+    /// Either way.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.read.load(Ordering::Relaxed) + self.written.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn write(&self, bytes: u64) {
+        self.written.fetch_add(bytes, Ordering::Relaxed);
+    }
 }
 
 impl Io {
     pub(crate) fn new(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
-        Io { stream: Box::pin(stream), head: Bytes::new(), moved: None }
+        Io {
+            stream: Box::pin(stream),
+            head: Bytes::new(),
+            moved: None,
+            #[cfg(feature = "server")]
+            below: None,
+        }
+    }
+
+    /// Says what is counted below a layer with buffers, such as TLS.
+    #[cfg(all(feature = "server", feature = "_tls"))]
+    pub(crate) fn above(mut self, below: Arc<Moved>) -> Self {
+        self.below = Some(below);
+        self
+    }
+
+    /// How many bytes have left the buffers of the layers below, if anybody counts them.
+    #[cfg(feature = "server")]
+    pub(crate) fn written_below(&self) -> u64 {
+        self.below.as_ref().map_or(0, |below| below.written())
     }
 
     /// Puts bytes that were read back in front of those that come.
@@ -37,20 +83,14 @@ impl Io {
 
     /// Counts the bytes that move.
     #[cfg(feature = "server")]
-    pub(crate) fn counting(mut self, moved: &Arc<AtomicU64>) -> Self {
+    pub(crate) fn counting(mut self, moved: &Arc<Moved>) -> Self {
         self.moved = Some(Arc::clone(moved));
         self
     }
 
-    fn count(&self, bytes: usize) {
-        if let Some(moved) = &self.moved {
-            moved.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
-        }
-    }
-
     fn count_written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(bytes)) = &written {
-            self.count(*bytes);
+        if let (Poll::Ready(Ok(bytes)), Some(moved)) = (&written, &self.moved) {
+            count(&moved.written, *bytes);
         }
         written
     }
@@ -65,9 +105,15 @@ impl AsyncRead for Io {
         }
         let before = buffer.filled().len();
         let read = self.stream.as_mut().poll_read(cx, buffer);
-        self.count(buffer.filled().len() - before);
+        if let Some(moved) = &self.moved {
+            count(&moved.read, buffer.filled().len() - before);
+        }
         read
     }
+}
+
+fn count(counter: &AtomicU64, bytes: usize) {
+    counter.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
 }
 
 impl AsyncWrite for Io {

@@ -87,6 +87,7 @@ impl Probe {
                 tokio::task::yield_now().await;
                 Ok(say("long"))
             }
+            "block" => Ok(tokio::task::block_in_place(|| say("blocked"))),
             "spawn" => {
                 let name = tokio::spawn(async { std::thread::current().name().unwrap_or_default().to_owned() });
                 Ok(say(&name.await.unwrap()))

@@ -21,8 +21,9 @@ use crate::{banner, log, output, tls};
 pub(crate) fn run(arguments: &ServeArguments) -> Result<u8, Failure> {
     log::start(arguments.verbose);
     let mut builder = runtime::Builder::new_multi_thread();
-    if let Some(workers) = arguments.workers {
-        builder.worker_threads(usize::from(workers));
+    if arguments.workers.is_some() {
+        // The server has threads of its own then; this one accepts.
+        builder.worker_threads(1);
     }
     let runtime = builder
         .enable_all()
@@ -78,7 +79,10 @@ fn server(arguments: &ServeArguments) -> Result<Server, Failure> {
     if let Some(interval) = arguments.task_interval {
         settings.task_interval = interval;
     }
-    let mut server = services::add_to(Server::builder(), &settings).drain_grace(arguments.drain_grace);
+    let mut server = services::add_to(Server::builder(), &settings)
+        .drain_grace(arguments.drain_grace)
+        .workers(arguments.workers.map(usize::from))
+        .carrier(arguments.carrier.into());
     if let Some(token) = &arguments.token {
         let check = TokenCheck::new(token);
         server = server.interceptor(move |request| check.check(request));

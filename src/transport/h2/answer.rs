@@ -5,22 +5,26 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use seltzer_h2::{FieldList, Prepared};
 use tokio::time::Instant;
-use tonic::body::Body;
 
+use crate::codec::Rope;
 use crate::deadline::Deadline;
 use crate::status::Status;
 use crate::transport::h2::message::Message;
+use crate::transport::incoming_body::IncomingBody;
+use crate::transport::response_body::ResponseBody;
 
 /// An answer on its way.
-pub(crate) type AnswerFuture = Pin<Box<dyn Future<Output = http::Response<Body>> + Send>>;
+pub(crate) type AnswerFuture = Pin<Box<dyn Future<Output = http::Response<ResponseBody>> + Send>>;
 
 /// Answers the requests of one connection; asked by the connection's task and nobody else.
 pub(crate) trait Answer: Send + Unpin + 'static {
     /// What is known of a call from its header block alone. The same block is not asked about again.
     type Head: Send + Sync + 'static;
+
+    /// What is known of any other request from its head alone.
+    type Meaning: Send + Sync + 'static;
 
     /// Looks at a request's header block.
     fn route(&self, fields: &FieldList) -> Routed<Self::Head>;
@@ -36,8 +40,7 @@ pub(crate) trait Answer: Send + Unpin + 'static {
 
     /// Answers a unary call whose one message has arrived: appends the message of the answer with its prefix, if
     /// that is all there is to it. The call itself arrived at `arrived`.
-    fn unary(&mut self, head: &Arc<Self::Head>, message: Message<'_>, arrived: Instant, output: &mut BytesMut)
-    -> Unary;
+    fn unary(&mut self, head: &Arc<Self::Head>, message: Message<'_>, arrived: Instant, output: &mut Rope) -> Unary;
 
     /// Ends a unary call that did not send exactly one good message in time.
     fn refuse(&mut self, head: &Arc<Self::Head>, status: Status, arrived: Instant) -> Later;
@@ -48,8 +51,14 @@ pub(crate) trait Answer: Send + Unpin + 'static {
     /// The status of a call whose time was up before its message had come.
     fn deadline_status(&self) -> Status;
 
-    /// Answers any other request.
-    fn answer(&mut self, request: http::Request<Body>) -> Later;
+    /// Looks at the head of any other request. The same block is not asked about again.
+    fn understand(&self, request: &http::Request<()>) -> Self::Meaning;
+
+    /// Whether who answers has its messages collected by the connection.
+    fn collects_messages(meaning: &Self::Meaning) -> bool;
+
+    /// Answers a request with such a head.
+    fn answer(&mut self, meaning: &Self::Meaning, request: http::Request<IncomingBody>) -> Later;
 }
 
 /// Which way a request takes.

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::Frame;
 
 use crate::status::Status;
@@ -12,9 +12,16 @@ use crate::transport::h2::exchange::Exchange;
 
 /// What arrives on one stream. Trailers of requests mean nothing in gRPC and are left out.
 #[derive(Debug)]
-pub(crate) struct RequestBody(pub(crate) Arc<Exchange>);
+pub(crate) struct StreamBody(pub(crate) Arc<Exchange>);
 
-impl http_body::Body for RequestBody {
+impl StreamBody {
+    /// Appends what arrives to `buffer` until that has `length` bytes. `false`: ask for frames.
+    pub(crate) fn poll_collect(&self, cx: &mut Context<'_>, buffer: &mut BytesMut, length: usize) -> Poll<bool> {
+        self.0.poll_collect(cx, buffer, length)
+    }
+}
+
+impl http_body::Body for StreamBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -27,7 +34,7 @@ impl http_body::Body for RequestBody {
     }
 }
 
-impl Drop for RequestBody {
+impl Drop for StreamBody {
     fn drop(&mut self) {
         self.0.abandon_inbound();
     }

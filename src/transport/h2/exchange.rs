@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use http::HeaderMap;
 use seltzer_h2::StreamId;
 
+use crate::codec::GROWTH;
 use crate::status::Status;
+use crate::transport::h2::memory::Framing;
 use crate::transport::h2::ready::ReadyQueue;
 
 /// What a handler may have made ahead of the connection before it has to wait: as much again as waits there for the
@@ -34,6 +36,13 @@ struct State {
     /// Small pieces are put together, so that they cost no more than their bytes.
     inbound: VecDeque<BytesMut>,
     inbound_end: Option<Result<(), Status>>,
+    /// A large message that the handler waits for as a whole.
+    collecting: Option<Collecting>,
+    /// The messages that the handler puts together.
+    framing: Option<Framing>,
+    /// What is counted in the connection's memory: what is queued, and what the handler took of a message that is not
+    /// complete.
+    held: usize,
     /// Bytes that the handler took, or will never take, and the peer was not told of yet.
     credit: usize,
     reader: Option<Waker>,
@@ -49,6 +58,13 @@ struct State {
     is_closed: bool,
 
     is_announced: bool,
+}
+
+/// A buffer that is filled as bytes arrive, and how many it must have.
+#[derive(Debug)]
+struct Collecting {
+    buffer: BytesMut,
+    length: usize,
 }
 
 /// A piece of an answer.
@@ -77,29 +93,96 @@ impl Outbound {
     }
 }
 
+impl Collecting {
+    fn is_whole(&self) -> bool {
+        self.buffer.len() >= self.length
+    }
+
+    /// Takes what belongs to the message, and tells how much that was. The buffer grows with what has arrived.
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        let (had, missing) = (self.buffer.len(), self.length.saturating_sub(self.buffer.len()));
+        let taken = missing.min(bytes.len());
+        let arrived = had + taken;
+        if self.buffer.capacity() < arrived {
+            self.buffer.reserve(self.length.min(arrived * GROWTH) - had);
+        }
+        self.buffer.extend_from_slice(&bytes[..taken]);
+        taken
+    }
+}
+
 impl Exchange {
     pub(crate) fn new(stream: StreamId, ready: Arc<ReadyQueue>) -> Arc<Self> {
         Arc::new(Exchange { stream, ready, state: Mutex::default() })
     }
 
-    /// Hands bytes to the handler. Returns how many of them nobody will read.
+    /// The same for a body of prefixed messages whose reader puts them together by itself.
+    pub(crate) fn of_messages(stream: StreamId, ready: Arc<ReadyQueue>) -> Arc<Self> {
+        let state = State { framing: Some(Framing::default()), ..State::default() };
+        Arc::new(Exchange { stream, ready, state: Mutex::new(state) })
+    }
+
+    /// Hands bytes to the handler. Returns how many of them the peer may send again at once: those that nobody will
+    /// read, and those of a message for which the handler waits already.
     pub(crate) fn receive(&self, bytes: &[u8]) -> usize {
         if bytes.is_empty() {
             return 0;
         }
-        let waker = {
+        let (waker, collected) = {
             let mut state = self.state();
             if state.is_abandoned {
                 return bytes.len();
             }
+            let collected = state.collecting.as_mut().map_or(0, |collecting| collecting.take(bytes));
+            let rest = &bytes[collected..];
             match state.inbound.back_mut() {
-                Some(last) if last.len() + bytes.len() <= PIECE_BYTES => last.extend_from_slice(bytes),
-                _ => state.inbound.push_back(BytesMut::from(bytes)),
+                _ if rest.is_empty() => {}
+                Some(last) if last.len() + rest.len() <= PIECE_BYTES => last.extend_from_slice(rest),
+                _ => state.inbound.push_back(BytesMut::from(rest)),
             }
-            state.reader.take()
+            self.hold(&mut state, bytes.len());
+            let waits_on = state.collecting.as_ref().is_some_and(|collecting| !collecting.is_whole());
+            (if waits_on { None } else { state.reader.take() }, collected)
         };
         wake(waker);
-        0
+        collected
+    }
+
+    /// Fills a buffer up to `length` bytes with what waits, and then as it arrives. `false`: so little is missing that
+    /// pieces do as well, or nothing comes any more.
+    ///
+    /// Until it is ready the buffer's contents are here, and the handler reads nothing else.
+    pub(crate) fn poll_collect(&self, cx: &mut Context<'_>, buffer: &mut BytesMut, length: usize) -> Poll<bool> {
+        let mut state = self.state();
+        if state.collecting.is_none() {
+            if length.saturating_sub(buffer.len()) <= PIECE_BYTES {
+                return Poll::Ready(false);
+            }
+            self.hold(&mut state, buffer.len());
+            let mut collecting = Collecting { buffer: std::mem::take(buffer), length };
+            while !collecting.is_whole()
+                && let Some(mut piece) = state.inbound.pop_front()
+            {
+                let taken = collecting.take(&piece);
+                state.credit += taken;
+                if taken < piece.len() {
+                    piece.advance(taken);
+                    state.inbound.push_front(piece);
+                }
+            }
+            state.collecting = Some(collecting);
+        }
+        let is_over = state.inbound_end.is_some();
+        if let Some(collecting) = state.collecting.take_if(|collecting| is_over || collecting.is_whole()) {
+            *buffer = collecting.buffer;
+            self.release(&mut state, buffer.len());
+            return Poll::Ready(buffer.len() >= length);
+        }
+        register(&mut state.reader, cx.waker());
+        if state.credit > 0 && state.inbound_end.is_none() {
+            self.announce(state);
+        }
+        Poll::Pending
     }
 
     /// Tells the handler that the request is complete, or why it never will be.
@@ -119,6 +202,7 @@ impl Exchange {
         let mut state = self.state();
         if let Some(bytes) = state.inbound.pop_front() {
             state.credit += bytes.len();
+            self.let_go(&mut state, &bytes);
             let is_due = state.credit >= CREDIT_BYTES || state.inbound.is_empty();
             if is_due && state.inbound_end.is_none() {
                 self.announce(state);
@@ -145,11 +229,54 @@ impl Exchange {
     pub(crate) fn abandon_inbound(&self) {
         let mut state = self.state();
         state.is_abandoned = true;
+        state.collecting = None;
         let rest: usize = state.inbound.drain(..).map(|bytes| bytes.len()).sum();
         state.credit += rest;
+        self.ready.memory().give(std::mem::take(&mut state.held));
         if rest > 0 && state.inbound_end.is_none() {
             self.announce(state);
         }
+    }
+
+    /// Ends the request for its handler, and keeps nothing more of it. Returns how much of it was not taken.
+    pub(crate) fn break_off(&self, status: Status) -> usize {
+        let (rest, waker) = {
+            let mut state = self.state();
+            state.is_abandoned = true;
+            state.inbound_end = Some(Err(status));
+            state.collecting = None;
+            let rest = state.inbound.drain(..).map(|bytes| bytes.len()).sum();
+            self.ready.memory().give(std::mem::take(&mut state.held));
+            (rest, state.reader.take())
+        };
+        wake(waker);
+        rest
+    }
+
+    /// What is kept of the request, here and with its handler.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.state().held
+    }
+
+    /// These bytes are the handler's now; what is a part of a message that is not complete still counts.
+    fn let_go(&self, state: &mut State, bytes: &[u8]) {
+        let released = state.framing.as_mut().map_or(bytes.len(), |framing| {
+            let before = framing.incomplete();
+            bytes.len() + before - framing.follow(bytes)
+        });
+        self.release(state, released);
+    }
+
+    /// So many bytes more wait here.
+    fn hold(&self, state: &mut State, bytes: usize) {
+        state.held += bytes;
+        self.ready.memory().take(bytes);
+    }
+
+    /// So many bytes do not wait here any more.
+    fn release(&self, state: &mut State, bytes: usize) {
+        state.held -= bytes;
+        self.ready.memory().give(bytes);
     }
 
     /// Waits until there is room for more of the answer. `Err`: the stream is gone.
@@ -228,6 +355,13 @@ impl Exchange {
     }
 }
 
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let held = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).held;
+        self.ready.memory().give(held);
+    }
+}
+
 /// The stream was reset, or its connection is gone.
 #[derive(Debug)]
 pub(crate) struct StreamGone;
@@ -286,6 +420,42 @@ mod tests {
             exchange.receive(&vec![0; length]);
         }
         assert_eq!(read(&exchange).iter().map(Bytes::len).collect::<Vec<_>>(), lengths);
+    }
+
+    #[test]
+    fn a_large_message_is_collected_where_it_is_wanted() {
+        const LENGTH: usize = PIECE_BYTES * 4;
+        let exchange = exchange();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut buffer = BytesMut::from(&b"head"[..]);
+        let mut little = BytesMut::from(&[0; LENGTH - PIECE_BYTES][..]);
+        assert_eq!(exchange.poll_collect(&mut cx, &mut little, LENGTH), Poll::Ready(false), "a piece is missing");
+        assert_eq!(exchange.poll_collect(&mut cx, &mut buffer, LENGTH), Poll::Pending);
+        assert!(buffer.is_empty(), "it is lent");
+        let mut missing = LENGTH - 4;
+        while missing > 0 {
+            let arrived = missing.min(10_000);
+            assert_eq!(exchange.receive(&vec![7; arrived]), arrived, "the peer may go on");
+            missing -= arrived;
+        }
+        assert_eq!(exchange.receive(b"next"), 0);
+        assert_eq!(exchange.poll_collect(&mut cx, &mut buffer, LENGTH), Poll::Ready(true));
+        assert_eq!((buffer.len(), &buffer[..5]), (LENGTH, &b"head\x07"[..]));
+        assert_eq!(read(&exchange).concat(), b"next");
+        assert_eq!(exchange.take_credit(), 4, "the message's own was given back");
+    }
+
+    #[test]
+    fn a_message_that_breaks_off_is_given_back() {
+        let exchange = exchange();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut buffer = BytesMut::from(&b"head"[..]);
+        assert_eq!(exchange.poll_collect(&mut cx, &mut buffer, 1 << 20), Poll::Pending);
+        exchange.receive(b"half");
+        exchange.end_inbound(Ok(()));
+        assert_eq!(exchange.poll_collect(&mut cx, &mut buffer, 1 << 20), Poll::Ready(false));
+        assert_eq!(&buffer[..], b"headhalf");
+        assert_eq!(exchange.poll_collect(&mut cx, &mut buffer, 1 << 20), Poll::Ready(false), "not again");
     }
 
     #[test]

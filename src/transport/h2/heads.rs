@@ -3,6 +3,11 @@
 #[cfg(feature = "server")]
 use std::sync::Arc;
 
+#[cfg(feature = "server")]
+use crate::pace::Pace;
+#[cfg(feature = "server")]
+use crate::transport::h2::Answer;
+
 /// How many heads a connection remembers: as many as the engine remembers blocks, and some.
 const HEADS_MAX: usize = 32;
 
@@ -12,16 +17,26 @@ const TAG_MAX: u32 = u32::MAX >> 2;
 
 /// What the header block of a request means.
 #[cfg(feature = "server")]
-#[derive(Debug)]
-pub(super) enum Known<H> {
+pub(super) enum Known<A: Answer> {
     /// A unary call of a generated service.
-    Unary(Arc<H>),
-    /// Any other request; its head as the `http` crate says it.
-    General(Arc<http::Request<()>>),
+    Unary(Arc<A::Head>),
+    /// Any other request.
+    General(Arc<GeneralHead<A>>),
 }
 
 #[cfg(feature = "server")]
-impl<H> Clone for Known<H> {
+/// The head of a request as the `http` crate says it, and what it means to who answers.
+pub(super) struct GeneralHead<A: Answer> {
+    pub(super) request: http::Request<()>,
+    pub(super) meaning: A::Meaning,
+    /// How long the first polls of its handlers take.
+    pub(super) pace: Pace,
+    /// Its body consists of messages that its reader puts together by itself.
+    pub(super) counts_messages: bool,
+}
+
+#[cfg(feature = "server")]
+impl<A: Answer> Clone for Known<A> {
     fn clone(&self) -> Self {
         match self {
             Known::Unary(head) => Known::Unary(Arc::clone(head)),

@@ -64,7 +64,7 @@ pub(super) fn check(bytes: &[u8], bytes_max: usize) -> Result<(), Refused> {
 }
 
 /// Adds a piece of a body, as long as the body can still be one message.
-pub(super) fn collect(collected: &mut BytesMut, bytes: &[u8], bytes_max: usize) -> Result<(), Refused> {
+pub(crate) fn collect(collected: &mut BytesMut, bytes: &[u8], bytes_max: usize) -> Result<(), Refused> {
     let arrived = collected.len() + bytes.len();
     if let Some(length) = declared(collected, bytes, bytes_max).map_err(Refused::Status)? {
         let whole = PREFIX_BYTES + length;

@@ -6,6 +6,7 @@
 mod answer;
 #[cfg(feature = "server")]
 mod body;
+#[cfg(feature = "server")]
 mod buffers;
 #[cfg(feature = "client")]
 pub(crate) mod client;
@@ -13,7 +14,10 @@ pub(crate) mod client;
 mod exchange;
 mod fields;
 mod heads;
+#[cfg(feature = "server")]
+mod memory;
 mod message;
+mod read_buffer;
 #[cfg(feature = "server")]
 mod ready;
 #[cfg(feature = "server")]
@@ -28,12 +32,22 @@ pub(crate) mod server;
 mod sniff;
 #[cfg(feature = "server")]
 mod task;
+#[cfg(feature = "server")]
+mod writing;
 
 #[cfg(feature = "server")]
 pub(crate) use self::answer::{Answer, AnswerFuture, Later, Routed, Unary};
+#[cfg(feature = "server")]
+pub(crate) use self::body::StreamBody;
+#[cfg(feature = "server")]
+pub(crate) use self::memory::{Budget, Memory, connection_bytes_max};
+#[cfg(fuzzing)]
+pub(crate) use self::message::collect;
 pub(crate) use self::message::{Message, Payload};
-#[cfg(feature = "client")]
+#[cfg(any(feature = "client", fuzzing))]
 pub(crate) use self::message::{Refused, only_message};
+#[cfg(feature = "server")]
+pub(crate) use self::ready::ReadyQueue;
 #[cfg(feature = "server")]
 pub(crate) use self::request::head as request_head;
 #[cfg(feature = "server")]

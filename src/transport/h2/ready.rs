@@ -1,15 +1,18 @@
 //! Which of a connection's calls have something to send.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use seltzer_h2::StreamId;
+
+use crate::transport::h2::memory::Memory;
 
 /// Calls that run on tasks of their own announce here that they have something for the connection, which is woken
 /// once for all of them.
 #[derive(Debug, Default)]
 pub(crate) struct ReadyQueue {
     state: Mutex<State>,
+    memory: Memory,
 }
 
 #[derive(Debug, Default)]
@@ -19,6 +22,23 @@ struct State {
 }
 
 impl ReadyQueue {
+    pub(crate) fn with_memory(memory: Memory) -> Arc<Self> {
+        Arc::new(ReadyQueue { state: Mutex::default(), memory })
+    }
+
+    /// What waits on the connection.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Wakes the connection, if it sleeps, to look around.
+    pub(crate) fn wake(&self) {
+        let waker = self.state().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
     /// Announces a call; the caller makes sure that it does so once until the connection has looked.
     pub(crate) fn push(&self, stream: StreamId) {
         let waker = {

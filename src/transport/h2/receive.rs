@@ -1,54 +1,52 @@
 //! What arrives on a connection, made into calls.
 
 use std::sync::Arc;
-use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use http::StatusCode;
-use seltzer_h2::{Event, HeadersKind, Limits, Memo, Reason, StreamId};
+use http::header::CONTENT_TYPE;
+use seltzer_h2::{Event, HeadersKind, Memo, Reason, StreamId};
 use tokio::time::Instant;
-use tonic::body::Body;
 
 use crate::deadline::Deadline;
+use crate::metadata;
+use crate::pace::Pace;
 use crate::status::Status;
-use crate::transport::h2::body::RequestBody;
+use crate::transport::h2::body::StreamBody;
+use crate::transport::h2::buffers::{give_collected_buffer, take_collected_buffer};
 use crate::transport::h2::exchange::Exchange;
-use crate::transport::h2::heads::Known;
+use crate::transport::h2::heads::{GeneralHead, Known};
 use crate::transport::h2::message::{Refused, collect, only_message};
 use crate::transport::h2::request;
 use crate::transport::h2::server::ServerConnection;
 use crate::transport::h2::task::{Detached, Work};
+use crate::transport::h2::writing::Writing;
 use crate::transport::h2::{Answer, Later, Message, Payload, Routed, Unary};
+use crate::transport::incoming_body::IncomingBody;
 
 /// How long after its deadline a stream is reset whose peer takes nothing of it: a peer that reads hears of the
 /// deadline by the status of the call.
 const DEADLINE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// What a connection collects at least of messages that are not complete, all together. Credit is returned while a
-/// message is collected, so that many large uploads side by side never wait for each other; this is what bounds them.
-const COLLECTED_BYTES: usize = 64 * 1024 * 1024;
-
-/// What a connection collects at most: what its windows invite a peer to send is never held against it.
-pub(super) fn collected_bytes_max(limits: &Limits) -> usize {
-    let streams = usize::try_from(limits.concurrent_streams_max).unwrap_or(usize::MAX);
-    let window = usize::try_from(limits.stream_window_bytes).unwrap_or(usize::MAX);
-    COLLECTED_BYTES.max(streams.saturating_mul(window))
-}
+/// Up to this size a message's parts are copied rather than shared, and pin nothing.
+const LENT_BYTES_MAX: usize = 4 * 1024;
 
 /// A stream as its connection knows it.
-pub(super) enum Call<H> {
+pub(super) enum Call<A: Answer> {
     /// A unary call of a generated service that waits for its message.
-    Unary { head: Arc<H>, collected: BytesMut, arrived: Instant },
+    Unary { head: Arc<A::Head>, collected: BytesMut, arrived: Instant },
     /// A request that begins when the batch that brought it is through.
-    Begun(Begun),
+    Begun(Begun<A>),
     /// A request whose handler runs.
     Running { exchange: Arc<Exchange>, work: Arc<Detached>, deadline: Option<Deadline> },
+    /// A request whose answer is messages that this task writes.
+    Writing(Box<Writing>),
 }
 
 /// See [`Call::Begun`].
-pub(super) struct Begun {
-    head: Arc<http::Request<()>>,
+pub(super) struct Begun<A: Answer> {
+    head: Arc<GeneralHead<A>>,
     exchange: Arc<Exchange>,
 }
 
@@ -94,7 +92,8 @@ impl<A: Answer> ServerConnection<A> {
             return;
         }
         let Known::General(head) = known else { return };
-        let exchange = Exchange::new(stream, Arc::clone(&self.ready));
+        let of_body = if head.counts_messages { Exchange::of_messages } else { Exchange::new };
+        let exchange = of_body(stream, Arc::clone(&self.ready));
         if end_stream {
             exchange.end_inbound(Ok(()));
         }
@@ -104,13 +103,19 @@ impl<A: Answer> ServerConnection<A> {
 
     /// What the header block that just came means: remembered for blocks that the engine has seen before. `None`: it
     /// cannot be said in the words of the `http` crate.
-    fn known(&mut self, memo: Memo) -> Option<Known<A::Head>> {
+    fn known(&mut self, memo: Memo) -> Option<Known<A>> {
         if let Some(known) = self.heads.get(self.engine.memo_tag(memo)) {
             return Some(known.clone());
         }
         let known = match self.answer.route(self.engine.fields()) {
             Routed::Unary(head) => Known::Unary(Arc::new(head)),
-            Routed::General => Known::General(Arc::new(request::head(self.engine.fields())?)),
+            Routed::General => {
+                let request = request::head(self.engine.fields())?;
+                let meaning = self.answer.understand(&request);
+                let is_grpc = request.headers().get(CONTENT_TYPE).is_some_and(metadata::is_grpc);
+                let counts_messages = is_grpc && !A::collects_messages(&meaning);
+                Known::General(Arc::new(GeneralHead { request, meaning, pace: Pace::default(), counts_messages }))
+            }
         };
         if !memo.is_none() {
             let tag = self.heads.keep(known.clone());
@@ -127,6 +132,7 @@ impl<A: Answer> ServerConnection<A> {
             Some(Call::Unary { .. }) => return self.collect(stream, bytes, end_stream),
             Some(Call::Begun(begun)) => &begun.exchange,
             Some(Call::Running { exchange, .. }) => exchange,
+            Some(Call::Writing(writing)) => &writing.exchange,
             // Refused before: its bytes go nowhere.
             None => return self.engine.release(stream, bytes.len()),
         };
@@ -136,6 +142,7 @@ impl<A: Answer> ServerConnection<A> {
         } else if unwanted > 0 {
             self.engine.release(stream, unwanted);
         }
+        self.keep_within_memory();
     }
 
     /// Collects a message that comes in pieces.
@@ -143,22 +150,19 @@ impl<A: Answer> ServerConnection<A> {
         let Some(Call::Unary { head, collected, arrived }) = self.calls.get_mut(stream) else { return };
         let bytes_max = self.answer.message_bytes_max(head);
         let before = collected.len();
+        if collected.capacity() == 0 {
+            *collected = take_collected_buffer();
+        }
         let refused = match collect(collected, bytes, bytes_max) {
             Ok(()) if end_stream => {
-                let whole = std::mem::take(collected).freeze();
-                self.collected_bytes -= before;
-                return self.take_message(stream, Payload::Shared(whole));
+                let whole = std::mem::take(collected);
+                self.ready.memory().give(before);
+                return self.take_collected(stream, whole);
             }
             Ok(()) => {
-                self.collected_bytes += bytes.len();
-                if self.collected_bytes <= self.collected_bytes_max {
-                    return self.engine.release(stream, bytes.len());
-                }
-                Refused::Status(Status::resource_exhausted(format!(
-                    "the messages that are on their way on this connection are larger than {} bytes together: send fewer \
-                     at a time",
-                    self.collected_bytes_max
-                )))
+                self.ready.memory().take(bytes.len());
+                self.engine.release(stream, bytes.len());
+                return self.keep_within_memory();
             }
             Err(refused) => refused,
         };
@@ -168,10 +172,65 @@ impl<A: Answer> ServerConnection<A> {
         self.refuse_as(stream, &head, refused, arrived);
     }
 
+    /// Takes a body that came in pieces: a small one is only lent, so that its buffer can be used again.
+    fn take_collected(&mut self, stream: StreamId, whole: BytesMut) {
+        if whole.len() > LENT_BYTES_MAX {
+            return self.take_message(stream, Payload::Shared(whole.freeze()));
+        }
+        self.take_message(stream, Payload::Slice(&whole));
+        give_collected_buffer(whole);
+    }
+
+    /// Where more waits than may, the call goes that has the largest part of it; until there is less, no new streams
+    /// are taken.
+    pub(super) fn keep_within_memory(&mut self) {
+        while self.ready.memory().must_shrink() {
+            let Some((bytes, stream)) = self.largest_call() else { break };
+            let status = Status::resource_exhausted(format!(
+                "too much waits on this connection or on this server, and of this call most, {bytes} bytes: send fewer large messages \
+                 at a time"
+            ));
+            self.break_off(stream, status);
+        }
+        self.engine.refuse_streams(self.ready.memory().is_tight());
+    }
+
+    /// The call of which most waits.
+    fn largest_call(&mut self) -> Option<(usize, StreamId)> {
+        let waiting = self.calls.iter_mut().map(|(stream, call)| {
+            let bytes = match call {
+                Call::Unary { collected, .. } => collected.len(),
+                Call::Begun(begun) => begun.exchange.held_bytes(),
+                Call::Running { exchange, .. } => exchange.held_bytes(),
+                Call::Writing(writing) => writing.exchange.held_bytes(),
+            };
+            (bytes, stream)
+        });
+        waiting.filter(|(bytes, _)| *bytes > 0).max()
+    }
+
+    /// Ends a request before all of it has come.
+    fn break_off(&mut self, stream: StreamId, status: Status) {
+        let exchange = match self.calls.get(stream) {
+            Some(Call::Unary { head, arrived, .. }) => {
+                let (head, arrived) = (Arc::clone(head), *arrived);
+                self.forget_collected(stream);
+                self.forget_deadline(stream, &head, arrived);
+                return self.refuse(stream, &head, status, arrived);
+            }
+            Some(Call::Begun(begun)) => &begun.exchange,
+            Some(Call::Running { exchange, .. }) => exchange,
+            Some(Call::Writing(writing)) => &writing.exchange,
+            None => return,
+        };
+        let rest = exchange.break_off(status);
+        self.engine.release(stream, rest);
+    }
+
     /// Lets go of what was collected of a message.
     fn forget_collected(&mut self, stream: StreamId) {
         if let Some(Call::Unary { collected, .. }) = self.calls.get_mut(stream) {
-            self.collected_bytes -= std::mem::take(collected).len();
+            self.ready.memory().give(std::mem::take(collected).len());
         }
     }
 
@@ -249,7 +308,7 @@ impl<A: Answer> ServerConnection<A> {
                     self.refuse(stream, &head, status, arrived);
                 }
                 // Its answer has said so by now, but the peer does not take it.
-                Some(Call::Running { .. }) => {
+                Some(Call::Running { .. } | Call::Writing(_)) => {
                     self.engine.reset(stream, Reason::Cancel);
                     let status = self.answer.deadline_status();
                     self.lose_call(stream, &status);
@@ -264,11 +323,11 @@ impl<A: Answer> ServerConnection<A> {
         for index in 0..self.begun.len() {
             let stream = self.begun[index];
             if let Some(Call::Begun(begun)) = self.calls.get_mut(stream) {
-                let exchange = Arc::clone(&begun.exchange);
-                let is_head_only = begun.head.method() == http::Method::HEAD;
-                let request = http::Request::clone(&begun.head).map(|()| Body::new(RequestBody(Arc::clone(&exchange))));
-                let later = self.answer.answer(request);
-                self.run(stream, exchange, later, is_head_only);
+                let (head, exchange) = (Arc::clone(&begun.head), Arc::clone(&begun.exchange));
+                let is_head_only = head.request.method() == http::Method::HEAD;
+                let body = IncomingBody::Engine(StreamBody(Arc::clone(&exchange)));
+                let later = self.answer.answer(&head.meaning, head.request.clone().map(|()| body));
+                self.run(stream, exchange, later, is_head_only, &head.pace);
             }
         }
         self.begun.clear();
@@ -279,39 +338,48 @@ impl<A: Answer> ServerConnection<A> {
         let exchange = Exchange::new(stream, Arc::clone(&self.ready));
         exchange.abandon_inbound();
         exchange.end_inbound(Ok(()));
-        self.run(stream, exchange, later, false);
+        self.run(stream, exchange, later, false, &Pace::default());
     }
 
     /// Polls a call at once; one that has to wait moves to a task of its own.
-    fn run(&mut self, stream: StreamId, exchange: Arc<Exchange>, later: Later, is_head_only: bool) {
+    fn run(&mut self, stream: StreamId, exchange: Arc<Exchange>, later: Later, is_head_only: bool, pace: &Pace) {
         let mut work = Work::new(later.answer, is_head_only);
         let mut pieces = std::mem::take(&mut self.pieces);
-        let mut cx = Context::from_waker(Waker::noop());
-        if !later.is_long && work.poll_guarded(&mut cx, &mut pieces).is_ready() {
-            drop(work);
+        let is_long = later.is_long || pace.is_long();
+        let is_over = !is_long && pace.measure(|| work.poll_inline(&mut pieces)).is_ready();
+        if is_over || work.has_messages() {
             for piece in pieces.drain(..) {
                 if !self.send_piece(stream, piece) {
                     break;
                 }
             }
-            self.calls.remove(stream);
-            self.engine.finish(stream);
-        } else {
-            if !pieces.is_empty() {
-                exchange.send(&mut pieces);
-            }
-            // Polled again there, it registers the waker of its own task.
-            let work = Detached::new(work, Arc::clone(&exchange));
-            match &self.pool {
-                Some(pool) => pool.spawn(Arc::clone(&work).run()),
-                None => tokio::spawn(Arc::clone(&work).run()),
-            };
-            let deadline = later.deadline.map(|deadline| deadline.later_by(DEADLINE_PATIENCE));
-            self.deadlines.extend(deadline.map(|deadline| (deadline, stream)));
-            self.calls.insert(stream, Call::Running { exchange, work, deadline });
-            self.send_call(stream);
+        } else if !pieces.is_empty() {
+            exchange.send(&mut pieces);
         }
         self.pieces = pieces;
+        if is_over {
+            drop(work);
+            self.calls.remove(stream);
+            return self.engine.finish(stream);
+        }
+        let deadline = later.deadline.map(|deadline| deadline.later_by(DEADLINE_PATIENCE));
+        self.deadlines.extend(deadline.map(|deadline| (deadline, stream)));
+        if work.has_messages() {
+            self.write_messages(stream, Writing::new(exchange, work, deadline));
+        } else {
+            self.detach(stream, exchange, work, deadline);
+        }
+    }
+
+    /// Lets a call go on in a task of its own. Polled again there, it registers the waker of that task.
+    pub(super) fn detach(&mut self, stream: StreamId, exchange: Arc<Exchange>, work: Work, deadline: Option<Deadline>) {
+        let work = Detached::new(work, Arc::clone(&exchange));
+        match &self.pool {
+            Some(pool) => pool.spawn(Arc::clone(&work).run()),
+            None => tokio::spawn(Arc::clone(&work).run()),
+        };
+        self.calls.insert(stream, Call::Running { exchange, work, deadline });
+        self.send_call(stream);
     }
 
     /// Takes a call out whose handler is gone.
@@ -336,6 +404,12 @@ impl<A: Answer> ServerConnection<A> {
                     self.send_call(stream);
                 }
             }
+            Some(Call::Writing(writing)) => {
+                writing.exchange.close(status.clone());
+                self.forget_writing(stream, &writing);
+                drop(writing);
+                self.engine.finish(stream);
+            }
             Some(Call::Begun(begun)) => {
                 begun.exchange.close(status.clone());
                 self.engine.finish(stream);
@@ -349,14 +423,14 @@ impl<A: Answer> ServerConnection<A> {
     }
 
     pub(super) fn lose_calls(&mut self, status: &Status) {
-        self.collected_bytes = 0;
         for (_, call) in self.calls.drain() {
             match call {
                 Call::Running { exchange, work, .. } => {
                     lose(&exchange, &work, status);
                 }
+                Call::Writing(writing) => writing.exchange.close(status.clone()),
                 Call::Begun(begun) => begun.exchange.close(status.clone()),
-                Call::Unary { .. } => {}
+                Call::Unary { collected, .. } => self.ready.memory().give(collected.len()),
             }
         }
     }

@@ -34,11 +34,17 @@ impl<A: Answer> ServerConnection<A> {
 
     /// Sends what one call has made, as far as the peer takes it.
     pub(super) fn send_call(&mut self, stream: StreamId) {
-        let Some(Call::Running { exchange, .. }) = self.calls.get(stream) else { return };
-        let exchange = Arc::clone(exchange);
+        let exchange = match self.calls.get(stream) {
+            Some(Call::Running { exchange, .. }) => Arc::clone(exchange),
+            Some(Call::Writing(writing)) => Arc::clone(&writing.exchange),
+            _ => return,
+        };
         let credit = exchange.take_credit();
         if credit > 0 {
             self.engine.release(stream, credit);
+        }
+        if let Some(Call::Writing(_)) = self.calls.get(stream) {
+            return self.go_on_writing(stream);
         }
         // Above this the engine tells when there is room again.
         while self.engine.queued_bytes(stream) <= SEND_HIGH_WATER {

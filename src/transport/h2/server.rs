@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -18,11 +18,12 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use crate::deadline::Deadline;
 use crate::status::Status;
 use crate::transport::h2::Answer;
-use crate::transport::h2::buffers::{give_output_buffer, give_read_buffer, take_output_buffer, take_read_buffer};
+use crate::transport::h2::buffers::{give_output_buffer, take_output_buffer};
 use crate::transport::h2::exchange::Outbound;
 use crate::transport::h2::heads::{Heads, Known};
+use crate::transport::h2::read_buffer::{give_read_buffer, take_read_buffer};
 use crate::transport::h2::ready::ReadyQueue;
-use crate::transport::h2::receive::{Call, collected_bytes_max};
+use crate::transport::h2::receive::Call;
 use crate::transport::hyper::server::{Drain, FAREWELL, GRACE_MAX};
 use crate::transport::io::Io;
 
@@ -30,9 +31,15 @@ use crate::transport::io::Io;
 /// more of them.
 const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 
-/// What is still read of a peer that was told goodbye: half a megabyte of what was on its way.
-const FAREWELL_READ_BYTES: usize = 4096;
-const FAREWELL_READS_MAX: usize = 128;
+/// The beginning of a frame is put in front of what is read next, up to this size: less than what other frames than
+/// DATA have unless larger ones were asked for.
+const LEFTOVER_BYTES_COPIED: usize = 16 * 1024;
+
+/// What is read at a time behind a larger one.
+const LEFTOVER_READ_BYTES: usize = 64 * 1024;
+
+/// What is still read of a peer that was told goodbye: of what was on its way.
+const FAREWELL_BYTES_MAX: usize = 512 * 1024;
 
 /// How many slices one write takes.
 const SLICES_MAX: usize = 64;
@@ -40,16 +47,16 @@ const SLICES_MAX: usize = 64;
 /// How often a connection goes round before the others on its thread have their turn.
 const ROUNDS_MAX: usize = 16;
 
-/// A connection at work: a future that ends when the connection does.
+/// A connection at work: a future that ends when the peer has left or was told to leave, with what ended it early.
 pub(crate) struct ServerConnection<A: Answer> {
     pub(super) io: Io,
     pub(super) engine: Connection,
     pub(super) answer: A,
     /// The beginning of a frame whose rest has not arrived.
     leftover: Vec<u8>,
-    pub(super) calls: StreamTable<Call<A::Head>>,
+    pub(super) calls: StreamTable<Call<A>>,
     /// What is known of the header blocks that the engine remembers.
-    pub(super) heads: Heads<Known<A::Head>>,
+    pub(super) heads: Heads<Known<A>>,
     /// Requests whose headers came in this batch, in their order; they begin when it is through.
     pub(super) begun: Vec<StreamId>,
     /// Unary calls with a deadline that came in this batch.
@@ -57,9 +64,6 @@ pub(crate) struct ServerConnection<A: Answer> {
     /// When unary calls that still wait for their message must be over, and when running ones are cut off of which the
     /// peer takes nothing. Entries of calls that are not there any more mean nothing.
     pub(super) deadlines: BTreeSet<(Deadline, StreamId)>,
-    /// Bytes of messages that are not complete, of all unary calls.
-    pub(super) collected_bytes: usize,
-    pub(super) collected_bytes_max: usize,
     /// When this batch was read.
     pub(super) now: Instant,
     pub(super) ready: Arc<ReadyQueue>,
@@ -67,11 +71,18 @@ pub(crate) struct ServerConnection<A: Answer> {
     pub(super) announced: Vec<StreamId>,
     /// The empty queue of pieces that calls fill which are polled at once.
     pub(super) pieces: VecDeque<Outbound>,
+    /// Answers that write into the output and have more to write.
+    pub(super) writers: VecDeque<StreamId>,
     pub(super) ended: Option<Result<(), Error>>,
     /// Where calls go that have to wait; the current runtime where there is none.
     pub(super) pool: Option<Handle>,
     /// What was written may still lie in a buffer below, such as that of TLS.
     must_flush: bool,
+    /// Since when nothing has left that buffer, and how much had by then.
+    unflushed: Option<(Instant, u64)>,
+    /// How many bytes of incomplete frames were moved about.
+    #[cfg(test)]
+    pub(super) copied_bytes: usize,
     timer: Option<Pin<Box<Sleep>>>,
     input: Input,
     stop: Stop,
@@ -92,8 +103,16 @@ enum Stop {
 }
 
 impl<A: Answer> ServerConnection<A> {
-    /// A connection whose first bytes have been read already.
-    pub(crate) fn new(io: Io, head: Vec<u8>, config: &Config, answer: A, drain: Drain, pool: Option<Handle>) -> Self {
+    /// A connection whose first bytes have been read already. What its calls share with it is `ready`, new.
+    pub(crate) fn new(
+        io: Io,
+        head: Vec<u8>,
+        config: &Config,
+        answer: A,
+        drain: Drain,
+        pool: Option<Handle>,
+        ready: Arc<ReadyQueue>,
+    ) -> Self {
         ServerConnection {
             io,
             engine: Connection::server(config, Instant::now().into_std()),
@@ -103,14 +122,16 @@ impl<A: Answer> ServerConnection<A> {
             heads: Heads::new(),
             begun: Vec::new(),
             waiting: Vec::new(),
-            collected_bytes: 0,
-            collected_bytes_max: collected_bytes_max(&config.limits),
             must_flush: false,
+            unflushed: None,
+            #[cfg(test)]
+            copied_bytes: 0,
             deadlines: BTreeSet::new(),
             now: Instant::now(),
-            ready: Arc::default(),
+            ready,
             announced: Vec::new(),
             pieces: VecDeque::new(),
+            writers: VecDeque::new(),
             ended: None,
             pool,
             timer: None,
@@ -119,17 +140,24 @@ impl<A: Answer> ServerConnection<A> {
         }
     }
 
+    /// Takes the socket, to say goodbye properly once all is served. Nothing else is needed for that.
+    pub(crate) fn farewell(&mut self) -> impl Future<Output = io::Result<()>> + Send + use<A> {
+        farewell(std::mem::replace(&mut self.io, Io::new(tokio::io::empty())))
+    }
+
     /// Goes round until there is nothing to do. Ready when the connection is over.
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         for _ in 0..ROUNDS_MAX {
             self.poll_stop(cx);
+            self.keep_within_memory();
             self.send_ready();
             let has_read = self.poll_read(cx)?;
+            self.write_turns();
             let has_written = self.poll_write(cx)?;
             if self.is_over() {
                 return Poll::Ready(Ok(()));
             }
-            if !has_read && !has_written && self.ready.is_empty_or_wake(cx.waker()) {
+            if !has_read && !has_written && !self.can_write_messages() && self.ready.is_empty_or_wake(cx.waker()) {
                 return match self.poll_timer(cx) {
                     Poll::Ready(()) => continue_later(cx),
                     Poll::Pending => Poll::Pending,
@@ -154,11 +182,11 @@ impl<A: Answer> ServerConnection<A> {
         {
             return Ok(false);
         }
-        let mut buffer = take_read_buffer();
         let kept = self.leftover.len();
-        if buffer.len() < kept * 2 {
-            buffer.resize(kept * 2, 0);
+        if kept > LEFTOVER_BYTES_COPIED {
+            return self.poll_read_more(cx);
         }
+        let mut buffer = take_read_buffer();
         buffer[..kept].copy_from_slice(&self.leftover);
         let mut read = ReadBuf::new(&mut buffer);
         read.set_filled(kept);
@@ -170,8 +198,10 @@ impl<A: Answer> ServerConnection<A> {
                 false
             }
             Poll::Ready(Ok(())) => {
-                self.leftover.clear();
-                self.receive(&buffer[..filled]);
+                #[cfg(test)]
+                self.note_copied(kept);
+                let rest = self.receive(&buffer[..filled]);
+                self.keep(&buffer[filled - rest..filled]);
                 true
             }
             Poll::Ready(Err(error)) => {
@@ -184,20 +214,60 @@ impl<A: Answer> ServerConnection<A> {
         Ok(has_read)
     }
 
-    fn receive(&mut self, bytes: &[u8]) {
+    /// Reads on behind a beginning that is large: where it lies, so that nothing is moved however small the reads are.
+    fn poll_read_more(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let kept = self.leftover.len();
+        let mut buffer = std::mem::take(&mut self.leftover);
+        buffer.resize(kept + LEFTOVER_READ_BYTES, 0);
+        let mut read = ReadBuf::new(&mut buffer);
+        read.set_filled(kept);
+        let polled = Pin::new(&mut self.io).poll_read(cx, &mut read);
+        let filled = read.filled().len();
+        buffer.truncate(filled);
+        match polled {
+            Poll::Ready(Ok(())) if filled == kept => self.peer_has_ended(),
+            Poll::Ready(Ok(())) => {
+                let rest = self.receive(&buffer);
+                if rest == filled {
+                    self.leftover = buffer;
+                } else {
+                    self.keep(&buffer[filled - rest..]);
+                }
+                return Ok(true);
+            }
+            Poll::Ready(Err(error)) => return Err(error),
+            Poll::Pending => self.leftover = buffer,
+        }
+        Ok(false)
+    }
+
+    /// Keeps the beginning of a frame until the rest comes.
+    fn keep(&mut self, bytes: &[u8]) {
+        #[cfg(test)]
+        self.note_copied(bytes.len());
+        if bytes.is_empty() || self.leftover.capacity() > LEFTOVER_BYTES_COPIED {
+            self.leftover = Vec::new();
+        }
+        self.leftover.clear();
+        self.leftover.extend_from_slice(bytes);
+    }
+
+    #[cfg(test)]
+    fn note_copied(&mut self, bytes: usize) {
+        self.copied_bytes += bytes;
+    }
+
+    /// Takes all of it apart. Returns how many bytes at its end are the beginning of a frame.
+    fn receive(&mut self, bytes: &[u8]) -> usize {
         self.now = Instant::now();
         let mut input = bytes;
         while let Some(event) = self.engine.next_event(&mut input, self.now.into_std()) {
             self.take_event(event);
         }
-        if !input.is_empty() && self.ended.is_none() {
-            self.leftover.extend_from_slice(input);
-        } else if self.leftover.capacity() > 0 {
-            self.leftover = Vec::new();
-        }
         self.begin_calls();
         self.keep_deadlines();
         self.note_movement(bytes.len());
+        if self.ended.is_some() { 0 } else { input.len() }
     }
 
     fn peer_has_ended(&mut self) {
@@ -226,16 +296,35 @@ impl<A: Answer> ServerConnection<A> {
             self.send_more();
         }
         self.must_flush |= has_written;
-        if self.must_flush
-            && let Poll::Ready(flushed) = Pin::new(&mut self.io).poll_flush(cx)
-        {
-            flushed?;
-            self.must_flush = false;
+        if self.must_flush {
+            self.poll_flush(cx)?;
         }
         Ok(has_written)
     }
 
-    /// Sets the one timer to the next deadline of the engine, of the calls or of the drain. Ready when one of them has come.
+    /// Has what lies in a buffer below written. The engine knows nothing of that buffer, so it is here that a peer is
+    /// given up that takes nothing of it.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if let Poll::Ready(flushed) = Pin::new(&mut self.io).poll_flush(cx) {
+            flushed?;
+            self.must_flush = false;
+            self.unflushed = None;
+            return Ok(());
+        }
+        let (now, written) = (Instant::now(), self.io.written_below());
+        let (since, written_then) = *self.unflushed.get_or_insert((now, written));
+        if written != written_then {
+            self.unflushed = Some((now, written));
+        } else if now.saturating_duration_since(since) >= self.engine.limits().stall_timeout {
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the peer does not read: the socket takes no byte of what is encrypted for it",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Sets the one timer to the next deadline of the engine, of the calls, of the drain or of a flush. Ready when one of them has come.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let drain = match &self.stop {
             Stop::Draining { look, .. } => Some(*look),
@@ -243,7 +332,8 @@ impl<A: Answer> ServerConnection<A> {
         };
         let call = self.deadlines.first().map(|(deadline, _)| deadline.tokio_instant());
         let engine = self.engine.next_deadline().map(Instant::from_std);
-        let Some(next) = [engine, drain, call].into_iter().flatten().min() else {
+        let flush = self.unflushed.and_then(|(since, _)| since.checked_add(self.engine.limits().stall_timeout));
+        let Some(next) = [engine, drain, call, flush].into_iter().flatten().min() else {
             self.timer = None;
             return Poll::Pending;
         };
@@ -338,36 +428,24 @@ impl<A: Answer> Drop for ServerConnection<A> {
     }
 }
 
-/// Serves a connection until the peer leaves, or until it is drained; then says goodbye properly.
-///
-/// # Errors
-/// What ended the connection early.
-pub(crate) async fn serve<A: Answer>(
-    io: Io,
-    head: Vec<u8>,
-    config: &Config,
-    answer: A,
-    drain: Drain,
-    pool: Option<Handle>,
-) -> io::Result<()> {
-    let mut connection = pin!(ServerConnection::new(io, head, config, answer, drain, pool));
-    connection.as_mut().await?;
-    connection.lose_calls(&Status::cancelled("the connection is gone"));
-    farewell(&mut connection.io).await
-}
-
 /// Closes our side and reads what is still on its way, up to a point: closing with bytes unread would take our last
-/// frames along.
-async fn farewell(io: &mut Io) -> io::Result<()> {
+/// frames along. The buffer is the thread's: peers decide how many connections say goodbye at once.
+async fn farewell(mut io: Io) -> io::Result<()> {
     let goodbye = async {
-        std::future::poll_fn(|cx| Pin::new(&mut *io).poll_shutdown(cx)).await?;
-        // Not in the future itself, where it would be part of every connection.
-        let mut buffer = vec![0; FAREWELL_READ_BYTES];
-        for _ in 0..FAREWELL_READS_MAX {
-            let mut read = ReadBuf::new(&mut buffer);
-            std::future::poll_fn(|cx| Pin::new(&mut *io).poll_read(cx, &mut read)).await?;
-            if read.filled().is_empty() {
-                break;
+        std::future::poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await?;
+        let mut bytes_left = FAREWELL_BYTES_MAX;
+        while bytes_left > 0 {
+            let read = std::future::poll_fn(|cx| {
+                let mut buffer = take_read_buffer();
+                let mut read = ReadBuf::new(&mut buffer);
+                let polled = Pin::new(&mut io).poll_read(cx, &mut read);
+                let count = read.filled().len();
+                give_read_buffer(buffer);
+                polled.map_ok(|()| count)
+            });
+            match read.await? {
+                0 => break,
+                count => bytes_left = bytes_left.saturating_sub(count),
             }
         }
         Ok(())

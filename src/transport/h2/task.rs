@@ -5,14 +5,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
-use http_body::Body as _;
+use http_body::{Body as _, Frame};
 use tonic::body::Body;
 
+use crate::codec::Rope;
+use crate::status::Status;
 use crate::transport::h2::AnswerFuture;
 use crate::transport::h2::exchange::{Exchange, Outbound};
+use crate::transport::response_body::{MessageSource as _, Messages, ResponseBody};
 
 /// How many pieces a body may give in one poll: one that is always ready must let others have their turn.
 const PIECES_MAX: usize = 32;
@@ -30,7 +34,17 @@ pub(crate) struct Work {
 enum State {
     Answering(AnswerFuture),
     Sending(Body),
+    Writing(Messages),
     Over,
+}
+
+/// Why work cannot write messages now.
+#[derive(Debug)]
+pub(crate) enum Unwritten {
+    /// There are none yet.
+    Waiting,
+    /// It panicked.
+    Broken,
 }
 
 impl Work {
@@ -47,10 +61,74 @@ impl Work {
         })
     }
 
+    /// Whether all that is left are messages, which need not go through pieces.
+    pub(crate) fn has_messages(&self) -> bool {
+        matches!(self.state, State::Writing(_))
+    }
+
+    /// Writes messages that are there at once, and stops soon after `bytes_max`. `Some`: the trailers that end the
+    /// answer.
+    pub(crate) fn write_messages(
+        &mut self,
+        cx: &mut Context<'_>,
+        output: &mut Rope,
+        bytes_max: usize,
+    ) -> Result<Option<HeaderMap>, Unwritten> {
+        let State::Writing(messages) = &mut self.state else { return Err(Unwritten::Waiting) };
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(messages).poll_write(cx, output, bytes_max)));
+        match polled {
+            Ok(Poll::Ready(trailers)) => {
+                if trailers.is_some() {
+                    self.give_up();
+                }
+                Ok(trailers)
+            }
+            Ok(Poll::Pending) => Err(Unwritten::Waiting),
+            Err(_panic) => {
+                self.give_up();
+                Err(Unwritten::Broken)
+            }
+        }
+    }
+
     /// Drops the handler or the body; a panic in there is its own affair.
     fn give_up(&mut self) {
         let state = std::mem::replace(&mut self.state, State::Over);
         let _ = catch_unwind(AssertUnwindSafe(|| drop(state)));
+    }
+
+    /// Polls the handler until the head of its answer is there, and its body if that is not one of messages.
+    pub(crate) fn poll_inline(&mut self, pieces: &mut VecDeque<Outbound>) -> Poll<()> {
+        let mut cx = Context::from_waker(Waker::noop());
+        if matches!(self.state, State::Answering(_)) {
+            let polled = catch_unwind(AssertUnwindSafe(|| self.poll_head(&mut cx, pieces)));
+            match polled {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(())) if self.has_messages() => return Poll::Pending,
+                Ok(Poll::Ready(())) => {}
+                Err(_panic) => {
+                    self.give_up();
+                    pieces.push_back(Outbound::Broken);
+                }
+            }
+        }
+        self.poll_guarded(&mut cx, pieces)
+    }
+
+    fn poll_head(&mut self, cx: &mut Context<'_>, pieces: &mut VecDeque<Outbound>) -> Poll<()> {
+        let State::Answering(answer) = &mut self.state else { return Poll::Ready(()) };
+        let (mut head, body) = ready!(answer.as_mut().poll(cx)).into_parts();
+        if let ResponseBody::Http(body) = &body {
+            announce_length(&mut head.headers, body);
+        }
+        let is_end = self.is_head_only || body.is_end_stream();
+        self.state = match body {
+            _ if is_end => State::Over,
+            ResponseBody::Http(body) => State::Sending(body),
+            ResponseBody::Messages(messages) => State::Writing(messages),
+        };
+        pieces.push_back(Outbound::Head { head: Box::new(head), is_end });
+        Poll::Ready(())
     }
 
     /// Goes on until the answer is complete, or has to wait, or has made enough for once. Adds what it made to
@@ -60,21 +138,15 @@ impl Work {
         for _ in 0..PIECES_MAX {
             match &mut self.state {
                 State::Over => return Poll::Ready(()),
-                State::Answering(answer) => {
-                    let (mut head, body) = ready!(answer.as_mut().poll(cx)).into_parts();
-                    announce_length(&mut head.headers, &body);
-                    let is_end = self.is_head_only || body.is_end_stream();
-                    self.state = if is_end { State::Over } else { State::Sending(body) };
-                    pieces.push_back(Outbound::Head { head: Box::new(head), is_end });
-                }
-                State::Sending(_) if bytes_made >= PIECES_BYTES_MAX => break,
+                State::Answering(_) => ready!(self.poll_head(cx, pieces)),
+                State::Sending(_) | State::Writing(_) if bytes_made >= PIECES_BYTES_MAX => break,
                 State::Sending(body) => {
-                    let Some(piece) = ready!(poll_piece(body, cx)) else { continue };
-                    match &piece {
-                        Outbound::Data(bytes) => bytes_made += bytes.len(),
-                        _ => self.state = State::Over,
-                    }
-                    pieces.push_back(piece);
+                    let frame = ready!(Pin::new(body).poll_frame(cx));
+                    bytes_made += self.take_frame(frame, pieces);
+                }
+                State::Writing(messages) => {
+                    let frame = ready!(messages.poll_piece(cx)).map(Ok);
+                    bytes_made += self.take_frame(frame, pieces);
                 }
             }
         }
@@ -84,28 +156,35 @@ impl Work {
         cx.waker().wake_by_ref();
         Poll::Pending
     }
+
+    /// Adds a frame of the body to the pieces, unless it says nothing. Returns how much data it has.
+    fn take_frame(&mut self, frame: Option<Result<Frame<Bytes>, Status>>, pieces: &mut VecDeque<Outbound>) -> usize {
+        let end = match frame {
+            None => Outbound::End,
+            Some(Err(_)) => Outbound::Broken,
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(bytes) if bytes.is_empty() => return 0,
+                Ok(bytes) => {
+                    let length = bytes.len();
+                    pieces.push_back(Outbound::Data(bytes));
+                    return length;
+                }
+                Err(frame) => match frame.into_trailers() {
+                    Ok(trailers) => Outbound::Trailers(trailers),
+                    Err(_unknown) => return 0,
+                },
+            },
+        };
+        self.state = State::Over;
+        pieces.push_back(end);
+        0
+    }
 }
 
 impl Drop for Work {
     fn drop(&mut self) {
         self.give_up();
     }
-}
-
-/// The next piece of a body; `None` for one that says nothing.
-fn poll_piece(body: &mut Body, cx: &mut Context<'_>) -> Poll<Option<Outbound>> {
-    Poll::Ready(Some(match ready!(Pin::new(body).poll_frame(cx)) {
-        None => Outbound::End,
-        Some(Err(_)) => Outbound::Broken,
-        Some(Ok(frame)) => match frame.into_data() {
-            Ok(bytes) if bytes.is_empty() => return Poll::Ready(None),
-            Ok(bytes) => Outbound::Data(bytes),
-            Err(frame) => match frame.into_trailers() {
-                Ok(trailers) => Outbound::Trailers(trailers),
-                Err(_unknown) => return Poll::Ready(None),
-            },
-        },
-    }))
 }
 
 /// Work that goes on in a task of its own. The connection can take it away at any time.
@@ -181,21 +260,19 @@ fn announce_length(headers: &mut HeaderMap, body: &Body) {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::task::Waker;
     use std::time::Duration;
 
-    use bytes::{Bytes, BytesMut};
     use seltzer_h2::{Config, FieldList, Limits, Prepared};
     use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
     use tokio::time::Instant;
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::status::Status;
     use crate::transport::h2::server::ServerConnection;
     use crate::transport::h2::{Answer, Later, Message, Routed, Unary};
     use crate::transport::hyper::server::Drain;
-    use crate::transport::io::Io;
+    use crate::transport::incoming_body::IncomingBody;
+    use crate::transport::io::{Io, Moved};
 
     /// A socket below a buffer, as with TLS: what was written is on its way only when it was flushed.
     #[derive(Clone, Default)]
@@ -262,6 +339,7 @@ mod tests {
 
     impl Answer for Fixed {
         type Head = (Prepared, Prepared);
+        type Meaning = ();
 
         fn route(&self, _: &FieldList) -> Routed<Self::Head> {
             Routed::Unary((Prepared::new([]), Prepared::new([])))
@@ -279,7 +357,7 @@ mod tests {
             Some(Duration::from_secs(60))
         }
 
-        fn unary(&mut self, _: &Arc<Self::Head>, _: Message<'_>, _: Instant, _: &mut BytesMut) -> Unary {
+        fn unary(&mut self, _: &Arc<Self::Head>, _: Message<'_>, _: Instant, _: &mut Rope) -> Unary {
             Unary::Later(Later { answer: answer(), is_long: false, deadline: None })
         }
 
@@ -295,14 +373,20 @@ mod tests {
             Status::deadline_exceeded("too late")
         }
 
-        fn answer(&mut self, _: http::Request<Body>) -> Later {
+        fn understand(&self, _: &http::Request<()>) {}
+
+        fn collects_messages((): &()) -> bool {
+            false
+        }
+
+        fn answer(&mut self, (): &(), _: http::Request<IncomingBody>) -> Later {
             Later { answer: answer(), is_long: false, deadline: None }
         }
     }
 
     fn answer() -> AnswerFuture {
         let body = http_body_util::Full::new(Bytes::from_static(b"answer"));
-        Box::pin(std::future::ready(http::Response::new(Body::new(body))))
+        Box::pin(std::future::ready(http::Response::new(ResponseBody::Http(Body::new(body)))))
     }
 
     fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
@@ -316,10 +400,14 @@ mod tests {
     }
 
     fn connection(wire: &Buffered) -> ServerConnection<Fixed> {
+        connection_with(wire, Limits::server())
+    }
+
+    fn connection_with(wire: &Buffered, limits: Limits) -> ServerConnection<Fixed> {
         let drain = Drain { begin: CancellationToken::new(), grace: Duration::ZERO };
         wire.say(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(4, 0, 0, b""), frame(4, 1, 0, b"")].concat());
-        let config = Config::with_limits(Limits::server());
-        ServerConnection::new(Io::new(wire.clone()), Vec::new(), &config, Fixed, drain, None)
+        let config = Config::with_limits(limits);
+        ServerConnection::new(Io::new(wire.clone()), Vec::new(), &config, Fixed, drain, None, Arc::default())
     }
 
     /// Lets the connection do what it can.
@@ -350,6 +438,67 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_large_frame_that_comes_in_small_reads_is_collected_once() {
+        const PIECE: usize = 1000;
+        // (bytes of the header block, what may be copied at most)
+        for (length, copied_bytes_max) in [(10_000, 200_000), (100_000, 400_000), (1_000_000, 400_000)] {
+            let wire = Buffered::default();
+            let mut limits = Limits::server();
+            limits.frame_bytes_max = 1 << 24;
+            limits.header_list_bytes_max = 1 << 20;
+            let mut connection = connection_with(&wire, limits);
+            poll(&mut connection);
+            let mut head = frame(1, 5, 1, &[]);
+            head[..3].copy_from_slice(&u32::try_from(length).expect("it is short").to_be_bytes()[1..]);
+            wire.say(&head);
+            // GET http / with a field of zeros, which is no Huffman string: 0x00, 1 x 'x', length, text.
+            let mut block = vec![0x82, 0x86, 0x84, 0, 1, b'x', 0x7f];
+            let mut rest = length - block.len() - 3 - 127;
+            block.extend([(rest & 127) as u8 | 128, (rest >> 7 & 127) as u8 | 128, (rest >> 14) as u8]);
+            rest += 127;
+            block.resize(block.len() + rest, b'0');
+            assert_eq!(block.len(), length);
+            for piece in block.chunks(PIECE) {
+                assert!(!has_sent(&wire, b"answer"), "{length}");
+                wire.say(piece);
+                poll(&mut connection);
+            }
+            assert!(has_sent(&wire, b"answer"), "{length}");
+            let copied = connection.copied_bytes;
+            assert!(copied <= copied_bytes_max, "{length}: {copied} bytes were copied");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_of_a_buffer_below_is_given_up() {
+        let timeout = Limits::server().stall_timeout;
+        let table = [("nothing leaves", false), ("a byte leaves now and then", true)];
+        for (name, is_moving) in table {
+            let wire = Buffered::default();
+            let below = Arc::new(Moved::default());
+            let mut connection = connection(&wire);
+            connection.io = Io::new(wire.clone()).above(Arc::clone(&below));
+            wire.wire().is_stuck = true;
+            poll(&mut connection);
+            let mut given_up = None;
+            for _ in 0..5 {
+                tokio::time::advance(timeout / 2 - Duration::from_millis(1)).await;
+                if is_moving {
+                    below.write(1);
+                }
+                let polled = Pin::new(&mut connection).poll(&mut Context::from_waker(Waker::noop()));
+                if let Poll::Ready(ended) = polled {
+                    given_up = ended.err().map(|error| error.kind());
+                    break;
+                }
+                // What the peer sends meanwhile is no sign that it reads.
+                wire.say(&frame(0xfa, 0, 0, b"nothing"));
+            }
+            assert_eq!(given_up, (!is_moving).then_some(io::ErrorKind::TimedOut), "{name}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_unary_call_that_is_over_leaves_nothing_behind() {
         let pieces = |first: &[u8], second: Vec<u8>| [frame(0, 0, 1, first), second];
         let first = [0, 0, 0, 0, 9, 1];
@@ -371,7 +520,7 @@ mod tests {
             }
             poll(&mut connection);
             assert!(connection.deadlines.is_empty(), "{name}: deadlines");
-            assert_eq!(connection.collected_bytes, 0, "{name}: bytes");
+            assert_eq!(connection.ready.memory().bytes(), 0, "{name}: bytes");
             assert!(connection.calls.is_empty(), "{name}: calls");
         }
     }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -18,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
 use crate::transport::hyper::body::ReceivedBody;
-use crate::transport::io::Io;
+use crate::transport::incoming_body::IncomingBody;
+use crate::transport::io::{Io, Moved};
+use crate::transport::response_body::ResponseBody;
 
 /// Settings of a connection under hyper.
 #[derive(Debug, Clone)]
@@ -61,22 +63,22 @@ pub(crate) async fn serve_connection<H, F>(
     drain: Drain,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
 where
-    H: Fn(http::Request<Body>) -> F + Clone + Send + 'static,
-    F: Future<Output = http::Response<Body>> + Send + 'static,
+    H: Fn(http::Request<IncomingBody>) -> F + Clone + Send + 'static,
+    F: Future<Output = http::Response<ResponseBody>> + Send + 'static,
 {
     let active = Arc::new(AtomicUsize::new(0));
     let service = service_fn({
         let active = Arc::clone(&active);
         move |request: http::Request<Incoming>| {
             let call = ActiveCall::begin(&active);
-            let response = handler(ReceivedBody::of_request(request).map(Body::new));
+            let response = handler(ReceivedBody::of_request(request).map(|body| IncomingBody::Http(Body::new(body))));
             async move {
                 let response = response.await;
                 Ok::<_, Infallible>(response.map(|body| CountedBody { body, _call: call }))
             }
         }
     });
-    let moved = Arc::new(AtomicU64::new(0));
+    let moved = Arc::new(Moved::default());
     let io = TokioIo::new(io.counting(&moved));
     let watched = Watched { active, moved };
     #[cfg(feature = "carrier-hyper")]
@@ -97,7 +99,7 @@ where
 /// What tells whether a connection that drains still does anything.
 struct Watched {
     active: Arc<AtomicUsize>,
-    moved: Arc<AtomicU64>,
+    moved: Arc<Moved>,
 }
 
 /// Drives a connection to its end, or through its drain.
@@ -126,7 +128,7 @@ where
         if let Ok(ended) = tokio::time::timeout_at(next_look, poll_fn(|cx| connection.as_mut().poll(cx))).await {
             return ended.map_err(Into::into);
         }
-        let moved_now = watched.moved.load(Ordering::Relaxed);
+        let moved_now = watched.moved.bytes();
         let is_quiet = watched.active.load(Ordering::Acquire) == 0 && moved_now == moved_before;
         if next_look >= deadline || is_quiet {
             return Ok(());
@@ -172,7 +174,7 @@ impl Drop for ActiveCall {
 
 /// A response body that counts as an active call while it exists.
 struct CountedBody {
-    body: Body,
+    body: ResponseBody,
     _call: ActiveCall,
 }
 

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, ArgGroup, Args};
+use clap::{ArgAction, ArgGroup, Args, ValueEnum};
 use seltzer::codec::CompressionEncoding;
-use seltzer::transport::ListenAddress;
+use seltzer::transport::{Carrier, ListenAddress};
 
 use crate::arguments::values::{compression, seconds, seconds_not_zero, token};
 
-/// More threads than any machine has processors; beyond it is a slip of the finger.
-const WORKERS_MAX: i64 = 4096;
+/// As many as a server takes; beyond it is a slip of the finger.
+const WORKERS_MAX: i64 = 1024;
 
 /// Serve the demo services (the default command)
 ///
@@ -34,9 +34,13 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_message_bytes: Option<usize>,
 
-    /// How many threads serve [default: one a processor]
+    /// How many threads move bytes, each with its share of the connections; as many more run handlers that wait or take long [default: all share one thread a processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=WORKERS_MAX))]
     pub(crate) workers: Option<u16>,
+
+    /// What carries HTTP/2: Seltzer's own engine, or hyper to compare it with
+    #[arg(long, value_name = "NAME", default_value = "engine")]
+    pub(crate) carrier: CarrierName,
 
     /// How long calls may go on after the server was told to stop
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
@@ -52,6 +56,22 @@ pub(crate) struct ServeArguments {
 
     #[command(flatten)]
     pub(crate) tls: ServerTls,
+}
+
+/// What `--carrier` may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CarrierName {
+    Engine,
+    Hyper,
+}
+
+impl From<CarrierName> for Carrier {
+    fn from(name: CarrierName) -> Self {
+        match name {
+            CarrierName::Engine => Carrier::Engine,
+            CarrierName::Hyper => Carrier::Hyper,
+        }
+    }
 }
 
 /// How the server proves who it is, and whom it lets in.

@@ -70,6 +70,33 @@ fn it_listens_on_several_addresses_and_serves_by_default() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn workers_are_threads_of_the_server() {
+    let server = Server::start(&["--workers", "2"]);
+    check(&server.call(&["Cal/Add", "-d", r#"{"number1":1,"number2":2}"#]), 0, "{\"number\":3}\n", "");
+    let threads = std::fs::read_dir(format!("/proc/{}/task", server.program.id())).unwrap();
+    let names = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("comm")).unwrap());
+    assert_eq!(names.filter(|name| name.starts_with("seltzer-io-")).count(), 2);
+}
+
+#[test]
+fn http2_is_carried_by_what_was_asked_for() {
+    for carrier in ["engine", "hyper"] {
+        let server = Server::start(&["--carrier", carrier]);
+        check(&server.call(&["Cal/Add", "-d", r#"{"number1":1,"number2":2}"#]), 0, "{\"number\":3}\n", "");
+        let mut connection = TcpStream::connect(&server.address).unwrap();
+        connection.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
+        let mut head = [0; 9];
+        connection.read_exact(&mut head).unwrap();
+        let mut settings = vec![0; usize::from(head[2])];
+        connection.read_exact(&mut settings).unwrap();
+        // Only hyper says how large frames may be when that is what they may be anyway.
+        let says_frame_size = settings.chunks(6).any(|setting| setting[..2] == [0, 5]);
+        assert_eq!(says_frame_size, carrier == "hyper", "{carrier}: {settings:?}");
+    }
+}
+
 #[test]
 fn settings_reach_the_server() {
     let server = Server::start(&["--max-message-bytes", "20", "--task-interval", "0.001", "-v"]);

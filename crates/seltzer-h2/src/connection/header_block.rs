@@ -64,7 +64,7 @@ impl Connection {
 
     /// Up to a bound a list that is too large costs its stream only; beyond it the work of decoding is refused.
     #[inline]
-    fn check_block_size(&self, bytes: usize) -> Result<(), Error> {
+    pub(crate) fn check_block_size(&self, bytes: usize) -> Result<(), Error> {
         if bytes > self.limits.header_list_bytes_max.saturating_mul(HEADER_BLOCK_FACTOR) {
             return Err(Error::peer(Reason::EnhanceYourCalm, "header_block_too_large"));
         }

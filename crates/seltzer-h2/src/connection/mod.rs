@@ -118,6 +118,8 @@ pub struct Connection {
     stream_window: u32,
     /// Our SETTINGS were acknowledged.
     is_settled: bool,
+    /// New streams of the peer are refused.
+    refuses_streams: bool,
 
     peer: PeerSettings,
     send_window: SendWindow,
@@ -182,6 +184,7 @@ impl Connection {
             // Until the peer knows a smaller window it may use the default.
             stream_window: limits.stream_window_bytes.max(WINDOW_DEFAULT),
             is_settled: false,
+            refuses_streams: false,
             peer: PeerSettings::default(),
             send_window: SendWindow::new(WINDOW_DEFAULT),
             ready: VecDeque::new(),
@@ -245,6 +248,19 @@ impl Connection {
     #[inline]
     pub fn set_memo_tag(&mut self, memo: Memo, tag: u32) {
         self.decoder.set_memo_tag(memo, tag);
+    }
+
+    /// What the peer is held to.
+    #[inline]
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Refuses new streams of the peer, as if it had too many, until told otherwise.
+    #[inline]
+    pub fn refuse_streams(&mut self, refuses: bool) {
+        self.refuses_streams = refuses;
     }
 
     /// The number of streams that are not over.

@@ -4,8 +4,8 @@ use crate::connection::{Connection, Phase, Role};
 use crate::error::{Error, Reason};
 use crate::event::Event;
 use crate::frame::{
-    CLIENT_PREFACE, HEAD_BYTES, Head, continuation, data, go_away, headers, ping, priority, push_promise, rst_stream,
-    settings, window_update,
+    CLIENT_PREFACE, FRAME_BYTES_MIN, HEAD_BYTES, Head, continuation, data, go_away, headers, ping, priority,
+    push_promise, rst_stream, settings, window_update,
 };
 use std::time::Instant;
 
@@ -131,6 +131,9 @@ impl Connection {
             return Ok(self.skip_payload(input));
         }
         check_length(head)?;
+        if head.length > FRAME_BYTES_MIN as usize {
+            self.check_collected(head)?;
+        }
         let Some(payload) = input.get(HEAD_BYTES..HEAD_BYTES + head.length) else {
             self.timers.block_began(self.now);
             return Ok(Step::Wait);
@@ -151,6 +154,17 @@ impl Connection {
             self.timers.block_ended();
         }
         Ok(event.map_or(Step::Next, Step::Event))
+    }
+
+    /// Larger frames than the smallest limit are for DATA, which is handed over as it comes; any other has to be
+    /// collected first. What cannot be right is refused when it is announced, not when it is there.
+    #[cold]
+    fn check_collected(&self, head: &Head) -> Result<(), Error> {
+        match head.kind {
+            headers::KIND => self.check_block_size(head.length.saturating_sub(headers::BESIDE_FRAGMENT_BYTES_MAX)),
+            continuation::KIND => self.check_block_size(head.length),
+            _ => Err(Error::peer(Reason::FrameSizeError, "a frame other than DATA and HEADERS above 16,384 bytes")),
+        }
     }
 
     fn skip_payload<'i>(&mut self, input: &mut &'i [u8]) -> Step<'i> {

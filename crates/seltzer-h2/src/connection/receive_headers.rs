@@ -84,7 +84,7 @@ impl Connection {
             return Ok(None);
         }
         self.last_peer_stream = id;
-        if self.streams.len() >= self.limits.concurrent_streams_max as usize {
+        if self.streams.len() >= self.limits.concurrent_streams_max as usize || self.refuses_streams {
             return self.stream_error(id, Reason::RefusedStream);
         }
         let mut stream = Stream::new(self.stream_window, self.new_send_window());

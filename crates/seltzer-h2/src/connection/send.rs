@@ -3,12 +3,14 @@
 use crate::connection::{Connection, Phase, Role};
 use crate::error::{OpenError, SendError};
 use crate::flow::SendWindow;
-use crate::frame::{END_HEADERS, END_STREAM, HEAD_BYTES, data, patch_length, put_head};
+use crate::frame::{END_HEADERS, END_STREAM, data, patch_length, put_head};
 use crate::limits::{COPY_BYTES_MAX, OUTPUT_BYTES_TARGET};
+use crate::output::{BegunData, MERGED_DATA_BYTES_MAX};
 use crate::prepared::Prepared;
+use crate::rope::Rope;
 use crate::stream::{End, Sent, State, Stream};
 use crate::stream_id::StreamId;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 impl Connection {
     /// Client: opens a stream. Its headers must be sent before those of any stream that is opened later.
@@ -57,7 +59,7 @@ impl Connection {
         if record.sent == Sent::Nothing {
             return Err(SendError::OutOfOrder);
         }
-        self.send_bytes(stream, data, if end_stream { End::Data } else { End::Open });
+        self.send_parts(stream, [data], if end_stream { End::Data } else { End::Open });
         Ok(())
     }
 
@@ -66,12 +68,12 @@ impl Connection {
     ///
     /// # Errors
     /// The stream is over, or its headers were not sent. The inner error is the closure's.
-    pub fn send_data_with<E>(
+    pub fn send_data_with<T, E>(
         &mut self,
         stream: StreamId,
-        write: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+        write: impl FnOnce(&mut Rope) -> Result<T, E>,
         end_stream: bool,
-    ) -> Result<Result<(), E>, SendError> {
+    ) -> Result<Result<T, E>, SendError> {
         let record = self.sendable(stream)?;
         if record.sent == Sent::Nothing {
             return Err(SendError::OutOfOrder);
@@ -80,30 +82,42 @@ impl Connection {
         let allowed = allowed.min(self.send_window.available());
         let end = if end_stream { End::Data } else { End::Open };
         if is_queueing || self.output.len() >= OUTPUT_BYTES_TARGET {
-            let mut own = BytesMut::new();
-            if let Err(error) = write(&mut own) {
-                return Ok(Err(error));
+            let mut own = Rope::default();
+            let written = write(&mut own);
+            if written.is_ok() {
+                self.send_parts(stream, std::iter::from_fn(|| own.pop_front()), end);
             }
-            self.send_bytes(stream, own.freeze(), end);
-            return Ok(Ok(()));
+            return Ok(written);
         }
-        let (head_at, payload_at) = self.output.begin_data(stream);
-        let written = write(self.output.open_buffer());
-        let length = self.output.position().saturating_sub(payload_at);
-        let frame_bytes = self.output.position().saturating_sub(head_at + HEAD_BYTES);
-        if let Err(error) = written {
-            self.output.undo_data(stream, head_at, payload_at);
-            return Ok(Err(error));
+        let frame_bytes_max = self.peer.frame_bytes_max;
+        let begun = self.output.begin_data(stream, COPY_BYTES_MAX, frame_bytes_max.min(MERGED_DATA_BYTES_MAX));
+        let written = write(self.output.open_rope());
+        if written.is_err() {
+            self.output.undo_data(begun);
+            return Ok(written);
         }
-        if length > allowed || frame_bytes > self.peer.frame_bytes_max || (length == 0 && !end_stream) {
-            let data = self.take_back(payload_at);
-            self.output.undo_data(stream, head_at, payload_at);
-            self.send_bytes(stream, data, end);
-            return Ok(Ok(()));
+        let length = self.output.open_rope().since(begun.mark);
+        let excess = self.output.data_length(begun).saturating_sub(frame_bytes_max);
+        if length > allowed || (length == 0 && !end_stream) {
+            self.queue_written(stream, begun, end);
+        } else if excess == 0 {
+            self.output.end_data(begun, end_stream);
+            self.sent_data(stream, length, end_stream);
+        } else if let Some(rest) = self.output.split_off_short(excess) {
+            self.output.end_data(begun, false);
+            self.output.put_data(stream, rest, end_stream, frame_bytes_max);
+            self.sent_data(stream, length, end_stream);
+        } else {
+            self.queue_written(stream, begun, end);
         }
-        self.output.end_data(stream, head_at, end_stream);
-        self.sent_data(stream, length, end_stream);
-        Ok(Ok(()))
+        Ok(written)
+    }
+
+    /// Takes the payload of a frame that was begun out of the output, and sends it as the windows and frames allow.
+    fn queue_written(&mut self, stream: StreamId, begun: BegunData, end: End) {
+        let parts = self.output.open_rope().split_off(begun.mark);
+        self.output.undo_data(begun);
+        self.send_parts(stream, parts, end);
     }
 
     /// Sends a whole unary answer: headers, one message that a closure appends straight to the output, trailers. The
@@ -116,7 +130,7 @@ impl Connection {
         &mut self,
         stream: StreamId,
         head: &Prepared,
-        write: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+        write: impl FnOnce(&mut Rope) -> Result<(), E>,
         trailers: &Prepared,
     ) -> Result<Result<(), E>, SendError> {
         let record = self.sendable(stream)?;
@@ -128,24 +142,25 @@ impl Connection {
         if !self.encoder.is_settled(head) || self.output.len() >= OUTPUT_BYTES_TARGET {
             return self.send_response_in_parts(stream, head, write, trailers);
         }
-        let start = self.output.position();
+        let start = self.output.open_rope().mark();
         self.write_prepared_frame(stream, head, END_HEADERS);
         let data_at = self.output.position();
-        let payload_at = data_at + HEAD_BYTES;
-        put_head(self.output.open_buffer(), 0, data::KIND, 0, stream);
-        if let Err(error) = write(self.output.open_buffer()) {
-            self.output.truncate(start);
+        let rope = self.output.open_rope();
+        put_head(rope.written(), 0, data::KIND, 0, stream);
+        let payload = rope.mark();
+        if let Err(error) = write(rope) {
+            rope.truncate(start);
             return Ok(Err(error));
         }
-        let length = self.output.position().saturating_sub(payload_at);
+        let length = rope.since(payload);
         if length > allowed || length == 0 {
-            let data = self.take_back(payload_at);
+            let parts = rope.split_off(payload);
             self.output.truncate(data_at);
             self.headers_sent(stream);
-            self.send_bytes(stream, data, End::Trailers(trailers.clone()));
+            self.send_parts(stream, parts, End::Trailers(trailers.clone()));
             return Ok(Ok(()));
         }
-        patch_length(self.output.open_buffer(), data_at, length);
+        patch_length(rope.written(), data_at, length);
         self.write_prepared_frame(stream, trailers, END_HEADERS | END_STREAM);
         self.sent_data(stream, length, true);
         Ok(Ok(()))
@@ -158,33 +173,22 @@ impl Connection {
         &mut self,
         stream: StreamId,
         head: &Prepared,
-        write: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+        write: impl FnOnce(&mut Rope) -> Result<(), E>,
         trailers: &Prepared,
     ) -> Result<Result<(), E>, SendError> {
-        let mut own = BytesMut::new();
+        let mut own = Rope::default();
         if let Err(error) = write(&mut own) {
             return Ok(Err(error));
         }
         self.headers_sent(stream);
         self.write_prepared(stream, head, false);
-        self.send_bytes(stream, own.freeze(), End::Trailers(trailers.clone()));
+        self.send_parts(stream, std::iter::from_fn(|| own.pop_front()), End::Trailers(trailers.clone()));
         Ok(Ok(()))
     }
 
     fn headers_sent(&mut self, stream: StreamId) {
         if let Some(record) = self.streams.get_mut(stream) {
             record.sent = Sent::Headers;
-        }
-    }
-
-    /// Takes what was appended from here on out of the output: large bytes without a copy.
-    fn take_back(&mut self, payload_at: usize) -> Bytes {
-        let buffer = self.output.open_buffer();
-        let payload = buffer.get(payload_at..).unwrap_or_default();
-        if payload.len() <= COPY_BYTES_MAX {
-            Bytes::copy_from_slice(payload)
-        } else {
-            self.output.split_off(payload_at)
         }
     }
 

@@ -22,21 +22,23 @@ enum Turn {
 
 impl Connection {
     /// Sends data, and what follows it if that is known. Straight to the output if nothing stands in the way.
-    pub(crate) fn send_bytes(&mut self, id: StreamId, data: Bytes, end: End) {
+    pub(crate) fn send_parts(&mut self, id: StreamId, parts: impl IntoIterator<Item = Bytes>, end: End) {
         let Some(stream) = self.streams.get_mut(id) else {
             return;
         };
         if !matches!(end, End::Open) {
             stream.sent = Sent::Everything;
         }
+        let mut parts = parts.into_iter().filter(|part| !part.is_empty());
+        let (first, second) = (parts.next().unwrap_or_default(), parts.next());
         let allowed = stream.send_window.available().min(self.send_window.available());
         let is_free = !stream.is_queueing() && self.output.len() < OUTPUT_BYTES_TARGET;
-        let fits = data.len() <= allowed.min(self.peer.frame_bytes_max);
-        if (is_free && fits) || (data.is_empty() && !stream.is_queueing()) {
-            let length = data.len();
+        let fits = first.len() <= allowed.min(self.peer.frame_bytes_max);
+        if second.is_none() && ((is_free && fits) || (first.is_empty() && !stream.is_queueing())) {
+            let length = first.len();
             let end_stream = matches!(end, End::Data);
             if length > 0 || end_stream {
-                self.output.put_data(id, data, end_stream);
+                self.output.put_data(id, first, end_stream, self.peer.frame_bytes_max);
                 self.sent_data(id, length, end_stream);
             }
             if let End::Trailers(trailers) = end {
@@ -48,9 +50,9 @@ impl Connection {
             self.queueing += 1;
             Box::default()
         });
-        queue.bytes += data.len();
-        if !data.is_empty() {
-            queue.parts.push_back(data);
+        for part in std::iter::once(first).filter(|first| !first.is_empty()).chain(second).chain(parts) {
+            queue.bytes += part.len();
+            queue.parts.push_back(part);
         }
         if !matches!(end, End::Open) {
             queue.end = end;
@@ -66,7 +68,7 @@ impl Connection {
 
     /// Trailers after data that is queued.
     pub(crate) fn queue_trailers(&mut self, id: StreamId, trailers: Prepared) {
-        self.send_bytes(id, Bytes::new(), End::Trailers(trailers));
+        self.send_parts(id, [], End::Trailers(trailers));
     }
 
     /// Gives every stream its turn until the output is full, the connection's window is used up, or all is sent.
@@ -105,7 +107,7 @@ impl Connection {
             self.send_window.take(bytes.len());
             queue.still_since = None;
             let is_last = queue.parts.is_empty() && matches!(queue.end, End::Data);
-            self.output.put_data(id, bytes, is_last);
+            self.output.put_data(id, bytes, is_last, frame_bytes_max);
         }
         if queue.is_high && queue.bytes < SEND_LOW_WATER {
             queue.is_high = false;

@@ -6,6 +6,9 @@ use crate::frame::{Head, PRIORITY, priority, without_padding};
 /// The frame's type.
 pub(crate) const KIND: u8 = 0x1;
 
+/// What may come with the fragment: the length of the padding, the padding, a priority.
+pub(crate) const BESIDE_FRAGMENT_BYTES_MAX: usize = 1 + 255 + priority::PAYLOAD_BYTES;
+
 /// What a HEADERS frame carries besides its flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Payload<'p> {

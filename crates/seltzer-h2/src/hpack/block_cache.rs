@@ -139,7 +139,7 @@ impl BlockCache {
 
     pub(super) fn memory_bytes(&self) -> usize {
         let kept: usize = self.slots.iter().map(|slot| slot.block.len() + slot.list.memory_bytes()).sum();
-        self.slots.capacity() * size_of::<Slot>() + kept
+        self.slots.capacity() * size_of::<Slot>() + self.candidates.memory_bytes() + kept
     }
 
     /// Gives all memory back; memos from before name nothing.

@@ -131,7 +131,7 @@ impl Encoder {
     /// How much memory it holds besides itself.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.table.memory_bytes() + self.prepared.memory_bytes()
+        self.table.memory_bytes() + self.prepared.memory_bytes() + self.candidates.memory_bytes()
     }
 
     /// Begins a block: announces a change of the table's size.

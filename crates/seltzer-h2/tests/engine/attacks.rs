@@ -5,6 +5,7 @@ use bytes::Bytes;
 use seltzer_h2::{HeaderField, Limits, Reason, StreamId};
 
 const CALM: &str = "Closed ENHANCE_YOUR_CALM";
+const FRAME_SIZE: &str = "Closed FRAME_SIZE_ERROR";
 
 fn id(stream: u32) -> StreamId {
     StreamId::new(stream)
@@ -133,6 +134,20 @@ fn streams_above_the_limit_are_refused_and_cost() {
     panic!("{refused} refused");
 }
 
+/// Whoever drives the connection may have no room for more.
+#[test]
+fn streams_are_refused_when_told_to() {
+    let mut tested = Tested::server();
+    for (number, refuses, events, frames) in
+        [(0, false, vec!["Request 1"], 0), (1, true, vec![], 1), (2, false, vec!["Request 5"], 0)]
+    {
+        tested.connection.refuse_streams(refuses);
+        assert_eq!(tested.receive(&request(stream(number), 0)), events);
+        let refused = tested.take().iter().filter(|frame| frame.ends_with("REFUSED_STREAM")).count();
+        assert_eq!(refused, frames, "{number}");
+    }
+}
+
 /// CVE-2024-27316 and its kind, and CVE-2026-33871 with empty frames.
 #[test]
 fn continuation_flood() {
@@ -145,6 +160,29 @@ fn continuation_flood() {
             events.last().is_some_and(|event| event == CALM)
         });
         assert!(closed.is_some_and(|frames| frames <= 8), "{length}: {closed:?}");
+    }
+}
+
+/// Large frames are for DATA: any other is collected before it is understood, so what cannot be right is refused when
+/// it is announced.
+#[test]
+fn a_large_frame_that_cannot_be_right_is_refused_at_its_head() {
+    let mut limits = Limits::server();
+    limits.frame_bytes_max = 1 << 24;
+    // The list's limit is 16 KiB, a block may have twice as much; then there are padding and priority.
+    let table = [
+        (HEADERS, END_HEADERS | END_STREAM, 1, 32 * 1024 + 262, Some(CALM)),
+        (HEADERS, END_HEADERS | END_STREAM, 1, 32 * 1024 + 261, None),
+        (SETTINGS, 0, 0, 16_386, Some(FRAME_SIZE)),
+        (SETTINGS, 0, 0, 16_380, None),
+        (GO_AWAY, 0, 0, 16_385, Some(FRAME_SIZE)),
+        (PRIORITY, 0, 1, 1 << 20, Some(FRAME_SIZE)),
+        (0xfa, 0, 0, 1 << 20, None),
+    ];
+    for (kind, flags, stream, length, closed) in table {
+        let mut tested = Tested::server_with(limits, &[]);
+        let events = tested.receive(&frame(kind, flags, stream, &vec![0; length])[..9]);
+        assert_eq!(events.last().map(String::as_str), closed, "type {kind}, {length} bytes");
     }
 }
 

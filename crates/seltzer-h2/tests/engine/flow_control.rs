@@ -53,8 +53,8 @@ fn a_whole_answer_is_split_at_the_window() {
     let trailers = seltzer_h2::Prepared::new([seltzer_h2::HeaderField::new(b"grpc-status", b"0")]);
     for stream in [1, 3, 5] {
         tested.receive(&request(stream, END_STREAM));
-        let write = |buffer: &mut bytes::BytesMut| -> Result<(), ()> {
-            buffer.extend_from_slice(&[b'm'; 25]);
+        let write = |buffer: &mut seltzer_h2::Rope| -> Result<(), ()> {
+            buffer.written().extend_from_slice(&[b'm'; 25]);
             Ok(())
         };
         tested.connection.send_response(id(stream), &head, write, &trailers).unwrap().unwrap();

@@ -1,6 +1,7 @@
 //! Two engines against each other over a simulated network: random splits, delays, resets, pauses and closings. A run
 //! is its seed: `SELTZER_SIMULATION_SEED=7` repeats one, `SELTZER_SIMULATION_COUNT=1000000` runs more.
 
+use bytes::BufMut as _;
 use bytes::Bytes;
 use seltzer_h2::{Config, Connection, Event, HeaderField, HeadersKind, Limits, Prepared, Reason, StreamId};
 use std::collections::BTreeMap;
@@ -346,8 +347,8 @@ impl Simulation {
         }
         if !stream.has_sent_headers && self.random.one_in(2) {
             let length = stream.to_send.min(30_000);
-            let write = |buffer: &mut bytes::BytesMut| {
-                buffer.resize(buffer.len() + length, b'r');
+            let write = |buffer: &mut seltzer_h2::Rope| {
+                put_mixed(buffer, b'r', length);
                 if length % 7 == 3 { Err(()) } else { Ok(()) }
             };
             if connection.send_response(id, &self.blocks[0], write, &self.blocks[1]).unwrap().is_ok() {
@@ -417,8 +418,8 @@ fn send_some(random: &mut Random, connection: &mut Connection, id: StreamId, str
     if random.one_in(2) {
         connection.send_data(id, Bytes::from(vec![b'd'; bytes]), end_stream).unwrap();
     } else {
-        let write = |buffer: &mut bytes::BytesMut| -> Result<(), ()> {
-            buffer.resize(buffer.len() + bytes, b'd');
+        let write = |buffer: &mut seltzer_h2::Rope| -> Result<(), ()> {
+            put_mixed(buffer, b'd', bytes);
             Ok(())
         };
         connection.send_data_with(id, write, end_stream).unwrap().unwrap();
@@ -487,5 +488,23 @@ fn end_if(side: &mut Side, id: StreamId, end_stream: bool, is_server: bool, tota
     if !is_server {
         totals.completed += u64::from(progress.has_sent_end);
         complete(progress);
+    }
+}
+
+/// So many bytes, in one of the ways in which they can come: written, taken over, or some of each.
+fn put_mixed(buffer: &mut seltzer_h2::Rope, byte: u8, length: usize) {
+    let written = match length % 4 {
+        0 => length,
+        1 => 0,
+        2 => length.min(20),
+        _ => length / 2,
+    };
+    buffer.put_bytes(byte, written);
+    buffer.put(bytes::Bytes::from(vec![byte; length - written]));
+    if length.is_multiple_of(5) {
+        // Nothing comes of it.
+        let mark = buffer.mark();
+        buffer.put(bytes::Bytes::from(vec![b'?'; 5000]));
+        buffer.truncate(mark);
     }
 }

@@ -1,6 +1,6 @@
 //! A peer that speaks in frames, and words for what comes back.
 
-use bytes::BytesMut;
+use bytes::BufMut as _;
 use seltzer_h2::{Config, Connection, Event, HeaderField, Limits, Prepared, Reason, StreamId};
 use std::time::{Duration, Instant};
 
@@ -202,8 +202,8 @@ impl Tested {
     pub fn respond_with(&mut self, stream: StreamId, bytes: usize) {
         let head = Prepared::new([HeaderField::new(b":status", b"200")]);
         let trailers = Prepared::new([HeaderField::new(b"grpc-status", b"0")]);
-        let write = |buffer: &mut BytesMut| -> Result<(), ()> {
-            buffer.resize(buffer.len() + bytes, b'm');
+        let write = |buffer: &mut seltzer_h2::Rope| -> Result<(), ()> {
+            buffer.put_bytes(b'm', bytes);
             Ok(())
         };
         let _ = self.connection.send_response(stream, &head, write, &trailers);

@@ -11,8 +11,8 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use crate::transport::h2::buffers::{give_read_buffer, take_read_buffer};
 use crate::transport::h2::client::connection::Shared;
+use crate::transport::h2::read_buffer::{give_read_buffer, take_read_buffer};
 use crate::transport::io::Io;
 
 /// How many slices one write takes.

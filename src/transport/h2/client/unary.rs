@@ -10,9 +10,9 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use seltzer_h2::limits::COPY_BYTES_MAX;
 use seltzer_h2::{HeaderField, Prepared, Reason, SendError, StreamId};
 
+use crate::codec::Rope;
 use crate::deadline::{Deadline, TimeoutText};
 use crate::metadata;
 use crate::status::Status;
@@ -71,7 +71,7 @@ impl Connection {
     pub(crate) fn begin_unary(
         self,
         request: &UnaryRequest<'_>,
-        message: &mut BytesMut,
+        message: &mut Rope,
         caller: &Waker,
     ) -> Result<UnaryCall, Refusal> {
         let begun = self.shared().with(|state| state.begin_unary(&mut Ticket::None, request, message, caller));
@@ -82,7 +82,7 @@ impl Connection {
     pub(crate) async fn wait_and_begin_unary(
         self,
         request: &UnaryRequest<'_>,
-        message: &mut BytesMut,
+        message: &mut Rope,
     ) -> Result<UnaryCall, Refusal> {
         let mut place = Place { shared: self.shared(), ticket: Ticket::None };
         place.wait().await.map_err(Refusal::Closed)?;
@@ -101,7 +101,7 @@ impl State {
         &mut self,
         ticket: &mut Ticket,
         request: &UnaryRequest<'_>,
-        message: &mut BytesMut,
+        message: &mut Rope,
         caller: &Waker,
     ) -> Result<StreamId, Refusal> {
         if *ticket == Ticket::None && !self.is_closed() && !self.has_free_place() {
@@ -133,7 +133,7 @@ impl State {
         &mut self,
         stream: StreamId,
         request: &UnaryRequest<'_>,
-        message: &mut BytesMut,
+        message: &mut Rope,
     ) -> Result<(), SendError> {
         if request.deadline.is_none() && request.metadata.is_empty() {
             self.engine.send_prepared(stream, request.block, false)?;
@@ -142,11 +142,8 @@ impl State {
             let more = More { timeout: timeout.as_ref(), metadata: request.metadata };
             self.engine.send_prepared_with(stream, request.block, more, false)?;
         }
-        if message.len() > COPY_BYTES_MAX {
-            return self.engine.send_data(stream, message.split().freeze(), true);
-        }
-        let write = |output: &mut BytesMut| {
-            output.extend_from_slice(message);
+        let write = |output: &mut Rope| {
+            output.append(message);
             Ok::<(), Infallible>(())
         };
         self.engine.send_data_with(stream, write, true).map(|_written| ())

@@ -1,0 +1,166 @@
+//! One connection of a server, from its first byte to its last.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use crate::context::Peer;
+use crate::server::accept::Shared;
+use crate::server::unary::Answerer;
+use crate::server::workers::Workers;
+use crate::transport::carrier::Carrier;
+use crate::transport::h2::server::ServerConnection;
+use crate::transport::h2::{Spoken, sniff};
+use crate::transport::hyper::server::{Drain, serve_connection};
+use crate::transport::io::Io;
+#[cfg(feature = "_tls")]
+use crate::transport::io::Moved;
+use crate::transport::listen::Accepted;
+
+/// A connection at work: a future that ends when the connection does.
+///
+/// Each stage has memory of its own, which goes with the stage. As one `async fn` an idle connection would hold on to
+/// the memory of the TLS handshake that it once made.
+pub(crate) enum Connection {
+    /// What comes before the engine, what comes after it, or all of a connection that is hyper's.
+    Beside(Pin<Box<dyn Future<Output = Next> + Send>>),
+    Engine(Box<ServerConnection<Answerer>>),
+    Over,
+}
+
+/// What follows a stage.
+type Next = Option<Box<ServerConnection<Answerer>>>;
+
+impl Connection {
+    /// A connection that was accepted, once `accepted` has it on this thread.
+    pub(crate) fn new(accepted: impl Future<Output = Option<Accepted>> + Send + 'static, shared: Arc<Shared>) -> Self {
+        Connection::Beside(Box::pin(async move {
+            let (io, peer) = accepted.await?.open();
+            begin(io, peer, &shared).await
+        }))
+    }
+}
+
+impl Future for Connection {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match &mut *self {
+                Connection::Over => return Poll::Ready(()),
+                Connection::Beside(stage) => match ready!(stage.as_mut().poll(cx)) {
+                    Some(connection) => *self = Connection::Engine(connection),
+                    None => *self = Connection::Over,
+                },
+                Connection::Engine(connection) => {
+                    let served = ready!(Pin::new(&mut **connection).poll(cx));
+                    let Connection::Engine(mut connection) = std::mem::replace(&mut *self, Connection::Over) else {
+                        continue;
+                    };
+                    match served {
+                        Ok(()) => {
+                            let farewell = connection.farewell();
+                            *self = Connection::Beside(Box::pin(async {
+                                report(farewell.await.map_err(Into::into));
+                                None
+                            }));
+                        }
+                        Err(error) => report(Err(error.into())),
+                    }
+                }
+            }
+        }
+    }
+}
+
+type Served = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+fn report(served: Served) {
+    if let Err(error) = served {
+        tracing::debug!(error, "a connection ended early");
+    }
+}
+
+/// Finds out what the peer speaks. HTTP/2 is the engine's, anything else is HTTP/1.1 and hyper's.
+async fn begin(io: Io, peer: Peer, shared: &Shared) -> Next {
+    let (mut io, peer) = secure(io, peer, shared).await?;
+    let peer = Arc::new(peer);
+    match shared.settings.carrier {
+        Carrier::Engine => {}
+        #[cfg(feature = "carrier-hyper")]
+        Carrier::Hyper => {
+            report(serve_by_hyper(io, peer, shared).await);
+            return None;
+        }
+    }
+    let mut head = Vec::new();
+    let timeout = shared.settings.limits.preface_timeout;
+    let sniffed = tokio::time::timeout(timeout, sniff(&mut io, &mut head));
+    match shared.stop.run_until_cancelled(sniffed).await {
+        // Told to stop, or too slow, or gone, before a word was said.
+        None | Some(Err(_) | Ok(Ok(Spoken::Neither))) => None,
+        Some(Ok(Err(error))) => {
+            report(Err(error.into()));
+            None
+        }
+        Some(Ok(Ok(Spoken::Http1))) => {
+            report(serve_by_hyper(io.with_head(head), peer, shared).await);
+            None
+        }
+        Some(Ok(Ok(Spoken::Http2))) => {
+            let answerer = Answerer::new(shared.dispatcher.clone(), Arc::clone(&shared.methods), peer);
+            let drain = Drain { begin: shared.stop.clone(), grace: shared.settings.drain_grace };
+            let pool = shared.workers.as_ref().and_then(Workers::pool).cloned();
+            let ready = shared.settings.shared_by_calls(shared.budget.as_ref());
+            Some(Box::new(ServerConnection::new(io, head, &shared.engine, answerer, drain, pool, ready)))
+        }
+    }
+}
+
+async fn serve_by_hyper(io: Io, peer: Arc<Peer>, shared: &Shared) -> Served {
+    let dispatcher = shared.dispatcher.clone();
+    let handler = move |request| dispatcher.answer(request, &peer);
+    let drain = Drain { begin: shared.stop.clone(), grace: shared.settings.drain_grace };
+    serve_connection(io, &shared.settings.hyper(), handler, drain).await
+}
+
+#[cfg(feature = "_tls")]
+async fn secure(io: Io, mut peer: Peer, shared: &Shared) -> Option<(Io, Peer)> {
+    let Some(acceptor) = &shared.tls else { return Some((io, peer)) };
+    let below = Arc::new(Moved::default());
+    match shared.stop.run_until_cancelled(acceptor.accept(io.counting(&below))).await? {
+        Ok(stream) => {
+            peer.encrypted = true;
+            peer.certificates = stream.peer_certificates();
+            Some((Io::new(stream).above(below), peer))
+        }
+        Err(error) => {
+            let peer = peer.remote_addr.map(tracing::field::display);
+            tracing::warn!(target: "seltzer::tls", %error, peer, "a TLS handshake failed");
+            None
+        }
+    }
+}
+
+#[cfg(not(feature = "_tls"))]
+async fn secure(io: Io, peer: Peer, _: &Shared) -> Option<(Io, Peer)> {
+    Some((io, peer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten thousand idle connections are ten thousand times what stands here.
+    #[test]
+    fn an_idle_connection_is_small() {
+        let table = [
+            ("the task", size_of::<Connection>(), 24),
+            ("what the engine and its driver know", size_of::<ServerConnection<Answerer>>(), 2048),
+        ];
+        for (what, bytes, bytes_max) in table {
+            assert!(bytes <= bytes_max, "{what} has {bytes} bytes, more than {bytes_max}");
+        }
+    }
+}
