@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use prost::Message as _;
 use seltzer::services::schemas::grpc::testing::{SimpleRequest, SimpleResponse};
-use seltzer::{Channel, Code, Response, Status, Streaming};
+use seltzer::{Channel, Code, Request, Response, Server, Status, Streaming};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::support::patiently;
 use crate::support::peer::{
     ACK, CANCEL, DATA, END_STREAM, Frame, GOAWAY, GOOD, HEADERS, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, NO_ERROR,
     PING, Peer, Place, REFUSED_STREAM, RST_STREAM, WINDOW_UPDATE,
 };
-use crate::support::probe::{Client, ask, text};
+use crate::support::probe::{Client, Probe, ask, text};
 use crate::support::raw::framed;
+use crate::support::{Running, patiently};
 
 const SHORT: Duration = Duration::from_millis(50);
 
@@ -130,6 +130,49 @@ async fn a_dropped_call_is_cancelled_at_once_while_its_requests_go_on() {
     drop(messages);
     assert_cancelled(&mut peer, stream).await;
     patiently(requests.closed()).await;
+}
+
+#[tokio::test]
+async fn a_dropped_unary_call_is_cancelled_at_once_and_one_whose_time_is_up_too() {
+    let (_place, channel, mut peer) = connected_channel(&[(MAX_CONCURRENT_STREAMS, 1)]).await;
+    for way in WAYS {
+        let call = begin_by(way, &channel, "hi");
+        let stream = peer.next_call().await;
+        call.abort();
+        assert_cancelled(&mut peer, stream).await;
+
+        // Its place is free again, though the server has not said a word. The second call waits
+        // behind the first one until its time is up.
+        let late = |timeout| {
+            let mut request = Request::new(ask("hi"));
+            request.set_timeout(timeout);
+            let channel = channel.clone();
+            match way {
+                Way::Short => tokio::spawn(async move { Client::new(channel).unary_call(request).await }),
+                Way::General => tokio::spawn(async move { Client::new(Layered(channel)).unary_call(request).await }),
+            }
+        };
+        let calls = [late(SHORT * 2), late(SHORT)];
+        let stream = peer.next_call().await;
+        assert_cancelled(&mut peer, stream).await;
+        for call in calls {
+            assert_eq!(outcome(call).await.unwrap_err().0, Code::DeadlineExceeded, "{way:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn messages_that_are_larger_than_windows_go_through() {
+    let server = Running::start(Server::builder().add_service(Probe::new().0.server())).await;
+    let channel = Channel::builder(server.uri()).initial_stream_window_size(20_000).connect().await.unwrap();
+    for way in WAYS {
+        for size in [3_000, 4_000, 30_000, 1_000_000] {
+            let answer = outcome(begin_by(way, &channel, &format!("size {size}"))).await.unwrap();
+            assert_eq!(answer.len(), size, "{way:?}");
+            let answer = outcome(begin_by(way, &channel, &format!("yield {}", "x".repeat(size)))).await.unwrap();
+            assert_eq!(answer, "yielded", "{way:?}");
+        }
+    }
 }
 
 #[tokio::test]

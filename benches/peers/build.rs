@@ -27,7 +27,6 @@ fn tonic_services() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(&directory)?;
     let descriptors = protox::compile(SCHEMAS, ["proto"])?;
     tonic_prost_build::configure()
-        .build_client(false)
         .extern_path(".bench", "crate::schemas::bench")
         .extern_path(".probe", "crate::schemas::probe")
         .out_dir(directory)

@@ -4,10 +4,9 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Poll, Waker, ready};
 
-use http::header::{HeaderValue, USER_AGENT};
-use http::uri::{PathAndQuery, Scheme};
+use http::header::{HeaderMap, HeaderValue, USER_AGENT};
 use tokio::sync::watch;
 use tonic::body::Body;
 
@@ -17,8 +16,9 @@ use crate::client::heads::Heads;
 use crate::context::Context;
 use crate::status::Status;
 use crate::transport::connect::connect;
-use crate::transport::connection::Connection;
+use crate::transport::connection::{Connection, Origin};
 use crate::transport::error::{Error, Step};
+use crate::transport::h2::client::Sent;
 use crate::transport::in_process::InProcess;
 use crate::transport::io::Io;
 use crate::transport::target::Target;
@@ -280,12 +280,14 @@ impl Inner {
         Ok(io)
     }
 
-    async fn send(self: &Arc<Self>, mut request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
-        self.prepare(&mut request);
-        let mut resends = 0;
+    async fn send(
+        self: &Arc<Self>,
+        mut request: http::Request<Body>,
+        mut resends: usize,
+    ) -> Result<http::Response<Body>, Status> {
         loop {
             let mut connection = self.connection().await?;
-            match connection.send(request).await {
+            match connection.send(request, self.origin()).await {
                 Ok(response) => return Ok(response),
                 Err((_, Some(unsent))) if resends < RESENDS_MAX => {
                     resends += 1;
@@ -296,32 +298,24 @@ impl Inner {
         }
     }
 
-    /// Adds what the channel knows and the call does not: whom it goes to and who asks.
-    fn prepare(&self, request: &mut http::Request<Body>) {
-        let endpoint = &self.endpoint;
-        let uri = std::mem::take(request.uri_mut());
-        let mut parts = uri.into_parts();
-        // A client made `with_origin` names an authority of its own.
-        if parts.authority.is_none()
-            && let Ok(target) = &endpoint.target
-        {
-            parts.authority = Some(target.authority.clone());
-            parts.scheme = Some(target.scheme());
-        }
-        parts.scheme.get_or_insert(Scheme::HTTP);
-        parts.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/"));
-        if let Ok(uri) = http::Uri::from_parts(parts) {
-            *request.uri_mut() = uri;
-        }
-        let headers = request.headers_mut();
-        let user_agent = match headers.get(USER_AGENT) {
-            None => endpoint.user_agent.clone(),
-            Some(own) => {
-                let text = [own.as_bytes(), b" ", endpoint.user_agent.as_bytes()].concat();
-                HeaderValue::from_bytes(&text).unwrap_or_else(|_| endpoint.user_agent.clone())
-            }
+    /// What the channel knows and a call does not: whom it goes to and who asks.
+    fn origin(&self) -> Origin<'_> {
+        let Endpoint { target, user_agent, .. } = &self.endpoint;
+        // Nothing is ever sent to a target that could not be read.
+        let (scheme, authority) = match target {
+            Ok(target) => (if target.encrypted { "https" } else { "http" }, target.authority.as_str()),
+            Err(_) => ("http", ""),
         };
-        headers.insert(USER_AGENT, user_agent);
+        Origin { scheme, authority, user_agent }
+    }
+
+    /// Puts the name that a caller gives itself in front of ours.
+    fn name_caller(&self, headers: &mut HeaderMap) {
+        let ours = &self.endpoint.user_agent;
+        if let Some(own) = headers.get_mut(USER_AGENT) {
+            let text = [own.as_bytes(), b" ", ours.as_bytes()].concat();
+            *own = HeaderValue::from_bytes(&text).unwrap_or_else(|_| ours.clone());
+        }
     }
 }
 
@@ -337,8 +331,65 @@ impl tower_service::Service<http::Request<Body>> for Channel {
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let inner = Arc::clone(&self.inner);
-        let guard = CallGuard::begin(&mut request, inner.endpoint.timeout);
-        Box::pin(async move { guard.run(inner.send(request)).await })
+        let mut guard = CallGuard::begin(&mut request, inner.endpoint.timeout);
+        inner.name_caller(request.headers_mut());
+        if let Poll::Ready(status) = guard.poll_over(&mut std::task::Context::from_waker(Waker::noop())) {
+            return Box::pin(std::future::ready(Err(status)));
+        }
+        // Most calls find an open connection and need not wait: no future is needed for what is done by now.
+        if let Some(Connection::Engine(connection)) = inner.open_connection() {
+            match connection.send_at_once(request, inner.origin()) {
+                Ok(sent) => return Box::pin(Calling { inner, guard: Some(guard), stage: Stage::Sent(sent) }),
+                Err((_, Some(unsent))) => request = unsent,
+                Err((status, None)) => return Box::pin(std::future::ready(Err(status))),
+            }
+        }
+        Box::pin(async move { guard.run(inner.send(request, 0)).await })
+    }
+}
+
+/// A call whose request is on its way.
+struct Calling {
+    inner: Arc<Inner>,
+    /// Until the response has it.
+    guard: Option<CallGuard>,
+    stage: Stage,
+}
+
+#[allow(clippy::large_enum_variant, reason = "it lies in a box already, and the large one is the usual one")]
+enum Stage {
+    Sent(Sent),
+    /// The server has surely done nothing for it, so it is made again.
+    Again(<Channel as tower_service::Service<http::Request<Body>>>::Future),
+}
+
+impl Future for Calling {
+    type Output = Result<http::Response<Body>, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Some(guard) = &mut this.guard
+            && let Poll::Ready(status) = guard.poll_over(cx)
+        {
+            return Poll::Ready(Err(status));
+        }
+        let response = loop {
+            match &mut this.stage {
+                Stage::Sent(sent) => match ready!(Pin::new(sent).poll(cx)) {
+                    Ok(response) => break Ok(response),
+                    Err((_, Some(unsent))) => {
+                        let inner = Arc::clone(&this.inner);
+                        this.stage = Stage::Again(Box::pin(async move { inner.send(unsent, 1).await }));
+                    }
+                    Err((status, None)) => break Err(status),
+                },
+                Stage::Again(again) => break ready!(again.as_mut().poll(cx)),
+            }
+        };
+        Poll::Ready(response.map(|response| match this.guard.take() {
+            Some(guard) => guard.guard(response),
+            None => response,
+        }))
     }
 }
 

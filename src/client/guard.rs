@@ -66,10 +66,15 @@ impl CallGuard {
             Either::First(status) => return Err(status),
             Either::Second(response) => response?,
         };
+        Ok(self.guard(response))
+    }
+
+    /// Guards a response's body, if there is anything to guard it from.
+    pub(crate) fn guard(self, response: http::Response<Body>) -> http::Response<Body> {
         if self.timer.is_none() && self.cancelled.is_none() {
-            return Ok(response);
+            return response;
         }
-        Ok(response.map(|body| Body::new(GuardedBody { body, guard: self, is_over: false })))
+        response.map(|body| Body::new(GuardedBody { body, guard: self, is_over: false }))
     }
 
     /// Ready when the call must not go on.

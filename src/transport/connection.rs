@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::HeaderValue;
 use tonic::body::Body;
 
 use crate::status::Status;
@@ -22,6 +23,14 @@ pub(crate) struct ConnectionSettings {
     pub(crate) keepalive_interval: Option<Duration>,
     pub(crate) keepalive_timeout: Duration,
     pub(crate) keepalive_while_idle: bool,
+}
+
+/// Whom a request goes to, and who asks, where it does not say so itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    pub(crate) scheme: &'static str,
+    pub(crate) authority: &'a str,
+    pub(crate) user_agent: &'a HeaderValue,
 }
 
 /// An open HTTP/2 connection. Clones share it.
@@ -65,11 +74,30 @@ impl Connection {
     pub(crate) async fn send(
         &mut self,
         request: http::Request<Body>,
+        origin: Origin<'_>,
     ) -> Result<http::Response<Body>, (Status, Option<http::Request<Body>>)> {
         match self {
-            Connection::Engine(connection) => connection.send(request).await,
+            Connection::Engine(connection) => connection.send(request, origin).await,
             #[cfg(feature = "carrier-hyper")]
-            Connection::Hyper(connection) => connection.send(request).await,
+            Connection::Hyper(connection) => connection.send(complete(request, origin)).await,
         }
     }
+}
+
+/// A request that says by itself whom it goes to and who asks.
+#[cfg(feature = "carrier-hyper")]
+fn complete(mut request: http::Request<Body>, origin: Origin<'_>) -> http::Request<Body> {
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    // A client made `with_origin` names an authority of its own.
+    if parts.authority.is_none() {
+        parts.authority = origin.authority.parse().ok();
+        parts.scheme = origin.scheme.parse().ok();
+    }
+    parts.scheme.get_or_insert(http::uri::Scheme::HTTP);
+    parts.path_and_query.get_or_insert_with(|| http::uri::PathAndQuery::from_static("/"));
+    if let Ok(uri) = http::Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request.headers_mut().entry(http::header::USER_AGENT).or_insert_with(|| origin.user_agent.clone());
+    request
 }

@@ -6,7 +6,12 @@ use seltzer_h2::{FieldList, HeaderField, Token};
 
 /// Headers as fields, without those that HTTP/2 forbids (RFC 9113, section 8.2.2).
 pub(super) fn fields_of(headers: &HeaderMap) -> impl Iterator<Item = HeaderField<'_>> {
-    headers.iter().filter(|(name, _)| !is_forbidden(name)).map(|(name, value)| field_of(name, value))
+    headers.iter().filter_map(allowed_field)
+}
+
+/// A header as a field, unless HTTP/2 forbids it.
+pub(super) fn allowed_field<'a>((name, value): (&'a HeaderName, &'a HeaderValue)) -> Option<HeaderField<'a>> {
+    (!is_forbidden(name)).then(|| field_of(name, value))
 }
 
 /// A header as a field.

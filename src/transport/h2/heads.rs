@@ -1,14 +1,22 @@
 //! What is known of the header blocks that a connection has seen.
 
+#[cfg(feature = "server")]
 use std::sync::Arc;
 
+#[cfg(feature = "server")]
 use crate::pace::Pace;
+#[cfg(feature = "server")]
 use crate::transport::h2::Answer;
 
 /// How many heads a connection remembers: as many as the engine remembers blocks, and some.
 const HEADS_MAX: usize = 32;
 
-/// What a header block means.
+/// Tags leave room for a mark beside them in the word that the engine keeps. After so many, a connection begins anew:
+/// the tags of before that it may still meet are those of blocks that did not come for a thousand million others.
+const TAG_MAX: u32 = u32::MAX >> 2;
+
+/// What the header block of a request means.
+#[cfg(feature = "server")]
 pub(super) enum Known<A: Answer> {
     /// A unary call of a generated service.
     Unary(Arc<A::Head>),
@@ -16,6 +24,7 @@ pub(super) enum Known<A: Answer> {
     General(Arc<GeneralHead<A>>),
 }
 
+#[cfg(feature = "server")]
 /// The head of a request as the `http` crate says it, and what it means to who answers.
 pub(super) struct GeneralHead<A: Answer> {
     pub(super) request: http::Request<()>,
@@ -26,6 +35,7 @@ pub(super) struct GeneralHead<A: Answer> {
     pub(super) counts_messages: bool,
 }
 
+#[cfg(feature = "server")]
 impl<A: Answer> Clone for Known<A> {
     fn clone(&self) -> Self {
         match self {
@@ -56,9 +66,9 @@ impl<K> Heads<K> {
         self.kept.get(place(tag))
     }
 
-    /// Keeps a head and returns its tag, which is never 0.
+    /// Keeps what a head means and returns its tag, which is never 0.
     pub(super) fn keep(&mut self, head: K) -> u32 {
-        if self.count == u32::MAX {
+        if self.count == TAG_MAX {
             *self = Heads::new();
         }
         self.count += 1;

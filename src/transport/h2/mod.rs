@@ -15,7 +15,6 @@ mod direct;
 #[cfg(feature = "server")]
 mod exchange;
 mod fields;
-#[cfg(feature = "server")]
 mod heads;
 #[cfg(feature = "server")]
 mod memory;

@@ -1,6 +1,7 @@
 //! A connection as its users hold it.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub(super) struct Shared {
     /// Whether no further call can begin, to be asked without the lock.
     is_closed: AtomicBool,
     state: Mutex<State>,
+    /// Where the connection's task runs, and what goes on beside calls, wherever they are made.
+    runtime: tokio::runtime::Handle,
 }
 
 impl Connection {
@@ -48,9 +51,10 @@ impl Connection {
         let engine = seltzer_h2::Connection::client(&config(settings), Instant::now().into_std());
         let shared = Arc::new(Shared {
             is_closed: AtomicBool::new(false),
+            runtime: tokio::runtime::Handle::current(),
             state: Mutex::new(State::new(engine, target, settings.header_list_bytes_max)),
         });
-        tokio::spawn(Driver::new(io, Arc::clone(&shared)).run());
+        shared.spawn(Driver::new(io, Arc::clone(&shared)).run());
         Connection { handle: Arc::new(Handle(shared)) }
     }
 
@@ -88,6 +92,11 @@ impl Shared {
         if state.is_closed() {
             self.is_closed.store(true, Ordering::Release);
         }
+    }
+
+    /// Runs something beside the calls.
+    pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(future);
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

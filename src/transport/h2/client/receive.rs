@@ -19,9 +19,12 @@ const SMALL_BYTES_MAX: usize = 4 * 1024;
 /// forgotten.
 const ARENA_BYTES: usize = 32 * 1024;
 
-/// What is remembered of a header block by its memo.
-const TAG_PLAIN: u32 = 1;
-const TAG_OTHER: u32 = 2;
+/// What is remembered of a header block beside its memo: whether it is plain in the two lowest bits, and above them the
+/// tag of what it is in the words of the `http` crate.
+const PLAIN: u32 = 1;
+const NOT_PLAIN: u32 = 2;
+const PLAINNESS: u32 = 3;
+const PLAINNESS_BITS: u32 = 2;
 
 /// What the head of a plain answer may hold.
 const PLAIN_HEAD: TokenSet =
@@ -93,7 +96,7 @@ impl State {
             call.head = Some(Head::Plain);
             return;
         }
-        let Some(head) = response_head(self.engine.fields()) else { return self.refuse_headers(stream) };
+        let Some(head) = self.response_head(memo) else { return self.refuse_headers(stream) };
         match self.calls.get_mut(stream) {
             Some(Call::Unary(call)) => call.head = Some(Head::Full(Box::new(head))),
             Some(Call::General(call)) => {
@@ -112,11 +115,8 @@ impl State {
         if self.is_plain(memo, is_plain_trailers) && matches!(self.calls.get(stream), Some(Call::Unary(_))) {
             return self.end_unary(stream, UnaryEnd::Complete(Trailers::Plain));
         }
-        match header_map(self.engine.fields()) {
-            Some(mut trailers) => {
-                drop_garbled_details(&mut trailers);
-                self.end_call(stream, End::Complete(Some(trailers)));
-            }
+        match self.header_map(memo) {
+            Some(trailers) => self.end_call(stream, End::Complete(Some(trailers))),
             None => self.refuse_headers(stream),
         }
     }
@@ -124,15 +124,41 @@ impl State {
     /// Whether the header block that just came is a plain one: remembered for blocks that the engine has seen before.
     #[inline]
     fn is_plain(&mut self, memo: Memo, look: fn(&FieldList) -> bool) -> bool {
-        match self.engine.memo_tag(memo) {
-            TAG_PLAIN => true,
-            TAG_OTHER => false,
+        let tag = self.engine.memo_tag(memo);
+        match tag & PLAINNESS {
+            PLAIN => true,
+            NOT_PLAIN => false,
             _ => {
                 let is_plain = look(self.engine.fields());
-                self.engine.set_memo_tag(memo, if is_plain { TAG_PLAIN } else { TAG_OTHER });
+                self.engine.set_memo_tag(memo, tag | if is_plain { PLAIN } else { NOT_PLAIN });
                 is_plain
             }
         }
+    }
+
+    /// The header block that just came, in the words of the `http` crate: a copy for blocks that came before.
+    fn header_map(&mut self, memo: Memo) -> Option<HeaderMap> {
+        let tag = self.engine.memo_tag(memo);
+        if let Some(known) = self.maps.get(tag >> PLAINNESS_BITS) {
+            return Some(known.clone());
+        }
+        let mut map = header_map(self.engine.fields())?;
+        drop_garbled_details(&mut map);
+        if !memo.is_none() {
+            let kept = self.maps.keep(map.clone());
+            self.engine.set_memo_tag(memo, (tag & PLAINNESS) | (kept << PLAINNESS_BITS));
+        }
+        Some(map)
+    }
+
+    /// The head of a response that just came.
+    fn response_head(&mut self, memo: Memo) -> Option<http::response::Parts> {
+        let status = StatusCode::from_bytes(self.engine.fields().get(Token::Status)?).ok()?;
+        let (mut head, ()) = http::Response::new(()).into_parts();
+        head.status = status;
+        head.version = Version::HTTP_2;
+        head.headers = self.header_map(memo)?;
+        Some(head)
     }
 
     fn refuse_headers(&mut self, stream: StreamId) {
@@ -188,16 +214,4 @@ fn is_plain_head(fields: &FieldList) -> bool {
 
 fn is_plain_trailers(fields: &FieldList) -> bool {
     fields.iter().all(|field| PLAIN_TRAILERS.contains(field.token)) && fields.get(Token::GrpcStatus) == Some(b"0")
-}
-
-/// The head of a response in the words of the `http` crate.
-fn response_head(fields: &FieldList) -> Option<http::response::Parts> {
-    let status = StatusCode::from_bytes(fields.get(Token::Status)?).ok()?;
-    let mut headers: HeaderMap = header_map(fields)?;
-    drop_garbled_details(&mut headers);
-    let (mut head, ()) = http::Response::new(()).into_parts();
-    head.status = status;
-    head.version = Version::HTTP_2;
-    head.headers = headers;
-    Some(head)
 }

@@ -15,8 +15,8 @@ use crate::transport::h2::client::state::State;
 
 /// A call that somebody waits for: dropped before its end, it is cancelled at once.
 pub(super) struct Ongoing {
-    shared: Arc<Shared>,
-    stream: StreamId,
+    pub(super) shared: Arc<Shared>,
+    pub(super) stream: StreamId,
 }
 
 impl Ongoing {
@@ -27,7 +27,8 @@ impl Ongoing {
 
 impl Drop for Ongoing {
     fn drop(&mut self) {
-        self.shared.with(|state| state.abandon_call(self.stream));
+        // What is left of it is dropped when the lock is free.
+        drop(self.shared.with(|state| state.abandon_call(self.stream)));
     }
 }
 
@@ -62,7 +63,7 @@ impl http_body::Body for ResponseBody {
             let call = state.general(self.call.stream);
             call.is_some_and(|call| call.inbound.is_empty() && matches!(call.end, Some(End::Complete(None))))
         };
-        self.is_over || self.call.shared.with(is_complete)
+        self.is_over || is_complete(&mut self.call.shared.lock())
     }
 }
 

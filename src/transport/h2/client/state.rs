@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::task::{Poll, Waker};
 
 use bytes::BytesMut;
+use http::HeaderMap;
 
-use seltzer_h2::{OpenError, Reason, StreamId, StreamTable};
+use seltzer_h2::{OpenError, Prepared, Reason, StreamId, StreamTable};
 
 use crate::deadline::Deadline;
 use crate::status::{Code, Status, code_for_reset};
 use crate::transport::error::{Error, Step};
 use crate::transport::h2::client::call::{Call, End, General, Lost, Trailers, UnaryEnd, register};
 use crate::transport::h2::client::places::{Places, Ticket};
+use crate::transport::h2::heads::Heads;
 
 /// A connection and its calls.
 pub(super) struct State {
@@ -19,6 +21,10 @@ pub(super) struct State {
     pub(super) calls: StreamTable<Call>,
     /// When unary calls must be over.
     deadlines: BTreeSet<(Deadline, StreamId)>,
+    /// A block without fields, before which whatever a request says is new.
+    pub(super) nothing: Prepared,
+    /// Header blocks that came before, in the words of the `http` crate.
+    pub(super) maps: Heads<HeaderMap>,
     /// Where small answers lie until their callers take them: one piece of memory for many.
     pub(super) arena: BytesMut,
     places: Places,
@@ -61,6 +67,8 @@ impl State {
             engine,
             calls: StreamTable::new(),
             deadlines: BTreeSet::new(),
+            nothing: Prepared::new([]),
+            maps: Heads::new(),
             arena: BytesMut::new(),
             places: Places::default(),
             target: target.to_owned(),
@@ -148,13 +156,14 @@ impl State {
     }
 
     /// The caller of a call is gone: nobody waits for what is still to come.
-    pub(super) fn abandon_call(&mut self, stream: StreamId) {
-        match self.calls.remove(stream) {
-            Some(Call::General(call)) => self.woken.extend(call.upload),
-            Some(Call::Unary(call)) => self.forget_deadline(stream, call.deadline),
-            None => return,
+    pub(super) fn abandon_call(&mut self, stream: StreamId) -> Option<Call> {
+        let mut call = self.calls.remove(stream)?;
+        match &mut call {
+            Call::General(call) => self.woken.extend(call.upload.take()),
+            Call::Unary(call) => self.forget_deadline(stream, call.deadline),
         }
         self.engine.reset(stream, Reason::Cancel);
+        Some(call)
     }
 
     /// A call is over; its caller hears of it when it has read what came before.
@@ -279,6 +288,12 @@ impl State {
     pub(super) fn take_driver(&mut self) -> Option<Waker> {
         let has_work = (self.engine.has_output() && !self.is_stuck) || self.must_look || self.is_unneeded();
         if has_work { self.driver.take() } else { None }
+    }
+
+    /// Whether a caller has woken the connection's task, and others may be about to call, too.
+    #[inline]
+    pub(super) fn is_called_by_one_of_many(&self) -> bool {
+        self.driver.is_none() && self.calls.len() > 1
     }
 
     /// The connection's task goes to sleep. `false`: there is something to write.

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::iter::{Chain, FilterMap};
 use std::option;
 use std::pin::Pin;
@@ -69,35 +69,30 @@ impl Connection {
     /// Begins a unary call if it need not wait. Its message, with its prefix, is taken out of `message` when it goes.
     #[inline]
     pub(crate) fn begin_unary(
-        &self,
+        self,
         request: &UnaryRequest<'_>,
         message: &mut Rope,
         caller: &Waker,
     ) -> Result<UnaryCall, Refusal> {
-        self.begin_unary_with(&mut Ticket::None, request, message, caller)
+        let begun = self.shared().with(|state| state.begin_unary(&mut Ticket::None, request, message, caller));
+        begun.map(|stream| UnaryCall::begun(self, stream))
     }
 
     /// Begins a unary call when its turn has come.
     pub(crate) async fn wait_and_begin_unary(
-        &self,
+        self,
         request: &UnaryRequest<'_>,
         message: &mut Rope,
     ) -> Result<UnaryCall, Refusal> {
         let mut place = Place { shared: self.shared(), ticket: Ticket::None };
         place.wait().await.map_err(Refusal::Closed)?;
-        std::future::poll_fn(|cx| Poll::Ready(self.begin_unary_with(&mut place.ticket, request, message, cx.waker())))
-            .await
-    }
-
-    fn begin_unary_with(
-        &self,
-        ticket: &mut Ticket,
-        request: &UnaryRequest<'_>,
-        message: &mut Rope,
-        caller: &Waker,
-    ) -> Result<UnaryCall, Refusal> {
-        let stream = self.shared().with(|state| state.begin_unary(ticket, request, message, caller))?;
-        Ok(UnaryCall { connection: self.clone(), stream, is_fresh: true, is_over: false })
+        let begun = poll_fn(|cx| {
+            let Place { shared, ticket } = &mut place;
+            Poll::Ready(shared.with(|state| state.begin_unary(ticket, request, message, cx.waker())))
+        })
+        .await;
+        drop(place);
+        begun.map(|stream| UnaryCall::begun(self, stream))
     }
 }
 
@@ -154,17 +149,22 @@ impl State {
         self.engine.send_data_with(stream, write, true).map(|_written| ())
     }
 
-    fn poll_unary(&mut self, stream: StreamId, cx: &Context<'_>) -> Poll<Option<Unary>> {
-        match self.calls.get_mut(stream) {
-            Some(Call::Unary(call)) if call.end.is_none() => {
-                register(&mut call.caller, cx.waker());
-                return Poll::Pending;
+    fn poll_unary(&mut self, stream: StreamId, cx: &Context<'_>) -> Poll<Result<UnaryAnswer, Failed>> {
+        let Some(Call::Unary(call)) = self.calls.get_mut(stream) else { return Poll::Ready(Err(gone())) };
+        let Some(end) = call.end.take() else {
+            register(&mut call.caller, cx.waker());
+            return Poll::Pending;
+        };
+        let (head, body) = (call.head.take(), std::mem::take(&mut call.body));
+        self.calls.remove(stream);
+        Poll::Ready(match (head, end) {
+            (Some(head), UnaryEnd::Complete(trailers)) => Ok(UnaryAnswer { head, body, trailers }),
+            (_, UnaryEnd::Refused(refused)) => Err(Failed::Refused(refused)),
+            (_, UnaryEnd::Lost(lost)) => {
+                let Lost { status, is_unprocessed } = *lost;
+                Err(Failed::Lost { status, is_unprocessed })
             }
-            _ => {}
-        }
-        Poll::Ready(match self.calls.remove(stream) {
-            Some(Call::Unary(call)) => Some(call),
-            _ => None,
+            (None, UnaryEnd::Complete(_)) => Err(gone()),
         })
     }
 }
@@ -202,6 +202,12 @@ pub(crate) struct UnaryCall {
     is_over: bool,
 }
 
+impl UnaryCall {
+    fn begun(connection: Connection, stream: StreamId) -> Self {
+        UnaryCall { connection, stream, is_fresh: true, is_over: false }
+    }
+}
+
 impl Future for UnaryCall {
     type Output = Result<UnaryAnswer, Failed>;
 
@@ -211,30 +217,20 @@ impl Future for UnaryCall {
         }
         // Taking an answer gives nobody anything to do.
         let polled = self.connection.shared().lock().poll_unary(self.stream, cx);
-        let Poll::Ready(call) = polled else { return Poll::Pending };
-        self.is_over = true;
-        Poll::Ready(answer(call))
+        self.is_over = polled.is_ready();
+        polled
     }
 }
 
-fn answer(call: Option<Unary>) -> Result<UnaryAnswer, Failed> {
-    let gone = || Failed::Lost { status: Status::internal("the call is gone"), is_unprocessed: false };
-    let Unary { head, body, end, .. } = call.ok_or_else(gone)?;
-    match (head, end) {
-        (Some(head), Some(UnaryEnd::Complete(trailers))) => Ok(UnaryAnswer { head, body, trailers }),
-        (_, Some(UnaryEnd::Refused(refused))) => Err(Failed::Refused(refused)),
-        (_, Some(UnaryEnd::Lost(lost))) => {
-            let Lost { status, is_unprocessed } = *lost;
-            Err(Failed::Lost { status, is_unprocessed })
-        }
-        (None, _) | (_, None) => Err(gone()),
-    }
+fn gone() -> Failed {
+    Failed::Lost { status: Status::internal("the call is gone"), is_unprocessed: false }
 }
 
 impl Drop for UnaryCall {
     fn drop(&mut self) {
         if !self.is_over {
-            self.connection.shared().with(|state| state.abandon_call(self.stream));
+            // What is left of it is dropped when the lock is free.
+            drop(self.connection.shared().with(|state| state.abandon_call(self.stream)));
         }
     }
 }

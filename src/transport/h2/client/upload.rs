@@ -29,7 +29,9 @@ const OPENING_BYTES_MAX: usize = 32 * 1024;
 
 /// The beginning of a body: what there was without waiting.
 pub(super) struct Opening {
-    pub(super) pieces: VecDeque<Bytes>,
+    /// The first piece apart: mostly it is the only one.
+    first: Option<Bytes>,
+    more: VecDeque<Bytes>,
     pub(super) rest: Rest,
 }
 
@@ -48,25 +50,34 @@ pub(super) enum Rest {
 impl Opening {
     /// Takes out of a body what there is.
     pub(super) fn take_from(mut body: Body) -> Self {
-        let mut pieces = VecDeque::new();
-        let mut bytes = 0;
+        let (mut first, mut more) = (None, VecDeque::new());
+        let (mut count, mut bytes) = (0, 0);
         // Whoever goes on with the body asks again, with a waker of its own.
         let mut cx = Context::from_waker(Waker::noop());
-        while pieces.len() < 2 || (bytes < OPENING_BYTES_MAX && pieces.len() < PIECES_MAX) {
+        while count < 2 || (bytes < OPENING_BYTES_MAX && count < PIECES_MAX) {
             let Poll::Ready(frame) = Pin::new(&mut body).poll_frame(&mut cx) else { break };
             match frame.map(|frame| frame.map(Frame::into_data)) {
-                None => return Opening { pieces, rest: Rest::Ended },
+                None => return Opening { first, more, rest: Rest::Ended },
                 Some(Ok(Ok(data))) if data.is_empty() => {}
                 Some(Ok(Ok(data))) => {
+                    count += 1;
                     bytes += data.len();
-                    pieces.push_back(data);
+                    match first {
+                        None => first = Some(data),
+                        Some(_) => more.push_back(data),
+                    }
                 }
                 // Trailers of requests mean nothing in gRPC, but they end the request.
-                Some(Ok(Err(_trailers))) => return Opening { pieces, rest: Rest::Ended },
-                Some(Err(status)) => return Opening { pieces, rest: Rest::Broken(status) },
+                Some(Ok(Err(_trailers))) => return Opening { first, more, rest: Rest::Ended },
+                Some(Err(status)) => return Opening { first, more, rest: Rest::Broken(status) },
             }
         }
-        Opening { pieces, rest: Rest::More(body) }
+        Opening { first, more, rest: Rest::More(body) }
+    }
+
+    /// What there is of it, in order.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+        self.first.iter().chain(&self.more)
     }
 
     /// The body that it was, of which nothing was sent.
@@ -75,14 +86,18 @@ impl Opening {
             Rest::More(body) => Some(body),
             Rest::Ended | Rest::Handed | Rest::Broken(_) => None,
         };
-        Body::new(Again { pieces: self.pieces, rest })
+        let mut pieces = self.more;
+        if let Some(first) = self.first {
+            pieces.push_front(first);
+        }
+        Body::new(Again { pieces, rest })
     }
 
     /// The body that was to be sent, unless some of it is gone by now.
     pub(super) fn reclaim(self, upload: Option<Arc<Source>>) -> Option<Body> {
         match (&self.rest, upload) {
             (Rest::Ended, _) => Some(self.into_body()),
-            (Rest::Handed, Some(upload)) if self.pieces.is_empty() => upload.reclaim(),
+            (Rest::Handed, Some(upload)) if self.first.is_none() => upload.reclaim(),
             _ => None,
         }
     }
@@ -139,9 +154,9 @@ impl Upload {
             return None;
         };
         let source = Arc::new(Source(Mutex::new(Some(body))));
-        let shared = Arc::clone(shared);
-        let mut upload = Upload { shared, stream, source: Arc::clone(&source), body: None, is_over: false };
-        tokio::spawn(async move { poll_fn(|cx| upload.poll(cx)).await });
+        let mut upload =
+            Upload { shared: Arc::clone(shared), stream, source: Arc::clone(&source), body: None, is_over: false };
+        shared.spawn(async move { poll_fn(|cx| upload.poll(cx)).await });
         Some(source)
     }
 
