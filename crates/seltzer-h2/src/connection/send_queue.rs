@@ -2,7 +2,7 @@
 
 use crate::connection::{Connection, Role};
 use crate::error::Reason;
-use crate::limits::{OUTPUT_BYTES_TARGET, SEND_HIGH_WATER, SEND_LOW_WATER};
+use crate::limits::{COPY_BYTES_MAX, OUTPUT_BYTES_TARGET, SEND_HIGH_WATER, SEND_LOW_WATER};
 use crate::prepared::Prepared;
 use crate::stream::{End, Queue, Sent, State};
 use crate::stream_id::StreamId;
@@ -108,6 +108,12 @@ impl Connection {
             queue.still_since = None;
             let is_last = queue.parts.is_empty() && matches!(queue.end, End::Data);
             self.output.put_data(id, bytes, is_last, frame_bytes_max);
+        }
+        if stream.send_window.available() == 0
+            && let Some(rest) = queue.parts.front_mut().filter(|rest| rest.len() <= COPY_BYTES_MAX)
+        {
+            // It may wait for long, and would keep alive all that it was a part of.
+            *rest = Bytes::copy_from_slice(rest);
         }
         if queue.is_high && queue.bytes < SEND_LOW_WATER {
             queue.is_high = false;
