@@ -257,7 +257,7 @@ impl Connection {
         &self.limits
     }
 
-    /// Refuses new streams of the peer, as if it had too many, until told otherwise.
+    /// Refuses new streams of the peer until told otherwise: it may try again, and nothing is held against it.
     #[inline]
     pub fn refuse_streams(&mut self, refuses: bool) {
         self.refuses_streams = refuses;

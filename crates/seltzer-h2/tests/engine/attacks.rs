@@ -146,6 +146,14 @@ fn streams_are_refused_when_told_to() {
         let refused = tested.take().iter().filter(|frame| frame.ends_with("REFUSED_STREAM")).count();
         assert_eq!(refused, frames, "{number}");
     }
+    // It is not the peer's fault, so more of them are borne than of its mistakes; a flood is a flood.
+    tested.connection.refuse_streams(true);
+    let closed = (3..20_000).find(|number| {
+        let events = tested.receive(&request(stream(*number), 0));
+        tested.take();
+        events.last().is_some_and(|event| event == CALM)
+    });
+    assert!(closed.is_some_and(|number| number > 5_000), "{closed:?}");
 }
 
 /// CVE-2024-27316 and its kind, and CVE-2026-33871 with empty frames.
