@@ -116,6 +116,7 @@ impl Connection {
             stream.content_left = length;
         }
         self.streams.insert(id, stream);
+        self.updates.earn(0);
         self.timers.stream_opened();
         Ok(Some(headers_event(block, HeadersKind::Request)))
     }

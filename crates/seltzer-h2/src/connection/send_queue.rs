@@ -105,6 +105,7 @@ impl Connection {
             queue.bytes -= bytes.len();
             stream.send_window.take(bytes.len());
             self.send_window.take(bytes.len());
+            self.updates.earn(bytes.len());
             queue.still_since = None;
             let is_last = queue.parts.is_empty() && matches!(queue.end, End::Data);
             self.output.put_data(id, bytes, is_last, frame_bytes_max);
@@ -141,6 +142,7 @@ impl Connection {
     #[inline]
     pub(crate) fn sent_data(&mut self, id: StreamId, bytes: usize, end_stream: bool) {
         self.send_window.take(bytes);
+        self.updates.earn(bytes);
         self.timers.message_sent();
         let Some(stream) = self.streams.get_mut(id) else {
             return;
