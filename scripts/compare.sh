@@ -213,13 +213,13 @@ raw() {
     stop_all
 }
 
-# memory ROW CALLS: a fresh server for each run.
+# memory ROW CALLS: a fresh server for each run, without huge pages: they round up to 2 MiB.
 memory() {
     local row=$1 calls=$2 connections=10000 turn name
     [ -n "$quick" ] && connections=2000
     for turn in $(seq "$([ "$repeat" -gt 3 ] && echo 3 || echo "$repeat")"); do
         for name in tonic seltzer; do
-            start_peers "$name"
+            MIMALLOC_ALLOW_THP=0 start_peers "$name"
             record "$row" "$name" on_load_core "$programs/load" crowd "${ports[$name]}" unary:100 \
                 --connections "$connections" --calls "$calls" --pid "${pids[$name]}"
             stop_all

@@ -62,7 +62,7 @@ impl Io {
     }
 
     /// Says what is counted below a layer with buffers, such as TLS.
-    #[cfg(all(feature = "server", feature = "_tls"))]
+    #[cfg(all(feature = "server", any(test, feature = "_tls")))]
     pub(crate) fn above(mut self, below: Arc<Moved>) -> Self {
         self.below = Some(below);
         self

@@ -5,6 +5,13 @@ pub(crate) const WINDOW_MAX: u32 = 0x7fff_ffff;
 /// Every window before anybody says otherwise, section 6.9.2.
 pub(crate) const WINDOW_DEFAULT: u32 = 65_535;
 
+/// WINDOW_UPDATE frames that each DATA frame and each new stream gives reason for: one or two are usual.
+const UPDATES_PER_FRAME: u32 = 10;
+/// Beyond, one for so many bytes: smaller steps are no client's that wants to receive.
+const DATA_BYTES_PER_UPDATE: usize = 1024;
+/// What is remembered: peers may read late what they were sent, but windows end.
+const UPDATES_KEPT: u32 = 100_000;
+
 /// How much may still be sent. A change of SETTINGS_INITIAL_WINDOW_SIZE may make it negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SendWindow(i32);
@@ -44,6 +51,28 @@ impl SendWindow {
     #[cfg(test)]
     pub(crate) fn get(self) -> i32 {
         self.0
+    }
+}
+
+/// WINDOW_UPDATE frames that the peer has reason to send: for data that it was sent and for streams that began. More
+/// of them achieve nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Updates(u32);
+
+impl Updates {
+    /// So much data was sent, or a stream began.
+    #[inline]
+    pub(crate) fn earn(&mut self, bytes: usize) {
+        let by_bytes = u32::try_from(bytes / DATA_BYTES_PER_UPDATE).unwrap_or(UPDATES_KEPT);
+        self.0 = self.0.saturating_add(UPDATES_PER_FRAME).saturating_add(by_bytes).min(UPDATES_KEPT);
+    }
+
+    /// One has come. `false`: without reason.
+    #[inline]
+    pub(crate) fn spend(&mut self) -> bool {
+        let is_earned = self.0 > 0;
+        self.0 = self.0.saturating_sub(1);
+        is_earned
     }
 }
 

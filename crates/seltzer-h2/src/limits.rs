@@ -45,7 +45,8 @@ pub const DRAIN_PING_TIMEOUT: Duration = Duration::from_secs(5);
 pub const EARLY_RESETS: Rate = Rate::new(1000, 100);
 /// Whatever a peer does wrong without breaking the connection.
 pub const GLITCHES: Rate = Rate::new(1000, 100);
-/// Frames that are allowed and achieve nothing: PRIORITY, unknown types, repeated empty DATA, SETTINGS.
+/// Frames that are allowed and achieve nothing: PRIORITY, unknown types, repeated empty DATA, SETTINGS, WINDOW_UPDATE for
+/// nothing that was sent.
 pub const IDLE_FRAMES: Rate = Rate::new(10_000, 1000);
 /// Answers to control frames that may wait in the output before reading stops.
 pub const CONTROL_FRAMES_MAX: u32 = 1000;

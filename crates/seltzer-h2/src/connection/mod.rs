@@ -22,7 +22,7 @@ use crate::connection::timers::Timers;
 use crate::error::Reason;
 use crate::event::Event;
 use crate::fields::FieldList;
-use crate::flow::{ReceiveWindow, SendWindow, WINDOW_DEFAULT, WINDOW_MAX};
+use crate::flow::{ReceiveWindow, SendWindow, Updates, WINDOW_DEFAULT, WINDOW_MAX};
 use crate::frame::{self, CLIENT_PREFACE, FRAME_BYTES_LIMIT, FRAME_BYTES_MIN, settings, window_update};
 use crate::hpack::{self, Decoder, Encoder, Memo};
 use crate::limits::Limits;
@@ -123,6 +123,7 @@ pub struct Connection {
 
     peer: PeerSettings,
     send_window: SendWindow,
+    updates: Updates,
     /// Streams with something to send and a window for it, by turns.
     ready: VecDeque<StreamId>,
     /// Streams that may be given more to send.
@@ -187,6 +188,7 @@ impl Connection {
             refuses_streams: false,
             peer: PeerSettings::default(),
             send_window: SendWindow::new(WINDOW_DEFAULT),
+            updates: Updates::default(),
             ready: VecDeque::new(),
             writable: VecDeque::new(),
             queueing: 0,
@@ -257,7 +259,7 @@ impl Connection {
         &self.limits
     }
 
-    /// Refuses new streams of the peer, as if it had too many, until told otherwise.
+    /// Refuses new streams of the peer until told otherwise: it may try again, and nothing is held against it.
     #[inline]
     pub fn refuse_streams(&mut self, refuses: bool) {
         self.refuses_streams = refuses;

@@ -15,6 +15,9 @@ impl Connection {
         payload: &[u8],
     ) -> Result<Option<Event<'static>>, Error> {
         let increment = window_update::parse(payload);
+        if !self.updates.spend() {
+            self.idle_frame()?;
+        }
         if head.stream == StreamId::ZERO {
             if increment == 0 {
                 return Err(Error::peer(Reason::ProtocolError, "a WINDOW_UPDATE of nothing for the connection"));

@@ -84,8 +84,15 @@ impl Connection {
             return Ok(None);
         }
         self.last_peer_stream = id;
-        if self.streams.len() >= self.limits.concurrent_streams_max as usize || self.refuses_streams {
+        if self.streams.len() >= self.limits.concurrent_streams_max as usize {
             return self.stream_error(id, Reason::RefusedStream);
+        }
+        if self.refuses_streams {
+            // Not the peer's fault, as far as anybody knows; it must not become a flood all the same.
+            self.idle_frame()?;
+            self.send_reset(id, Reason::RefusedStream);
+            self.output.count_control();
+            return Ok(None);
         }
         let mut stream = Stream::new(self.stream_window, self.new_send_window());
         stream.has_headers = true;
@@ -109,6 +116,7 @@ impl Connection {
             stream.content_left = length;
         }
         self.streams.insert(id, stream);
+        self.updates.earn(0);
         self.timers.stream_opened();
         Ok(Some(headers_event(block, HeadersKind::Request)))
     }

@@ -30,6 +30,7 @@ impl Connection {
         let id = StreamId::new(self.next_stream);
         self.next_stream += 2;
         self.streams.insert(id, Stream::new(self.stream_window, self.new_send_window()));
+        self.updates.earn(0);
         self.timers.stream_opened();
         Ok(id)
     }

@@ -2,7 +2,7 @@
 
 use crate::connection::{Connection, Role};
 use crate::error::Reason;
-use crate::limits::{OUTPUT_BYTES_TARGET, SEND_HIGH_WATER, SEND_LOW_WATER};
+use crate::limits::{COPY_BYTES_MAX, OUTPUT_BYTES_TARGET, SEND_HIGH_WATER, SEND_LOW_WATER};
 use crate::prepared::Prepared;
 use crate::stream::{End, Queue, Sent, State};
 use crate::stream_id::StreamId;
@@ -105,9 +105,16 @@ impl Connection {
             queue.bytes -= bytes.len();
             stream.send_window.take(bytes.len());
             self.send_window.take(bytes.len());
+            self.updates.earn(bytes.len());
             queue.still_since = None;
             let is_last = queue.parts.is_empty() && matches!(queue.end, End::Data);
             self.output.put_data(id, bytes, is_last, frame_bytes_max);
+        }
+        if stream.send_window.available() == 0
+            && let Some(rest) = queue.parts.front_mut().filter(|rest| rest.len() <= COPY_BYTES_MAX)
+        {
+            // It may wait for long, and would keep alive all that it was a part of.
+            *rest = Bytes::copy_from_slice(rest);
         }
         if queue.is_high && queue.bytes < SEND_LOW_WATER {
             queue.is_high = false;
@@ -135,6 +142,7 @@ impl Connection {
     #[inline]
     pub(crate) fn sent_data(&mut self, id: StreamId, bytes: usize, end_stream: bool) {
         self.send_window.take(bytes);
+        self.updates.earn(bytes);
         self.timers.message_sent();
         let Some(stream) = self.streams.get_mut(id) else {
             return;

@@ -146,6 +146,14 @@ fn streams_are_refused_when_told_to() {
         let refused = tested.take().iter().filter(|frame| frame.ends_with("REFUSED_STREAM")).count();
         assert_eq!(refused, frames, "{number}");
     }
+    // It is not the peer's fault, so more of them are borne than of its mistakes; a flood is a flood.
+    tested.connection.refuse_streams(true);
+    let closed = (3..20_000).find(|number| {
+        let events = tested.receive(&request(stream(*number), 0));
+        tested.take();
+        events.last().is_some_and(|event| event == CALM)
+    });
+    assert!(closed.is_some_and(|number| number > 5_000), "{closed:?}");
 }
 
 /// CVE-2024-27316 and its kind, and CVE-2026-33871 with empty frames.
@@ -161,6 +169,26 @@ fn continuation_flood() {
         });
         assert!(closed.is_some_and(|frames| frames <= 8), "{length}: {closed:?}");
     }
+}
+
+/// A window that grows byte by byte costs more than the byte that it permits.
+#[test]
+fn window_updates_come_for_data_that_was_sent() {
+    let mut tested = Tested::server();
+    tested.receive(&request(1, END_STREAM));
+    tested.respond(1, false);
+    // Windows for everything, in steps of a kilobyte, are what a careful reader sends.
+    for _ in 0..30_000 {
+        tested.connection.send_data(id(1), bytes::Bytes::from_static(&[0; 1024]), false).unwrap();
+        tested.take();
+        assert!(tested.receive(&[window_update(1, 1024), window_update(0, 1024)].concat()).is_empty());
+    }
+    // Then for nothing: what was earned before and the usual allowance, and no more.
+    let closed = (0..200_000).find(|_| {
+        let events = tested.receive(&window_update(0, 1));
+        events.last().is_some_and(|event| event == CALM)
+    });
+    assert!(closed.is_some_and(|frames| frames > 10_000), "{closed:?}");
 }
 
 /// Large frames are for DATA: any other is collected before it is understood, so what cannot be right is refused when

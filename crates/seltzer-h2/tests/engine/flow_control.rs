@@ -236,3 +236,20 @@ fn connection_credit_returns_in_every_case() {
         assert_eq!(tested.connection.windows_at_rest().0, 100_000, "{name}");
     }
 }
+
+/// A few bytes that wait for a window must not keep alive the message that they are the end of.
+#[test]
+fn a_small_rest_is_all_that_is_kept() {
+    let mut tested = Tested::server();
+    tested.receive(&request(1, END_STREAM));
+    tested.respond(1, false);
+    let message = Bytes::from(vec![7; 65_535 + 100]);
+    tested.connection.send_data(id(1), message.clone(), true).unwrap();
+    tested.take();
+    assert_eq!(tested.connection.queued_bytes(id(1)), 100);
+    assert!(message.is_unique(), "the message is still there");
+    tested.receive(&window_update(1, 100));
+    assert_eq!(tested.connection.queued_bytes(id(1)), 100, "the connection's window is used up too");
+    tested.receive(&window_update(0, 100));
+    assert_eq!(tested.take(), ["DATA 1 100 end"]);
+}
