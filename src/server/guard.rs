@@ -4,9 +4,8 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context as TaskContext, Poll, Waker, ready};
+use std::sync::{Arc, Weak};
+use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -19,6 +18,7 @@ use crate::context::{Context, Peer};
 use crate::deadline::Deadline;
 use crate::metadata::{GRPC_STATUS, append_user_metadata};
 use crate::server::native::{add_status, trailers};
+use crate::server::shared_body::{Panicked, PolledFrame, SharedBody, drop_within, poll_within};
 use crate::status::{Code, Status, code_name};
 
 /// A call from its first poll to its last byte.
@@ -78,13 +78,6 @@ impl<F> Drop for Guard<F> {
             drop_within(&watch.context, &mut self.answer);
         }
     }
-}
-
-/// Drops a handler as it lived: inside its own context, and with its panics its own affair.
-fn drop_within<T>(context: &Context, handler: &mut Option<T>) {
-    let _entered = context.enter();
-    let handler = handler.take();
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(handler)));
 }
 
 pub(crate) fn deadline_status() -> Status {
@@ -170,20 +163,7 @@ enum Held {
     /// Nobody.
     Alone(Option<Body>),
     /// The timer of the call's deadline.
-    WithTimer { body: Arc<Guarded>, timer: AbortHandle },
-}
-
-type PolledFrame = Poll<Option<Result<Frame<Bytes>, Status>>>;
-
-/// A handler's stream panicked while it was polled.
-struct Panicked;
-
-/// What the deadline's timer takes away, even from a body that nobody polls because the peer does not read.
-struct Guarded {
-    context: Context,
-    body: Mutex<Option<Body>>,
-    expired: AtomicBool,
-    waker: Mutex<Option<Waker>>,
+    WithTimer { body: Arc<SharedBody>, timer: AbortHandle },
 }
 
 impl GuardedBody {
@@ -212,8 +192,8 @@ impl GuardedBody {
     }
 }
 
-fn expire_at(deadline: Deadline, body: &Arc<Guarded>) -> AbortHandle {
-    let body: Weak<Guarded> = Arc::downgrade(body);
+fn expire_at(deadline: Deadline, body: &Arc<SharedBody>) -> AbortHandle {
+    let body: Weak<SharedBody> = Arc::downgrade(body);
     let timer = tokio::spawn(async move {
         tokio::time::sleep_until(deadline.tokio_instant()).await;
         if let Some(body) = body.upgrade() {
@@ -225,12 +205,7 @@ fn expire_at(deadline: Deadline, body: &Arc<Guarded>) -> AbortHandle {
 
 impl Held {
     fn with_timer(body: Body, deadline: Deadline, context: &Context) -> Self {
-        let body = Arc::new(Guarded {
-            context: context.clone(),
-            body: Mutex::new(Some(body)),
-            expired: AtomicBool::new(false),
-            waker: Mutex::new(None),
-        });
+        let body = Arc::new(SharedBody::new(body, context.clone()));
         let timer = expire_at(deadline, &body);
         Held::WithTimer { body, timer }
     }
@@ -239,15 +214,12 @@ impl Held {
     fn poll(&mut self, context: &Context, cx: &mut TaskContext<'_>) -> Result<PolledFrame, Panicked> {
         match self {
             Held::Alone(body) => poll_within(context, body, cx),
-            Held::WithTimer { body, .. } => {
-                body.register(cx.waker());
-                body.poll(cx)
-            }
+            Held::WithTimer { body, .. } => body.poll(cx),
         }
     }
 
     fn has_expired(&self) -> bool {
-        matches!(self, Held::WithTimer { body, .. } if body.expired.load(Ordering::SeqCst))
+        matches!(self, Held::WithTimer { body, .. } if body.has_expired())
     }
 
     fn take(&mut self, context: &Context) {
@@ -258,40 +230,6 @@ impl Held {
                 body.take();
             }
         }
-    }
-}
-
-fn poll_within(context: &Context, body: &mut Option<Body>, cx: &mut TaskContext<'_>) -> Result<PolledFrame, Panicked> {
-    let Some(body) = body.as_mut() else { return Ok(Poll::Ready(None)) };
-    let _entered = context.enter();
-    catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(cx))).map_err(|_panic| Panicked)
-}
-
-impl Guarded {
-    fn expire(&self) {
-        self.expired.store(true, Ordering::SeqCst);
-        self.context.cancel();
-        // Locked means polled right now: that poll sees the flag when it is done.
-        if let Ok(mut body) = self.body.try_lock() {
-            drop_within(&self.context, &mut body);
-        }
-        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    fn take(&self) {
-        drop_within(&self.context, &mut self.body.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn register(&self, waker: &Waker) {
-        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
-    }
-
-    /// Polls the body; `Err` tells of a panic in it.
-    fn poll(&self, cx: &mut TaskContext<'_>) -> Result<PolledFrame, Panicked> {
-        poll_within(&self.context, &mut self.body.lock().unwrap_or_else(PoisonError::into_inner), cx)
     }
 }
 
