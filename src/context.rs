@@ -18,19 +18,23 @@
 //! The context belongs to the handler's own future. It does not follow `tokio::spawn` by itself; hand it on
 //! with [`Context::scope`].
 
+mod cancellation;
+mod reply;
+
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use http::HeaderValue;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use crate::context::cancellation::Cancellation;
+use crate::context::reply::Reply;
 use crate::deadline::Deadline;
 use crate::metadata::{MetadataKey, MetadataMap, MetadataValue, is_reserved_name};
 use crate::status::Status;
@@ -57,7 +61,7 @@ struct Call {
     origin: Arc<Origin>,
     deadline: Option<Deadline>,
     cancelled: Cancellation,
-    reply: Mutex<ReplyMetadata>,
+    reply: Reply,
 }
 
 /// What many calls of one connection have in common.
@@ -66,43 +70,6 @@ pub(crate) struct Origin {
     pub(crate) method: String,
     pub(crate) peer: Arc<Peer>,
     pub(crate) user_agent: Option<HeaderValue>,
-}
-
-/// Whether a call is over early. Most calls never ask, so what can be waited for is made when somebody does.
-#[derive(Default)]
-struct Cancellation {
-    has_come: AtomicBool,
-    token: OnceLock<CancellationToken>,
-}
-
-impl Cancellation {
-    fn cancel(&self) {
-        self.has_come.store(true, Ordering::SeqCst);
-        // With the one below: either this side sees the token, or the other sees the flag.
-        fence(Ordering::SeqCst);
-        if let Some(token) = self.token.get() {
-            token.cancel();
-        }
-    }
-
-    fn token(&self) -> &CancellationToken {
-        let token = self.token.get_or_init(CancellationToken::new);
-        // It may have come between the two lines above, unseen by whoever cancelled.
-        fence(Ordering::SeqCst);
-        if self.has_come.load(Ordering::SeqCst) {
-            token.cancel();
-        }
-        token
-    }
-}
-
-/// The metadata that a handler sets besides its response.
-#[derive(Default)]
-struct ReplyMetadata {
-    initial: Option<MetadataMap>,
-    initial_is_sent: bool,
-    trailing: MetadataMap,
-    waker: Option<Waker>,
 }
 
 /// Who is on the other side of a connection.
@@ -161,7 +128,7 @@ impl Context {
                 origin,
                 deadline,
                 cancelled: Cancellation::default(),
-                reply: Mutex::default(),
+                reply: Reply::default(),
             })),
         }
     }
@@ -176,22 +143,14 @@ impl Context {
             call.origin = Arc::clone(origin);
         }
         call.deadline = deadline;
-        if *call.cancelled.has_come.get_mut() || call.cancelled.token.get().is_some() {
-            call.cancelled = Cancellation::default();
-        }
-        let reply = call.reply.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if reply.initial_is_sent || reply.initial.is_some() || reply.waker.is_some() || !reply.trailing.is_empty() {
-            *reply = ReplyMetadata::default();
-        }
+        call.cancelled.renew();
+        call.reply.renew();
         self
     }
 
     /// Whether the handler has set metadata for its answer, early or trailing.
     pub(crate) fn has_reply_metadata(&self) -> bool {
-        self.call.as_ref().is_some_and(|call| {
-            let reply = call.reply();
-            reply.initial.is_some() || !reply.trailing.is_empty()
-        })
+        self.call.as_ref().is_some_and(|call| !call.reply.is_empty())
     }
 
     /// The method that was called, as on the wire (`/package.Service/Method`); empty outside of a call.
@@ -227,7 +186,7 @@ impl Context {
     /// Whether the call is over early: the caller went away or cancelled, or the deadline passed.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.call.as_ref().is_some_and(|call| call.cancelled.has_come.load(Ordering::SeqCst))
+        self.call.as_ref().is_some_and(|call| call.cancelled.has_come())
     }
 
     /// Waits until the call is cancelled; for ever when it ends in the ordinary way or there is none.
@@ -279,18 +238,11 @@ impl Context {
         let Some(call) = &self.call else {
             return Err(Status::internal("send_initial_metadata was called outside of a call"));
         };
-        let waker = {
-            let mut reply = call.reply();
-            if reply.initial_is_sent || reply.initial.is_some() {
-                return Err(Status::internal("the initial metadata has already been sent"));
-            }
-            reply.initial = Some(metadata);
-            reply.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
+        if call.reply.send_initial(metadata) {
+            Ok(())
+        } else {
+            Err(Status::internal("the initial metadata has already been sent"))
         }
-        Ok(())
     }
 
     /// Runs a future as part of this call, for example in a task of its own.
@@ -321,39 +273,22 @@ impl Context {
 
     /// The early initial metadata, if the handler sent some; else registers to be woken when it does.
     pub(crate) fn poll_initial_metadata(&self, waker: &Waker) -> Poll<MetadataMap> {
-        let Some(call) = &self.call else { return Poll::Pending };
-        let mut reply = call.reply();
-        match reply.initial.take() {
-            Some(metadata) => {
-                reply.initial_is_sent = true;
-                Poll::Ready(metadata)
-            }
-            None => {
-                match &mut reply.waker {
-                    Some(registered) => registered.clone_from(waker),
-                    empty => *empty = Some(waker.clone()),
-                }
-                Poll::Pending
-            }
-        }
+        self.call.as_ref().map_or(Poll::Pending, |call| call.reply.poll_initial(waker))
     }
 
     /// The early initial metadata that was set but not sent before the response came.
     pub(crate) fn take_initial_metadata(&self) -> Option<MetadataMap> {
-        let call = self.call.as_ref()?;
-        let mut reply = call.reply();
-        reply.initial_is_sent = true;
-        reply.initial.take()
+        self.call.as_ref()?.reply.take_initial()
     }
 
     /// Whether the response's headers are on their way, so that nothing can be added to them.
     pub(crate) fn initial_metadata_is_sent(&self) -> bool {
-        self.call.as_ref().is_some_and(|call| call.reply().initial_is_sent)
+        self.call.as_ref().is_some_and(|call| call.reply.initial_is_sent())
     }
 
     /// What goes into the trailers besides the status.
     pub(crate) fn take_trailing_metadata(&self) -> MetadataMap {
-        self.call.as_ref().map(|call| std::mem::take(&mut call.reply().trailing)).unwrap_or_default()
+        self.call.as_ref().map(|call| call.reply.trailing(std::mem::take)).unwrap_or_default()
     }
 
     fn add_trailing(&self, key: &str, add: impl FnOnce(&mut MetadataMap) -> bool) -> Result<(), Status> {
@@ -363,22 +298,15 @@ impl Context {
         let Some(call) = &self.call else {
             return Err(Status::internal("trailing metadata was set outside of a call"));
         };
-        add(&mut call.reply().trailing);
+        call.reply.trailing(add);
         Ok(())
     }
 
     /// Metadata that came too late for the headers.
     pub(crate) fn append_trailing(&self, metadata: MetadataMap) {
         if let Some(call) = &self.call {
-            crate::metadata::merge(&mut call.reply().trailing, metadata);
+            call.reply.trailing(|trailing| crate::metadata::merge(trailing, metadata));
         }
-    }
-}
-
-impl Call {
-    fn reply(&self) -> MutexGuard<'_, ReplyMetadata> {
-        // Only plain moves happen under this lock, so a poisoned one still holds sound data.
-        self.reply.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

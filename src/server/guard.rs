@@ -4,8 +4,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
@@ -20,6 +19,7 @@ use crate::context::{Context, Peer};
 use crate::deadline::Deadline;
 use crate::metadata::{GRPC_STATUS, append_user_metadata};
 use crate::server::native::{add_status, trailers};
+use crate::server::shared_body::{Panicked, SharedBody, drop_within, poll_within};
 use crate::status::{Code, Status, code_name};
 use crate::transport::response_body::{MessageSource, Messages, ResponseBody};
 
@@ -92,13 +92,6 @@ where
 fn drop_pinned_within<T>(context: &Context, mut handler: Pin<&mut Option<T>>) {
     let _entered = context.enter();
     let _ = catch_unwind(AssertUnwindSafe(|| handler.set(None)));
-}
-
-/// Drops a handler as it lived: inside its own context, and with its panics its own affair.
-fn drop_within<T>(context: &Context, handler: &mut Option<T>) {
-    let _entered = context.enter();
-    let handler = handler.take();
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(handler)));
 }
 
 pub(crate) fn deadline_status() -> Status {
@@ -206,18 +199,7 @@ enum Held<B> {
     /// Nobody.
     Alone(Option<B>),
     /// The timer of the call's deadline.
-    WithTimer { body: Arc<Timed<B>>, timer: AbortHandle },
-}
-
-/// A handler's stream panicked while it was polled.
-struct Panicked;
-
-/// What the deadline's timer takes away, even from a body that nobody polls because the peer does not read.
-struct Timed<B> {
-    context: Context,
-    body: Mutex<Option<B>>,
-    expired: AtomicBool,
-    waker: Mutex<Option<Waker>>,
+    WithTimer { body: Arc<SharedBody<B>>, timer: AbortHandle },
 }
 
 impl<B> Rest<B> {
@@ -234,19 +216,14 @@ impl<B> Rest<B> {
 impl<B: Send + 'static> Held<B> {
     fn new(body: B, context: &Context) -> Self {
         let Some(deadline) = context.deadline() else { return Held::Alone(Some(body)) };
-        let body = Arc::new(Timed {
-            context: context.clone(),
-            body: Mutex::new(Some(body)),
-            expired: AtomicBool::new(false),
-            waker: Mutex::new(None),
-        });
+        let body = Arc::new(SharedBody::new(body, context.clone()));
         let timer = expire_at(deadline, &body);
         Held::WithTimer { body, timer }
     }
 }
 
-fn expire_at<B: Send + 'static>(deadline: Deadline, body: &Arc<Timed<B>>) -> AbortHandle {
-    let body: Weak<Timed<B>> = Arc::downgrade(body);
+fn expire_at<B: Send + 'static>(deadline: Deadline, body: &Arc<SharedBody<B>>) -> AbortHandle {
+    let body: Weak<SharedBody<B>> = Arc::downgrade(body);
     let timer = tokio::spawn(async move {
         tokio::time::sleep_until(deadline.tokio_instant()).await;
         if let Some(body) = body.upgrade() {
@@ -266,15 +243,12 @@ impl<B> Held<B> {
     ) -> Result<Poll<Option<T>>, Panicked> {
         match self {
             Held::Alone(body) => poll_within(context, body, poll),
-            Held::WithTimer { body, .. } => {
-                body.register(waker);
-                poll_within(context, &mut body.body(), poll)
-            }
+            Held::WithTimer { body, .. } => body.poll(waker, poll),
         }
     }
 
     fn has_expired(&self) -> bool {
-        matches!(self, Held::WithTimer { body, .. } if body.expired.load(Ordering::SeqCst))
+        matches!(self, Held::WithTimer { body, .. } if body.has_expired())
     }
 
     fn take(&mut self, context: &Context) {
@@ -282,42 +256,9 @@ impl<B> Held<B> {
             Held::Alone(body) => drop_within(context, body),
             Held::WithTimer { body, timer } => {
                 timer.abort();
-                drop_within(context, &mut body.body());
+                body.take();
             }
         }
-    }
-}
-
-fn poll_within<B, T>(
-    context: &Context,
-    body: &mut Option<B>,
-    poll: impl FnOnce(&mut B) -> Poll<Option<T>>,
-) -> Result<Poll<Option<T>>, Panicked> {
-    let Some(body) = body.as_mut() else { return Ok(Poll::Ready(None)) };
-    let _entered = context.enter();
-    catch_unwind(AssertUnwindSafe(|| poll(body))).map_err(|_panic| Panicked)
-}
-
-impl<B> Timed<B> {
-    fn expire(&self) {
-        self.expired.store(true, Ordering::SeqCst);
-        self.context.cancel();
-        // Locked means polled right now: that poll sees the flag when it is done.
-        if let Ok(mut body) = self.body.try_lock() {
-            drop_within(&self.context, &mut body);
-        }
-        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    fn register(&self, waker: &Waker) {
-        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
-    }
-
-    fn body(&self) -> MutexGuard<'_, Option<B>> {
-        self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -15,6 +15,7 @@ mod native;
 mod page;
 #[cfg(feature = "server")]
 mod settings;
+mod shared_body;
 mod tower;
 #[cfg(feature = "server")]
 mod unary;
