@@ -63,7 +63,8 @@ impl Pace {
         count < MEASURED_AT_FIRST || count.is_multiple_of(MEASURED_EVERY)
     }
 
-    fn record(&self, took: Duration) {
+    /// Learns how long one poll took.
+    pub(crate) fn record(&self, took: Duration) {
         let state = self.state.load(Ordering::Relaxed);
         if took > LONG_POLL {
             let strikes = (strikes(state) + 1).min(STRIKES_MAX);

@@ -82,8 +82,9 @@ fn a_steady_unary_call_allocates_what_its_message_holds() {
         (Call::WithHeader, Expected::Exactly(2)),
         // A header block that never came before, understood from the beginning.
         (Call::WithNewHeader, Expected::AtMost(24)),
-        // Now and then the client writes the time that is left in another way.
-        (Call::WithDeadline, Expected::AtMost(1)),
+        // Now and then the client writes the time that is left in another way, more often on a busy machine; then it is a
+        // header block that never came before.
+        (Call::WithDeadline, Expected::AtMost(6)),
         (Call::TonicGenerated, Expected::AtMost(36)),
     ];
     for (call, expected) in table {

@@ -7,9 +7,12 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use crate::codec::encoder::{PACKED_BYTES_MAX, PACKED_MESSAGES_MAX};
-use crate::codec::{ByteSource, Codec, Filled, MessageEncoder, Part, Rope};
+use crate::codec::{ByteSource, Codec, Filled, MessageEncoder, Part, Quota, Rope};
 use crate::metadata::MetadataMap;
 use crate::status::Status;
+
+/// What is packed into one piece.
+const QUOTA: Quota = Quota { bytes: PACKED_BYTES_MAX, messages: PACKED_MESSAGES_MAX };
 
 pin_project_lite::pin_project! {
     /// Encodes a stream's messages, packing what is ready at once.
@@ -43,7 +46,7 @@ where
                 return Poll::Ready(Part::End(end));
             }
             let mut made = std::mem::take(self.as_mut().project().made);
-            let filled = self.as_mut().poll_fill(cx, &mut made, PACKED_BYTES_MAX);
+            let filled = self.as_mut().poll_fill(cx, &mut made, QUOTA);
             let this = self.as_mut().project();
             *this.made = made;
             if let Filled::End(end) = ready!(filled) {
@@ -52,13 +55,13 @@ where
         }
     }
 
-    fn poll_fill(self: Pin<&mut Self>, cx: &mut Context<'_>, output: &mut Rope, bytes_max: usize) -> Poll<Filled> {
+    fn poll_fill(self: Pin<&mut Self>, cx: &mut Context<'_>, output: &mut Rope, quota: Quota) -> Poll<Filled> {
         let mut this = self.project();
         let start = output.mark();
         let mut whole = start;
         let mut count = 0;
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            while output.since(start) < bytes_max && count < PACKED_MESSAGES_MAX {
+            while output.since(start) < quota.bytes && count < quota.messages {
                 match this.stream.as_mut().poll_next(cx) {
                     Poll::Ready(Some(Ok(message))) => {
                         if let Err(status) = this.encoder.encode(&message, output) {

@@ -89,7 +89,8 @@ impl Deframer {
             return Ok(None);
         }
         self.collected.advance(PREFIX_BYTES);
-        self.whole = self.collected.split_to(length).freeze();
+        // No more than this message was collected, and nothing of it stays here once it is read.
+        self.whole = std::mem::take(&mut self.collected).freeze();
         Ok(Some(Frame { compressed, length, bytes: &mut self.whole }))
     }
 
@@ -97,6 +98,14 @@ impl Deframer {
     fn keep(&mut self) {
         self.collected.extend_from_slice(&self.chunk);
         self.chunk.clear();
+    }
+
+    /// Lets go of a message that was read.
+    pub(crate) fn forget_read(&mut self) {
+        if self.chunk.is_empty() {
+            self.chunk = Bytes::new();
+        }
+        self.whole = Bytes::new();
     }
 
     /// The buffer of a message that is not complete, and how long it will be: for whoever can append to it without
@@ -226,6 +235,26 @@ mod tests {
         let frame = deframer.next(LENGTH).expect("valid").expect("complete");
         assert_eq!(frame.payload().len(), LENGTH);
         assert!(deframer.is_empty());
+    }
+
+    #[test]
+    fn nothing_of_a_message_that_was_read_is_kept() {
+        let message = vec![7; 60_000];
+        let bytes = wire(&[&message]);
+        for cut in [0, 3, 1000] {
+            let mut deframer = Deframer::default();
+            if cut > 0 {
+                deframer.push(bytes[..cut].to_vec().into());
+                assert!(deframer.next(1 << 20).expect("valid").is_none());
+            }
+            deframer.push(bytes[cut..].to_vec().into());
+            let frame = deframer.next(1 << 20).expect("valid").expect("complete");
+            // As prost reads it, which takes its bytes away one by one.
+            let held = frame.bytes.clone();
+            frame.bytes.advance(frame.length);
+            deframer.forget_read();
+            assert!(held.is_unique(), "cut at {cut}");
+        }
     }
 
     #[test]

@@ -23,11 +23,11 @@ pub use seltzer_h2::Rope;
 
 pub(crate) use self::compression::COMPRESSION_LEVEL_MAX;
 pub(crate) use self::encoded::EncodedStream;
-pub(crate) use self::encoder::MessageEncoder;
+pub(crate) use self::encoder::{MessageEncoder, PACKED_MESSAGES_MAX};
 pub(crate) use self::frame::PREFIX_BYTES;
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::frame::{GROWTH, read_prefix};
-pub(crate) use self::source::{ByteSource, Filled, Part};
+pub(crate) use self::source::{ByteSource, Filled, Part, Quota};
 pub(crate) use self::streaming::MessageReader;
 #[cfg(feature = "client")]
 pub(crate) use self::streaming::plain;
@@ -86,7 +86,12 @@ pub trait Codec: Send + 'static {
     /// # Errors
     /// As [`encode`](Self::encode), which it calls unless a codec knows better.
     fn encode_shared(&mut self, message: &Self::Encode, output: &mut Rope) -> Result<(), Status> {
-        self.encode(message, output.written())
+        // A codec that does more than to append harms nobody but itself.
+        let output = output.written();
+        let mut own = output.split_off(output.len());
+        let encoded = self.encode(message, &mut own);
+        output.unsplit(own);
+        encoded
     }
 
     /// Reads a message from exactly its bytes.

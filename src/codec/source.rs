@@ -19,6 +19,15 @@ pub(crate) enum Part {
     End(Result<MetadataMap, Status>),
 }
 
+/// How much is asked for at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Quota {
+    /// Where to stop, soon after so many bytes.
+    pub(crate) bytes: usize,
+    /// No more than so many messages: small ones may be slow to make.
+    pub(crate) messages: usize,
+}
+
 /// How far filling an output came.
 #[derive(Debug)]
 pub(crate) enum Filled {
@@ -33,8 +42,8 @@ pub(crate) trait ByteSource: Send {
     /// The next piece. Not called again after [`Part::End`].
     fn poll_part(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Part>;
 
-    /// Appends what there is at once to `output`, and stops soon after `bytes_max`. Pending: nothing was appended.
-    fn poll_fill(self: Pin<&mut Self>, cx: &mut Context<'_>, output: &mut Rope, _bytes_max: usize) -> Poll<Filled> {
+    /// Appends what there is at once to `output`, up to the quota. Pending: nothing was appended.
+    fn poll_fill(self: Pin<&mut Self>, cx: &mut Context<'_>, output: &mut Rope, _: Quota) -> Poll<Filled> {
         self.poll_part(cx).map(|part| match part {
             Part::Data(bytes) => {
                 output.put(bytes);

@@ -192,11 +192,14 @@ impl<C: Codec> MessageReader<C> {
     fn next_buffered(&mut self) -> Result<Option<C::Decode>, Status> {
         let Some(frame) = self.deframer.next(self.bytes_max)? else { return Ok(None) };
         self.last_was_compressed = frame.compressed;
-        if !frame.compressed {
-            return self.codec.decode_front(frame.bytes, frame.length).map(Some);
-        }
-        let payload = plain(true, frame.payload(), self.encoding, self.bytes_max)?;
-        self.codec.decode(payload).map(Some)
+        let message = if frame.compressed {
+            let payload = plain(true, frame.payload(), self.encoding, self.bytes_max)?;
+            self.codec.decode(payload)
+        } else {
+            self.codec.decode_front(frame.bytes, frame.length)
+        };
+        self.deframer.forget_read();
+        message.map(Some)
     }
 
     fn fail(&mut self, status: Status) -> Status {

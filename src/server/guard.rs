@@ -14,7 +14,7 @@ use http_body::{Body as _, Frame};
 use tokio::task::AbortHandle;
 use tonic::body::Body;
 
-use crate::codec::Rope;
+use crate::codec::{Quota, Rope};
 use crate::context::{Context, Peer};
 use crate::deadline::Deadline;
 use crate::metadata::{GRPC_STATUS, append_user_metadata};
@@ -88,7 +88,7 @@ where
     }
 }
 
-/// The same for one that must not be moved.
+/// Drops a handler that must not be moved as it lived: inside its own context, and with its panics its own affair.
 fn drop_pinned_within<T>(context: &Context, mut handler: Pin<&mut Option<T>>) {
     let _entered = context.enter();
     let _ = catch_unwind(AssertUnwindSafe(|| handler.set(None)));
@@ -311,7 +311,7 @@ impl MessageSource for Rest<Messages> {
         mut self: Pin<&mut Self>,
         cx: &mut TaskContext<'_>,
         output: &mut Rope,
-        bytes_max: usize,
+        quota: Quota,
     ) -> Poll<Option<HeaderMap>> {
         let this = &mut *self;
         if this.is_over {
@@ -320,13 +320,15 @@ impl MessageSource for Rest<Messages> {
         let start = output.mark();
         let polled = this
             .held
-            .poll(&this.watch.context, cx.waker(), |messages| Pin::new(messages).poll_write(cx, output, bytes_max));
+            .poll(&this.watch.context, cx.waker(), |messages| Pin::new(messages).poll_write(cx, output, quota));
+        if polled.is_err() {
+            // Half a message may have been written.
+            output.truncate(start);
+        }
         if this.held.has_expired() {
             return Poll::Ready(Some(this.end_with(deadline_status())));
         }
         let Ok(polled) = polled else {
-            // Half a message may have been written.
-            output.truncate(start);
             return Poll::Ready(Some(this.end_with(panic_status())));
         };
         let trailers = ready!(polled);

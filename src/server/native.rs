@@ -7,7 +7,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
-use crate::codec::{ByteSource, Filled, Rope};
+use crate::codec::{ByteSource, Filled, Quota, Rope};
 use crate::context::Context;
 use crate::metadata::{self, MetadataMap};
 use crate::service::{CallSettings, MethodDescriptor, Reply, ReplyBody, ServerCall, Service, Single};
@@ -161,9 +161,9 @@ impl MessageSource for ReplyMessages {
         mut self: Pin<&mut Self>,
         cx: &mut TaskContext<'_>,
         output: &mut Rope,
-        bytes_max: usize,
+        quota: Quota,
     ) -> Poll<Option<HeaderMap>> {
-        Poll::Ready(match ready!(self.source.as_mut().poll_fill(cx, output, bytes_max)) {
+        Poll::Ready(match ready!(self.source.as_mut().poll_fill(cx, output, quota)) {
             Filled::More => None,
             Filled::End(end) => Some(trailers(end, &self.context)),
         })

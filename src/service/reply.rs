@@ -7,7 +7,7 @@ use std::task::{Poll, ready};
 
 use bytes::BufMut as _;
 
-use crate::codec::{ByteSource, CompressionEncoding, Filled, Part, Rope};
+use crate::codec::{ByteSource, CompressionEncoding, Filled, Part, Quota, Rope};
 use crate::context::Context;
 use crate::metadata::MetadataMap;
 use crate::status::Status;
@@ -141,7 +141,7 @@ impl ByteSource for Single {
         mut self: Pin<&mut Self>,
         _: &mut std::task::Context<'_>,
         output: &mut Rope,
-        _: usize,
+        _: Quota,
     ) -> Poll<Filled> {
         while let Some(bytes) = self.0.pop_front() {
             output.put(bytes);

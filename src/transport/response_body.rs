@@ -8,11 +8,11 @@ use http::HeaderMap;
 use http_body::Frame;
 use tonic::body::Body;
 
-use crate::codec::Rope;
+use crate::codec::{PACKED_MESSAGES_MAX, Quota, Rope};
 use crate::status::Status;
 
 /// How much of an answer's messages is made at once for a carrier that takes bodies in pieces.
-const PIECE_BYTES: usize = 32 * 1024;
+const PIECE: Quota = Quota { bytes: 32 * 1024, messages: PACKED_MESSAGES_MAX };
 
 /// The body of an answer.
 pub(crate) enum ResponseBody {
@@ -24,13 +24,13 @@ pub(crate) enum ResponseBody {
 
 /// A call's messages as bytes, and the trailers behind them.
 pub(crate) trait MessageSource: Send {
-    /// Appends what there is at once, and stops soon after `bytes_max`. `Some`: the end, behind what was appended;
-    /// it is not asked again. Pending: nothing was appended.
+    /// Appends what there is at once, up to the quota. `Some`: the end, behind what was appended; it is not asked
+    /// again. Pending: nothing was appended.
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         output: &mut Rope,
-        bytes_max: usize,
+        quota: Quota,
     ) -> Poll<Option<HeaderMap>>;
 }
 
@@ -70,7 +70,7 @@ impl Messages {
                 return Poll::Ready(Some(Frame::trailers(trailers)));
             }
             let Some(source) = &mut self.source else { return Poll::Ready(None) };
-            if let Some(trailers) = ready!(source.as_mut().poll_write(cx, &mut self.made, PIECE_BYTES)) {
+            if let Some(trailers) = ready!(source.as_mut().poll_write(cx, &mut self.made, PIECE)) {
                 self.source = None;
                 self.trailers = Some(trailers);
             }
@@ -83,10 +83,10 @@ impl MessageSource for Messages {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         output: &mut Rope,
-        bytes_max: usize,
+        quota: Quota,
     ) -> Poll<Option<HeaderMap>> {
         match &mut self.source {
-            Some(source) => source.as_mut().poll_write(cx, output, bytes_max),
+            Some(source) => source.as_mut().poll_write(cx, output, quota),
             None => Poll::Ready(Some(HeaderMap::new())),
         }
     }

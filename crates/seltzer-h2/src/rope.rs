@@ -31,9 +31,11 @@ pub struct Rope {
     pub(crate) buffer: BytesMut,
     pub(crate) pieces: VecDeque<Piece>,
     pub(crate) piece_bytes: usize,
+    /// How much of the buffer was taken out at the front while pieces were left, whose places still count it.
+    taken: usize,
 }
 
-/// Bytes that were taken over, and that belong before the buffer's byte `at`.
+/// Bytes that were taken over, and that belong before the buffer's byte `at`, counted from where the buffer began.
 #[derive(Debug)]
 pub(crate) struct Piece {
     pub(crate) at: usize,
@@ -83,7 +85,7 @@ impl Rope {
     pub fn take_over(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
             self.piece_bytes += bytes.len();
-            self.pieces.push_back(Piece { at: self.buffer.len(), bytes });
+            self.pieces.push_back(Piece { at: self.taken + self.buffer.len(), bytes });
         }
     }
 
@@ -103,6 +105,7 @@ impl Rope {
         self.buffer.clear();
         self.pieces.clear();
         self.piece_bytes = 0;
+        self.taken = 0;
     }
 
     /// The end as it is now.
@@ -137,7 +140,7 @@ impl Rope {
         } else {
             self.buffer.split_off(mark.at)
         };
-        let mut from = mark.at;
+        let mut from = self.taken + mark.at;
         for piece in self.pieces.drain(mark.pieces.min(self.pieces.len())..) {
             self.piece_bytes -= piece.bytes.len();
             let before = written.split_to(piece.at.saturating_sub(from).min(written.len()));
@@ -153,19 +156,19 @@ impl Rope {
     /// Takes the first bytes out: all up to the first piece that was taken over, or that piece.
     pub fn pop_front(&mut self) -> Option<Bytes> {
         match self.pieces.front() {
-            None if self.buffer.is_empty() => None,
-            None => Some(self.buffer.split().freeze()),
-            Some(piece) if piece.at == 0 => {
+            None => {
+                self.taken = 0;
+                (!self.buffer.is_empty()).then(|| self.buffer.split().freeze())
+            }
+            Some(piece) if piece.at == self.taken => {
                 let piece = self.pieces.pop_front()?;
                 self.piece_bytes -= piece.bytes.len();
                 Some(piece.bytes)
             }
             Some(piece) => {
-                let at = piece.at;
-                for piece in &mut self.pieces {
-                    piece.at -= at;
-                }
-                Some(self.buffer.split_to(at).freeze())
+                let written = self.buffer.split_to(piece.at - self.taken).freeze();
+                self.taken = piece.at;
+                Some(written)
             }
         }
     }
@@ -275,6 +278,32 @@ mod tests {
         }
         let parts = parts(&mut rope);
         assert_eq!((&parts[0][..], parts[1].as_ptr(), parts.len()), (&b"shortlong"[..], large.as_ptr(), 2));
+    }
+
+    #[test]
+    fn bytes_are_appended_while_others_are_taken_out() {
+        let (mut rope, mut expected, mut got) = (Rope::default(), Vec::new(), Vec::new());
+        for round in 0..100_u8 {
+            for length in [1, LARGE, 3] {
+                let bytes = vec![round; length];
+                expected.extend_from_slice(&bytes);
+                rope.put(Bytes::from(bytes));
+            }
+            for _ in 0..usize::from(round % 4) {
+                got.extend_from_slice(&rope.pop_front().unwrap_or_default());
+            }
+            let mark = rope.mark();
+            rope.put_slice(b"not to stay");
+            rope.put(Bytes::from(vec![0; LARGE]));
+            if round % 2 == 0 {
+                rope.truncate(mark);
+            } else {
+                drop(rope.split_off(mark));
+            }
+            assert_eq!(rope.len(), expected.len() - got.len(), "round {round}");
+        }
+        got.extend(parts(&mut rope).concat());
+        assert!(got == expected);
     }
 
     #[test]

@@ -199,16 +199,17 @@ impl Exchange {
             state.collecting = Some(collecting);
         }
         let is_over = state.inbound_end.is_some();
-        if let Some(collecting) = state.collecting.take_if(|collecting| is_over || collecting.is_whole()) {
+        let whole = state.collecting.take_if(|collecting| is_over || collecting.is_whole());
+        let polled = if let Some(collecting) = whole {
             *buffer = collecting.buffer;
             self.release(&mut state, buffer.len());
-            return Poll::Ready(buffer.len() >= length);
-        }
-        register(&mut state.reader, cx.waker());
-        if state.credit > 0 && state.inbound_end.is_none() {
-            self.announce(state);
-        }
-        Poll::Pending
+            Poll::Ready(buffer.len() >= length)
+        } else {
+            register(&mut state.reader, cx.waker());
+            Poll::Pending
+        };
+        self.announce_credit(state);
+        polled
     }
 
     /// Whether the handler waits for large messages as a whole.
@@ -271,6 +272,7 @@ impl Exchange {
             Some(end) => Poll::Ready(std::mem::replace(end, Ok(())).err().map(Err)),
             None => {
                 register(&mut state.reader, cx.waker());
+                self.announce_credit(state);
                 Poll::Pending
             }
         }
@@ -398,6 +400,13 @@ impl Exchange {
         wake(task);
     }
 
+    /// Has the peer told of what was taken, if it has more to send.
+    fn announce_credit(&self, state: MutexGuard<'_, State>) {
+        if state.credit > 0 && state.inbound_end.is_none() {
+            self.announce(state);
+        }
+    }
+
     fn announce(&self, mut state: MutexGuard<'_, State>) {
         if !state.is_announced {
             state.is_announced = true;
@@ -500,6 +509,25 @@ mod tests {
         assert_eq!((buffer.len(), &buffer[..5]), (LENGTH, &b"head\x07"[..]));
         assert_eq!(read(&exchange).concat(), b"next");
         assert_eq!(exchange.take_credit(), 4, "the message's own was given back");
+    }
+
+    #[test]
+    fn a_message_that_waits_already_gives_its_credit_back() {
+        const LENGTH: usize = 1 << 20;
+        let ready: Arc<ReadyQueue> = Arc::default();
+        let exchange = Exchange::new(StreamId::new(1), Arc::clone(&ready));
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..LENGTH / PIECE_BYTES {
+            assert_eq!(exchange.receive(&[0; PIECE_BYTES]), 0);
+        }
+        let Poll::Ready(Some(Ok(first))) = exchange.poll_inbound(&mut cx) else { panic!("it is there") };
+        let mut buffer = BytesMut::from(&first[..]);
+        assert_eq!(exchange.poll_collect(&mut cx, &mut buffer, LENGTH), Poll::Ready(true));
+        let mut announced = Vec::new();
+        ready.take(&mut announced);
+        assert_eq!((announced.len(), exchange.take_credit()), (1, LENGTH));
+        assert!(exchange.poll_inbound(&mut cx).is_pending());
+        assert!(ready.is_empty_or_wake(Waker::noop()), "there is nothing more to tell");
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) enum Call<A: Answer> {
     /// A request whose handler runs.
     Running { exchange: Arc<Exchange>, work: Arc<Detached>, deadline: Option<Deadline> },
     /// A request whose answer is messages that this task writes.
-    Writing(Box<Writing>),
+    Writing(Box<Writing<A>>),
 }
 
 /// See [`Call::Begun`].
@@ -331,7 +331,7 @@ impl<A: Answer> ServerConnection<A> {
                 let is_head_only = head.request.method() == http::Method::HEAD;
                 let body = IncomingBody::Engine(StreamBody(Arc::clone(&exchange)));
                 let later = self.answer.answer(&head.meaning, head.request.clone().map(|()| body));
-                self.run(stream, exchange, later, is_head_only, &head.pace);
+                self.run(stream, exchange, later, is_head_only, Some(head));
             }
         }
         self.begun.clear();
@@ -342,15 +342,26 @@ impl<A: Answer> ServerConnection<A> {
         let exchange = Exchange::new(stream, Arc::clone(&self.ready));
         exchange.abandon_inbound();
         exchange.end_inbound(Ok(()));
-        self.run(stream, exchange, later, false, &Pace::default());
+        self.run(stream, exchange, later, false, None);
     }
 
     /// Polls a call at once; one that has to wait moves to a task of its own.
-    fn run(&mut self, stream: StreamId, exchange: Arc<Exchange>, later: Later, is_head_only: bool, pace: &Pace) {
+    fn run(
+        &mut self,
+        stream: StreamId,
+        exchange: Arc<Exchange>,
+        later: Later,
+        is_head_only: bool,
+        head: Option<Arc<GeneralHead<A>>>,
+    ) {
         let mut work = Work::new(later.answer, is_head_only);
         let mut pieces = std::mem::take(&mut self.pieces);
-        let is_long = later.is_long || pace.is_long();
-        let is_over = !is_long && pace.measure(|| work.poll_inline(&mut pieces)).is_ready();
+        let is_over = match &head {
+            _ if later.is_long => false,
+            Some(head) if head.pace.is_long() => false,
+            Some(head) => head.pace.measure(|| work.poll_inline(&mut pieces)).is_ready(),
+            None => work.poll_inline(&mut pieces).is_ready(),
+        };
         if is_over || work.has_messages() {
             for piece in pieces.drain(..) {
                 if !self.send_piece(stream, piece) {
@@ -369,7 +380,7 @@ impl<A: Answer> ServerConnection<A> {
         let deadline = later.deadline.map(|deadline| deadline.later_by(DEADLINE_PATIENCE));
         self.deadlines.extend(deadline.map(|deadline| (deadline, stream)));
         if work.has_messages() {
-            self.write_messages(stream, Writing::new(exchange, work, deadline));
+            self.write_messages(stream, Writing::new(exchange, work, deadline, head));
         } else {
             self.detach(stream, exchange, work, deadline);
         }

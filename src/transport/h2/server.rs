@@ -161,7 +161,7 @@ impl<A: Answer> ServerConnection<A> {
                 return Poll::Ready(Ok(()));
             }
             if has_read && self.bulk.lets_others() {
-                return continue_later(cx);
+                break;
             }
             if !has_read && !has_written && !self.can_write_messages() && self.ready.is_empty_or_wake(cx.waker()) {
                 return match self.poll_timer(cx) {
@@ -169,6 +169,10 @@ impl<A: Answer> ServerConnection<A> {
                     Poll::Pending => Poll::Pending,
                 };
             }
+        }
+        // However busy it is: what is due is due.
+        if self.next_deadline().is_some_and(|next| next <= Instant::now()) {
+            self.on_deadline();
         }
         continue_later(cx)
     }
@@ -339,16 +343,9 @@ impl<A: Answer> ServerConnection<A> {
         Ok(())
     }
 
-    /// Sets the one timer to the next deadline of the engine, of the calls, of the drain or of a flush. Ready when one of them has come.
+    /// Sets the one timer to when something is due. Ready when it was.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let drain = match &self.stop {
-            Stop::Draining { look, .. } => Some(*look),
-            Stop::Waiting { .. } => None,
-        };
-        let call = self.deadlines.first().map(|(deadline, _)| deadline.tokio_instant());
-        let engine = self.engine.next_deadline().map(Instant::from_std);
-        let flush = self.unflushed.and_then(|(since, _)| since.checked_add(self.engine.limits().stall_timeout));
-        let Some(next) = [engine, drain, call, flush].into_iter().flatten().min() else {
+        let Some(next) = self.next_deadline() else {
             self.timer = None;
             return Poll::Pending;
         };
@@ -358,6 +355,24 @@ impl<A: Answer> ServerConnection<A> {
             timer.as_mut().reset(next);
         }
         ready!(timer.as_mut().poll(cx));
+        self.on_deadline();
+        Poll::Ready(())
+    }
+
+    /// When something is due: for the engine, for calls, for the drain, or for a flush.
+    fn next_deadline(&self) -> Option<Instant> {
+        let drain = match &self.stop {
+            Stop::Draining { look, .. } => Some(*look),
+            Stop::Waiting { .. } => None,
+        };
+        let call = self.deadlines.first().map(|(deadline, _)| deadline.tokio_instant());
+        let engine = self.engine.next_deadline().map(Instant::from_std);
+        let flush = self.unflushed.and_then(|(since, _)| since.checked_add(self.engine.limits().stall_timeout));
+        [engine, drain, call, flush].into_iter().flatten().min()
+    }
+
+    /// Does what is due.
+    fn on_deadline(&mut self) {
         let now = Instant::now();
         self.now = now;
         if let Some(event) = self.engine.on_deadline(now.into_std()) {
@@ -368,7 +383,6 @@ impl<A: Answer> ServerConnection<A> {
         }
         self.expire(now);
         self.look_at_drain(now);
-        Poll::Ready(())
     }
 
     fn poll_stop(&mut self, cx: &mut Context<'_>) {

@@ -12,11 +12,11 @@ use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
 use http_body::{Body as _, Frame};
 use tonic::body::Body;
 
-use crate::codec::Rope;
+use crate::codec::{Quota, Rope};
 use crate::status::Status;
 use crate::transport::h2::AnswerFuture;
 use crate::transport::h2::exchange::{Exchange, Outbound};
-use crate::transport::response_body::{MessageSource as _, Messages, ResponseBody};
+use crate::transport::response_body::{MessageSource, Messages, ResponseBody};
 
 /// How many pieces a body may give in one poll: one that is always ready must let others have their turn.
 const PIECES_MAX: usize = 32;
@@ -66,16 +66,15 @@ impl Work {
         matches!(self.state, State::Writing(_))
     }
 
-    /// Writes messages that are there at once, and stops soon after `bytes_max`. `Some`: the trailers that end the
-    /// answer.
+    /// Writes messages that are there at once, up to the quota. `Some`: the trailers that end the answer.
     pub(crate) fn write_messages(
         &mut self,
         cx: &mut Context<'_>,
         output: &mut Rope,
-        bytes_max: usize,
+        quota: Quota,
     ) -> Result<Option<HeaderMap>, Unwritten> {
         let State::Writing(messages) = &mut self.state else { return Err(Unwritten::Waiting) };
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(messages).poll_write(cx, output, bytes_max)));
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(messages).poll_write(cx, output, quota)));
         match polled {
             Ok(Poll::Ready(trailers)) => {
                 if trailers.is_some() {
@@ -522,6 +521,121 @@ mod tests {
             assert!(connection.deadlines.is_empty(), "{name}: deadlines");
             assert_eq!(connection.ready.memory().bytes(), 0, "{name}: bytes");
             assert!(connection.calls.is_empty(), "{name}: calls");
+        }
+    }
+
+    /// Answers every request with messages of its own.
+    struct General {
+        is_endless: bool,
+    }
+
+    struct Zeros {
+        is_endless: bool,
+        count: usize,
+    }
+
+    impl MessageSource for Zeros {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            output: &mut Rope,
+            _: Quota,
+        ) -> Poll<Option<HeaderMap>> {
+            self.count += 1;
+            output.written().extend_from_slice(&[0; 16 * 1024]);
+            Poll::Ready((!self.is_endless && self.count == 2).then(HeaderMap::new))
+        }
+    }
+
+    impl Answer for General {
+        type Head = (Prepared, Prepared);
+        type Meaning = ();
+
+        fn route(&self, _: &FieldList) -> Routed<Self::Head> {
+            Routed::General
+        }
+
+        fn blocks(head: &Self::Head) -> (&Prepared, &Prepared) {
+            (&head.0, &head.1)
+        }
+
+        fn message_bytes_max(&self, _: &Self::Head) -> usize {
+            MESSAGE_BYTES_MAX
+        }
+
+        fn timeout(&self, _: &Self::Head) -> Option<Duration> {
+            None
+        }
+
+        fn unary(&mut self, _: &Arc<Self::Head>, _: Message<'_>, _: Instant, _: &mut Rope) -> Unary {
+            unreachable!("nothing is unary")
+        }
+
+        fn refuse(&mut self, _: &Arc<Self::Head>, _: Status, _: Instant) -> Later {
+            unreachable!("nothing is unary")
+        }
+
+        fn cardinality(&self, _: &Self::Head, came: &str) -> Status {
+            Status::unimplemented(came)
+        }
+
+        fn deadline_status(&self) -> Status {
+            Status::deadline_exceeded("too late")
+        }
+
+        fn understand(&self, _: &http::Request<()>) {}
+
+        fn collects_messages((): &()) -> bool {
+            true
+        }
+
+        fn answer(&mut self, (): &(), _: http::Request<IncomingBody>) -> Later {
+            let body = ResponseBody::messages(Zeros { is_endless: self.is_endless, count: 0 });
+            Later { answer: Box::pin(std::future::ready(http::Response::new(body))), is_long: false, deadline: None }
+        }
+    }
+
+    /// A connection whose peer takes as much as it is sent.
+    fn greedy(wire: &Buffered, is_endless: bool, begin: &CancellationToken) -> ServerConnection<General> {
+        let drain = Drain { begin: begin.clone(), grace: Duration::ZERO };
+        let largest_window = frame(4, 0, 0, &[0, 4, 0x7f, 0xff, 0xff, 0xff]);
+        let window = frame(8, 0, 0, &[0x7f, 0, 0, 0]);
+        wire.say(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), largest_window, frame(4, 1, 0, b""), window].concat());
+        let config = Config::with_limits(Limits::server());
+        let answer = General { is_endless };
+        ServerConnection::new(Io::new(wire.clone()), Vec::new(), &config, answer, drain, None, Arc::default())
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_ends_in_its_first_turn_leaves_nothing_behind() {
+        let wire = Buffered::default();
+        let mut connection = greedy(&wire, false, &CancellationToken::new());
+        for number in 0..100 {
+            wire.say(&frame(1, 5, 2 * number + 1, &[0x83, 0x86, 0x84]));
+            let polled = Pin::new(&mut connection).poll(&mut Context::from_waker(Waker::noop()));
+            assert!(polled.is_pending(), "{polled:?}");
+            assert!(connection.calls.is_empty(), "call {number}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_due_is_done_however_busy_a_connection_is() {
+        for is_endless in [false, true] {
+            let (wire, begin) = (Buffered::default(), CancellationToken::new());
+            let mut connection = greedy(&wire, is_endless, &begin);
+            wire.say(&frame(1, 5, 1, &[0x83, 0x86, 0x84]));
+            assert!(Pin::new(&mut connection).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            begin.cancel();
+            let mut is_over = false;
+            for _ in 0..10 {
+                tokio::time::advance(Duration::from_secs(1)).await;
+                is_over |= Pin::new(&mut connection).poll(&mut Context::from_waker(Waker::noop())).is_ready();
+                wire.wire().sent.clear();
+                if is_over {
+                    break;
+                }
+            }
+            assert!(is_over, "endless: {is_endless}");
         }
     }
 }
