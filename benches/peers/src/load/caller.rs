@@ -51,6 +51,7 @@ struct Lane {
     answer: Pattern,
     began: Instant,
     is_wrong: bool,
+    is_free: bool,
 }
 
 /// A connection and its calls.
@@ -104,15 +105,20 @@ impl Caller {
         })
     }
 
+    /// A lane that is free.
+    pub fn free_lane(&self) -> usize {
+        self.lanes.iter().position(|lane| lane.is_free).unwrap_or(self.lanes.len())
+    }
+
     /// Begins a call on a lane that is free.
     pub fn begin(&mut self, lane: usize, work: Work, call: u64) {
         while self.lanes.len() <= lane {
             let (request, answer) = (Pattern::default(), Pattern::default());
-            self.lanes.push(Lane { stream: 0, request, answer, began: Instant::now(), is_wrong: false });
+            self.lanes.push(Lane { stream: 0, request, answer, began: Instant::now(), is_wrong: false, is_free: true });
         }
         let state = &mut self.lanes[lane];
         work.begin(call, &mut state.request, &mut state.answer);
-        (state.began, state.is_wrong) = (Instant::now(), false);
+        (state.began, state.is_wrong, state.is_free) = (Instant::now(), false, false);
         state.stream = self.session.open(lane, work.path(), &self.manner.fields);
         if self.manner.empty_frame_first {
             self.session.send(state.stream, &[], false);
@@ -122,7 +128,8 @@ impl Caller {
 
     /// Gives a call up after it began.
     pub fn cancel(&mut self, lane: usize, reason: u32) {
-        if let Some(state) = self.lanes.get(lane) {
+        if let Some(state) = self.lanes.get_mut(lane) {
+            state.is_free = true;
             self.session.reset(state.stream, reason);
             self.sending.retain(|other| *other != lane);
         }
@@ -181,7 +188,8 @@ impl Caller {
 
     fn finish(&mut self, lane: usize, outcome: Outcome) {
         self.sending.retain(|other| *other != lane);
-        let state = &self.lanes[lane];
+        let state = &mut self.lanes[lane];
+        state.is_free = true;
         let is_whole = state.answer.is_over() && !state.is_wrong;
         let is_right = outcome.is_ok() && is_whole;
         if !is_right && self.complaint.is_none() {

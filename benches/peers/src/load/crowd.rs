@@ -163,7 +163,7 @@ impl<'p> Crowd<'p> {
     fn call(&mut self, index: usize) {
         let caller = &mut self.callers[index];
         if caller.broken.is_none() {
-            caller.begin(caller.session.streams(), self.plan.work, self.done);
+            caller.begin(caller.free_lane(), self.plan.work, self.done);
             caller.send();
         }
     }
