@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use ::prost::Message;
 use bytes::{Bytes, BytesMut};
 
-use crate::codec::Codec;
+use crate::codec::shape;
+use crate::codec::{Codec, ShapeOf};
 use crate::status::Status;
 
 /// Protobuf: sends `Encode`, receives `Decode`.
@@ -20,7 +21,27 @@ use crate::status::Status;
 /// assert_eq!(codec.decode(buffer.freeze())?, "hello");
 /// # Ok::<(), seltzer::Status>(())
 /// ```
-pub struct ProstCodec<Encode, Decode>(PhantomData<fn(Encode) -> Decode>);
+///
+/// Generated services make theirs with the sizes of their messages: a message whose elements would take far more memory
+/// than its bytes is refused with RESOURCE_EXHAUSTED before it is decoded.
+pub struct ProstCodec<Encode, Decode> {
+    /// What is known of messages that are received.
+    shape: Option<ShapeOf>,
+    messages: PhantomData<fn(Encode) -> Decode>,
+}
+
+impl<Encode, Decode> ProstCodec<Encode, Decode> {
+    /// A codec that knows the sizes of the messages it receives.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_shape(shape: Option<ShapeOf>) -> Self {
+        ProstCodec { shape, messages: PhantomData }
+    }
+
+    fn check(&self, message: &[u8]) -> Result<(), Status> {
+        self.shape.map_or(Ok(()), |shape| shape::check(shape, message))
+    }
+}
 
 impl<Encode, Decode> Codec for ProstCodec<Encode, Decode>
 where
@@ -38,10 +59,12 @@ where
     }
 
     fn decode(&mut self, message: Bytes) -> Result<Decode, Status> {
+        self.check(&message)?;
         Decode::decode(message).map_err(invalid)
     }
 
     fn decode_slice(&mut self, message: &[u8]) -> Result<Decode, Status> {
+        self.check(message)?;
         Decode::decode(message).map_err(invalid)
     }
 }
@@ -53,13 +76,13 @@ fn invalid(error: ::prost::DecodeError) -> Status {
 
 impl<Encode, Decode> Default for ProstCodec<Encode, Decode> {
     fn default() -> Self {
-        ProstCodec(PhantomData)
+        Self::with_shape(None)
     }
 }
 
 impl<Encode, Decode> Clone for ProstCodec<Encode, Decode> {
     fn clone(&self) -> Self {
-        Self::default()
+        Self::with_shape(self.shape)
     }
 }
 
