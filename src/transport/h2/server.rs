@@ -374,3 +374,6 @@ async fn farewell(io: &mut Io) -> io::Result<()> {
     };
     tokio::time::timeout(FAREWELL, goodbye).await.unwrap_or(Ok(()))
 }
+
+#[cfg(test)]
+mod tests;
