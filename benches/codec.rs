@@ -19,9 +19,13 @@ use std::hint::black_box;
 use bytes::{Bytes, BytesMut};
 use criterion::{Criterion, Throughput};
 use seltzer::codec::{Codec, CompressionEncoding, ProstCodec};
-use seltzer::services::schemas::grpc::testing::SimpleRequest;
+use seltzer::codegen::{ShapeOf, shape_of};
+use seltzer::prost::Message;
 use seltzer::services::schemas::grpc::testing::benchmark_service_client::BenchmarkServiceClient;
 use seltzer::services::schemas::grpc::testing::benchmark_service_server::BenchmarkServiceServer;
+use seltzer::services::schemas::grpc::testing::{
+    HistogramData, ResponseParameters, SimpleRequest, StreamingOutputCallRequest,
+};
 use seltzer::services::testing::BenchmarkServiceHandler;
 use seltzer::{Channel, Server};
 use tokio::runtime::{Builder, Runtime};
@@ -33,6 +37,7 @@ fn main() {
     let mut criterion = settings::criterion();
     encode(&mut criterion);
     decode(&mut criterion);
+    elements(&mut criterion);
     compression(&mut criterion);
     criterion.final_summary();
 }
@@ -92,6 +97,36 @@ fn decode(criterion: &mut Criterion) {
         group.bench_function(size.name, |bencher| {
             // The clone of `Bytes` costs a few nanoseconds and no copy.
             bencher.iter(|| codec().decode(black_box(bytes.clone())).expect("these are a message's bytes"));
+        });
+    }
+}
+
+/// A megabyte of small elements, decoded as generated services do it, which look at how many there are first, and without
+/// that look. The difference is its price.
+fn elements(criterion: &mut Criterion) {
+    const BYTES: usize = 1024 * 1024;
+    let parameters = ResponseParameters { size: 1000, interval_us: 100, ..ResponseParameters::default() };
+    let messages =
+        StreamingOutputCallRequest { response_parameters: vec![parameters; BYTES / 7], ..Default::default() };
+    let numbers = HistogramData { bucket: vec![7; BYTES], ..HistogramData::default() };
+    compare(criterion, "messages", &messages, shape_of!(StreamingOutputCallRequest));
+    compare(criterion, "numbers", &numbers, shape_of!(HistogramData));
+}
+
+fn compare<M: Message + Default + PartialEq + 'static>(
+    criterion: &mut Criterion,
+    name: &str,
+    message: &M,
+    shape: Option<ShapeOf>,
+) {
+    let bytes = Bytes::from(message.encode_to_vec());
+    let mut group = criterion.benchmark_group(format!("codec/elements/{name}"));
+    group.throughput(Throughput::Bytes(bytes.len() as u64));
+    for (name, shape) in [("counted first", shape), ("not counted", None)] {
+        let mut codec = ProstCodec::<M, M>::with_shape(shape);
+        assert!(codec.decode(bytes.clone()).expect("these are a message's bytes") == *message);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| codec.decode(black_box(bytes.clone())).expect("these are a message's bytes"));
         });
     }
 }

@@ -2,7 +2,7 @@
 
 fn main() -> Result<(), seltzer_build::Error> {
     println!("cargo::rerun-if-changed=build.rs");
-    seltzer_build::configure().include_file("nested.rs").build_client(false).build_server(false).compile_protos(
+    seltzer_build::configure().include_file("nested.rs").build_client(false).compile_protos(
         &["recursive.proto", "shapes.proto", "old.proto", "well_known.proto"],
         &["../tests/fixtures/proto"],
     )

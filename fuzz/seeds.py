@@ -63,7 +63,7 @@ def grpc_deframe_inflate(_data):
     """Encoding and meaning, limit, then what they say; see the target."""
     gzipped, deflated = 0, 1
     text = b"seltzer " * 12
-    for limit in range(8):
+    for limit in range(16):
         for encoding, compress in ((gzipped, lambda text: gzip.compress(text, mtime=0)), (deflated, zlib.compress)):
             payload = compress(text)
             prefix = b"\x01" + len(payload).to_bytes(4, "big")

@@ -1,5 +1,6 @@
 //! What generated code uses. Not for use by hand: it changes with the generator.
 
+use std::marker::PhantomData;
 pub use std::sync::Arc;
 
 pub use futures_core::Stream;
@@ -8,7 +9,7 @@ pub use tonic::server::NamedService;
 pub use tonic::service::interceptor::InterceptedService;
 
 pub use crate::client::{Client, GrpcService};
-pub use crate::codec::CompressionEncoding;
+pub use crate::codec::{CompressionEncoding, FieldShape, Shape, ShapeOf};
 pub use crate::server::TowerService;
 pub use crate::service::{
     Idempotency, Intercepted, MethodDescriptor, MethodKind, ReplyFuture, ServerCall, Service, ServiceConfig,
@@ -17,6 +18,57 @@ pub use crate::service::{
 
 /// Any error.
 pub type StdError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// Asks what is known of a type: `(&&Probe::<T>::new()).shape()`, with both traits in scope. Types from elsewhere have
+/// no [`Shape`], and nothing is known of them.
+#[derive(Debug)]
+pub struct Probe<T>(PhantomData<fn() -> T>);
+
+impl<T> Probe<T> {
+    /// For one type.
+    #[allow(clippy::new_without_default, reason = "nobody needs one by default")]
+    #[must_use]
+    pub const fn new() -> Self {
+        Probe(PhantomData)
+    }
+}
+
+/// See [`Probe`].
+pub trait KnownShape {
+    /// The type's own.
+    fn shape(&self) -> Option<ShapeOf>;
+}
+
+impl<T: Shape> KnownShape for &Probe<T> {
+    fn shape(&self) -> Option<ShapeOf> {
+        Some(ShapeOf::of::<T>())
+    }
+}
+
+/// See [`Probe`].
+pub trait UnknownShape {
+    /// None.
+    fn shape(&self) -> Option<ShapeOf>;
+}
+
+impl<T> UnknownShape for Probe<T> {
+    fn shape(&self) -> Option<ShapeOf> {
+        None
+    }
+}
+
+/// What is known of a type; nothing where nobody has generated it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! shape_of {
+    ($type:ty) => {{
+        #[allow(unused_imports)]
+        use $crate::codegen::{KnownShape as _, UnknownShape as _};
+        (&&$crate::codegen::Probe::<$type>::new()).shape()
+    }};
+}
+
+pub use crate::shape_of;
 
 /// The version of the agreement between generated code and this crate.
 const VERSION: u32 = 1;

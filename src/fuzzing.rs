@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 
-use crate::codec::{ByteSource, Codec, CompressionEncoding, MessageReader, Part};
+use crate::codec::{ByteSource, Codec, CompressionEncoding, MessageReader, Part, ShapeOf, held};
 use crate::metadata::MetadataMap;
 use crate::status::{Code, Status};
 use crate::transport::h2::{Payload, Refused, collect, only_message};
@@ -53,6 +53,12 @@ pub fn compressed(encoding: CompressionEncoding, level: u32, message: &[u8]) -> 
     let mut output = Vec::new();
     encoding.compressor().compress(message, level, &mut output).expect("memory does not fail");
     output
+}
+
+/// What decoding a message of this shape would hold beyond the message's own bytes.
+#[must_use]
+pub fn held_bytes(shape: ShapeOf, message: &[u8]) -> usize {
+    held(shape, message, usize::MAX).expect("there is no limit")
 }
 
 fn code(refused: Refused) -> Code {

@@ -12,15 +12,17 @@ use seltzer::codec::CompressionEncoding;
 use seltzer::fuzzing::{compressed, stream_messages, unary_message};
 use seltzer_fuzz::pieces_of;
 
-/// What a message may have, from nothing to a few steps of the decompressor's buffer.
-const LIMITS: [usize; 8] = [0, 1, 10, 100, 1_000, 10_000, 33_000, 40_000];
+/// What a message may have. One is above the step by which the decompressor's buffer grows; it is seldom, because it costs
+/// as much as all others together.
+const LIMITS: [usize; 16] = [0, 1, 2, 5, 10, 50, 100, 300, 500, 700, 1_000, 1_500, 2_000, 3_000, 4_000, 33_000];
 
-/// What a message of our own making has at most, so that there are many in a second.
-const MADE_BYTES_MAX: usize = 40_001;
+/// What a message of our own making has at most, and the longest that is made where the largest limit is.
+const MADE_BYTES_MAX: usize = 4_100;
+const MADE_BYTES_SELDOM: usize = 33_100;
 
 fuzz_target!(|input: &[u8]| {
     let Some(([kind, limit], rest)) = input.split_first_chunk::<2>() else { return };
-    let bytes_max = LIMITS[usize::from(limit % 8)];
+    let bytes_max = LIMITS[usize::from(limit % 16)];
     let encoding = CompressionEncoding::BUILT_IN.get(usize::from(kind & 3)).copied();
     match (kind >> 2 & 3, encoding) {
         (0, _) => check(rest, encoding, bytes_max),
@@ -74,7 +76,7 @@ fn push(is_compressed: bool, payload: &[u8], bytes: &mut Vec<u8>) {
 fn damaged(rest: &[u8], encoding: CompressionEncoding, bytes_max: usize) {
     let Some(([repeats, at_high, at_low, change], pattern)) = rest.split_first_chunk::<4>() else { return };
     let mut message = pattern.repeat(1 + usize::from(*repeats));
-    message.truncate(MADE_BYTES_MAX);
+    message.truncate(if bytes_max > MADE_BYTES_MAX { MADE_BYTES_SELDOM } else { MADE_BYTES_MAX });
     let mut payload = compressed(encoding, u32::from(at_low % 10), &message);
     if let Some(at) = usize::from(u16::from_be_bytes([*at_high, *at_low])).checked_rem(payload.len()) {
         payload[at] ^= change;

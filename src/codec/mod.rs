@@ -11,6 +11,7 @@ mod encoder;
 mod frame;
 mod limits;
 mod prost;
+mod shape;
 mod source;
 mod streaming;
 
@@ -18,6 +19,8 @@ pub use self::compression::{Compression, CompressionEncoding, CompressionSwitch,
 pub use self::compressor::{Compressor, DecompressError};
 pub use self::limits::{DECODING_BYTES_MAX_DEFAULT, MessageLimits};
 pub use self::prost::ProstCodec;
+#[doc(hidden)]
+pub use self::shape::{FieldShape, Shape, ShapeOf};
 pub use self::streaming::Streaming;
 pub use seltzer_h2::Rope;
 
@@ -27,6 +30,8 @@ pub(crate) use self::encoder::{MessageEncoder, PACKED_MESSAGES_MAX};
 pub(crate) use self::frame::PREFIX_BYTES;
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::frame::{GROWTH, read_prefix};
+#[cfg(fuzzing)]
+pub(crate) use self::shape::held;
 pub(crate) use self::source::{ByteSource, Filled, Part, Quota};
 pub(crate) use self::streaming::MessageReader;
 #[cfg(feature = "client")]

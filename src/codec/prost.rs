@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use ::prost::Message;
 use bytes::{Buf as _, Bytes, BytesMut};
 
-use crate::codec::{Codec, Rope};
+use crate::codec::shape;
+use crate::codec::{Codec, Rope, ShapeOf};
 use crate::status::Status;
 
 /// What is reserved for a message at most: of a larger one the large parts are not written but taken over.
@@ -23,7 +24,27 @@ const RESERVED_BYTES_MAX: usize = 16 * 1024;
 /// assert_eq!(codec.decode(buffer.freeze())?, "hello");
 /// # Ok::<(), seltzer::Status>(())
 /// ```
-pub struct ProstCodec<Encode, Decode>(PhantomData<fn(Encode) -> Decode>);
+///
+/// Generated services make theirs with the sizes of their messages: a message whose elements would take far more memory
+/// than its bytes is refused with RESOURCE_EXHAUSTED before it is decoded.
+pub struct ProstCodec<Encode, Decode> {
+    /// What is known of messages that are received.
+    shape: Option<ShapeOf>,
+    messages: PhantomData<fn(Encode) -> Decode>,
+}
+
+impl<Encode, Decode> ProstCodec<Encode, Decode> {
+    /// A codec that knows the sizes of the messages it receives.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_shape(shape: Option<ShapeOf>) -> Self {
+        ProstCodec { shape, messages: PhantomData }
+    }
+
+    fn check(&self, message: &[u8]) -> Result<(), Status> {
+        self.shape.map_or(Ok(()), |shape| shape::check(shape, message))
+    }
+}
 
 impl<Encode, Decode> Codec for ProstCodec<Encode, Decode>
 where
@@ -52,10 +73,12 @@ where
     }
 
     fn decode_slice(&mut self, message: &[u8]) -> Result<Decode, Status> {
+        self.check(message)?;
         Decode::decode(message).map_err(invalid)
     }
 
     fn decode_front(&mut self, bytes: &mut Bytes, length: usize) -> Result<Decode, Status> {
+        self.check(bytes.get(..length).unwrap_or_default())?;
         // Without a handle for the message itself: counting those is half of reading a small one.
         Decode::decode(bytes.take(length)).map_err(invalid)
     }
@@ -68,13 +91,13 @@ fn invalid(error: ::prost::DecodeError) -> Status {
 
 impl<Encode, Decode> Default for ProstCodec<Encode, Decode> {
     fn default() -> Self {
-        ProstCodec(PhantomData)
+        Self::with_shape(None)
     }
 }
 
 impl<Encode, Decode> Clone for ProstCodec<Encode, Decode> {
     fn clone(&self) -> Self {
-        Self::default()
+        Self::with_shape(self.shape)
     }
 }
 

@@ -82,6 +82,7 @@ mod scan;
 mod schemas;
 mod service;
 mod settings;
+mod shapes;
 mod stem;
 
 use std::path::Path;

@@ -481,3 +481,6 @@ async fn farewell(mut io: Io) -> io::Result<()> {
     };
     tokio::time::timeout(FAREWELL, goodbye).await.unwrap_or(Ok(()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,6 +81,13 @@ pub(crate) mod pace {
 pub mod codec {
     pub use seltzer_h2::Rope;
 
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Quota {
+        pub(crate) bytes: usize,
+        pub(crate) messages: usize,
+    }
+
+    pub(crate) const PACKED_MESSAGES_MAX: usize = 128;
     pub(crate) const GROWTH: usize = 8;
     pub(crate) const PREFIX_BYTES: usize = 5;
 }

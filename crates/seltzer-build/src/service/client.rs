@@ -142,7 +142,7 @@ fn call(service: &Service, method: &Method, index: usize, settings: &ServiceSett
     let seltzer = settings.seltzer()?;
     let descriptor = service.descriptor_module();
     let index = proc_macro2::Literal::usize_unsuffixed(index);
-    let codec = settings.codec(method.codec_path.as_deref())?;
+    let codec = settings.codec(method.codec_path.as_deref(), &method.output)?;
     let documentation = docs(&method.docs);
     let deprecated = (method.deprecated || service.deprecated).then(|| quote! { #[deprecated] });
     let name = method.client_ident();

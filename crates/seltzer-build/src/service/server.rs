@@ -293,7 +293,7 @@ impl Parts<'_> {
         let (seltzer, handler) = (&self.seltzer, &self.handler);
         let the_trait = self.service.trait_name();
         let index = proc_macro2::Literal::usize_unsuffixed(index);
-        let codec = self.settings.codec(method.codec_path.as_deref())?;
+        let codec = self.settings.codec(method.codec_path.as_deref(), &method.input)?;
         let name = method.ident();
         Ok(quote! {
             #index => {

@@ -52,15 +52,15 @@ impl ServiceSettings {
         path(&self.seltzer_path, "seltzer_path")
     }
 
-    /// An expression that makes a codec; `own` is the method's choice.
-    pub(crate) fn codec(&self, own: Option<&str>) -> Result<TokenStream, Error> {
+    /// An expression that makes a codec which receives this type; `own` is the method's choice.
+    pub(crate) fn codec(&self, own: Option<&str>, received: &TokenStream) -> Result<TokenStream, Error> {
         let seltzer = self.seltzer()?;
         match own.or(self.codec_path.as_deref()) {
             Some(chosen) => {
                 let codec = path(chosen, "codec_path")?;
                 Ok(quote! { #codec::default() })
             }
-            None => Ok(quote! { #seltzer::codec::ProstCodec::default() }),
+            None => Ok(quote! { #seltzer::codec::ProstCodec::with_shape(#seltzer::codegen::shape_of!(#received)) }),
         }
     }
 }

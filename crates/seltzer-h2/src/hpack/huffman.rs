@@ -7,9 +7,7 @@ use bytes::BufMut;
 
 use crate::hpack::Error;
 
-/// The symbol that ends nothing: only its first bits appear, as padding.
-const END: usize = 256;
-
+/// Every byte, and the symbol that ends nothing: only its first bits appear, as padding.
 const SYMBOLS: usize = 257;
 
 /// The longest code.
@@ -281,7 +279,7 @@ pub(super) fn encode(bytes: &[u8], output: &mut impl BufMut) {
     }
 }
 
-const _: () = assert!(LENGTHS[END] as usize == BITS_MAX);
+const _: () = assert!(LENGTHS[SYMBOLS - 1] as usize == BITS_MAX);
 
 #[cfg(test)]
 mod tests {

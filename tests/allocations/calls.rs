@@ -3,9 +3,6 @@
 //! A server on this thread's runtime answers a client on a thread of its own, over a unix socket, one call at a time.
 //! The client is ours, whose header blocks repeat. Allocations are counted on the server's thread alone.
 
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what is wrong by failing")]
-
 use std::sync::mpsc;
 use std::time::Duration;
 
