@@ -3,8 +3,8 @@
 use std::io::IoSlice;
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
-use seltzer_h2::{Config, Connection, Event, HeaderField, HeadersKind, Prepared, StreamId, Token};
+use bytes::Bytes;
+use seltzer_h2::{Config, Connection, Event, HeaderField, HeadersKind, Prepared, Rope, StreamId, Token};
 
 /// A small message with its prefix, as a unary call carries it.
 pub(crate) const UNARY_BYTES: usize = 105;
@@ -74,8 +74,8 @@ impl Pair {
             }
             Event::Data { stream, bytes, end_stream: true } => {
                 assert_eq!(bytes, message);
-                let write = |output: &mut BytesMut| {
-                    output.extend_from_slice(bytes);
+                let write = |output: &mut Rope| {
+                    output.written().extend_from_slice(bytes);
                     Ok::<(), ()>(())
                 };
                 server.send_response(stream, &head, write, &trailers).expect("it waits").expect("nothing fails");
