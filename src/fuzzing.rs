@@ -58,7 +58,7 @@ pub fn compressed(encoding: CompressionEncoding, level: u32, message: &[u8]) -> 
 /// What decoding a message of this shape would hold beyond the message's own bytes.
 #[must_use]
 pub fn held_bytes(shape: ShapeOf, message: &[u8]) -> usize {
-    held(shape, message, usize::MAX).expect("there is no limit")
+    held(shape, message)
 }
 
 fn code(refused: Refused) -> Code {

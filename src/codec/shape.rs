@@ -20,8 +20,8 @@ const HELD_FACTOR: usize = 32;
 /// Vectors and maps begin with room for so many elements.
 const ELEMENTS_AT_FIRST: usize = 4;
 
-/// The deepest nesting that is looked at; prost decodes no deeper.
-const DEPTH_MAX: u32 = 100;
+/// The deepest nesting that is looked at; prost goes down to 100.
+const DEPTH_MAX: u32 = 128;
 
 /// The fields of a generated message, as far as they can hold more than their bytes.
 pub trait Shape: 'static {
@@ -63,10 +63,12 @@ pub struct FieldShape {
     inside: Inside,
 }
 
-/// How many numbers there are in a length.
+/// What there is in a length: one thing, or how many numbers.
 #[derive(Debug, Clone, Copy)]
 enum Packed {
     No,
+    /// Entries of a map, which prost takes for what they are whatever their wire type says.
+    Entry,
     Varints,
     /// Of so many bytes each.
     Fixed(usize),
@@ -119,7 +121,7 @@ impl FieldShape {
             Some(shape) => Inside::Entry(shape),
             None => Inside::Nothing,
         };
-        FieldShape { each: size_of::<(K, V)>() + 1, packed: Packed::No, inside }
+        FieldShape { each: size_of::<(K, V)>() + 1, packed: Packed::Entry, inside }
     }
 }
 
@@ -133,7 +135,10 @@ pub(super) fn check(shape: ShapeOf, message: &[u8]) -> Result<(), Status> {
         return Ok(());
     }
     let held_max = HELD_FACTOR * message.len().max(DECODING_BYTES_MAX_DEFAULT);
-    if held(shape, message, held_max).is_none() {
+    let plan = Plan::new(shape);
+    // Each occurrence has a key and a length, or is a byte among others.
+    let most = message.len().saturating_mul(plan.largest).saturating_mul(ELEMENTS_AT_FIRST) / 2;
+    if most > held_max && plan.held(message, held_max).is_none() {
         return Err(Status::resource_exhausted(format!(
             "a message of {} bytes would take more than {held_max} bytes of memory: it has too many elements for its size",
             message.len()
@@ -142,19 +147,10 @@ pub(super) fn check(shape: ShapeOf, message: &[u8]) -> Result<(), Status> {
     Ok(())
 }
 
-/// What decoding would hold beyond the message's own bytes, at most; `None`: more than the limit.
-pub(crate) fn held(shape: ShapeOf, message: &[u8], held_max: usize) -> Option<usize> {
-    let plan = Plan::new(shape);
-    // Each occurrence has a key and a length, or is a byte among others.
-    let most = message.len().saturating_mul(plan.largest).saturating_mul(ELEMENTS_AT_FIRST) / 2;
-    if most <= held_max {
-        return Some(most);
-    }
-    let mut reader = Reader { kinds: &plan.kinds, held: 0, held_max };
-    match reader.message(0, message, DEPTH_MAX, None) {
-        Err(Stop::TooMuch) => None,
-        Err(Stop::NotProtobuf) | Ok(_) => Some(reader.held),
-    }
+/// What decoding would hold beyond the message's own bytes, at most.
+#[cfg(fuzzing)]
+pub(crate) fn held(shape: ShapeOf, message: &[u8]) -> usize {
+    Plan::new(shape).held(message, usize::MAX).unwrap_or(usize::MAX)
 }
 
 /// Everything that a message can lead to, in one place.
@@ -213,6 +209,15 @@ impl Plan {
         }
         plan.forget_what_holds_nothing();
         plan
+    }
+
+    /// What decoding would hold beyond the message's own bytes, at most; `None`: more than the limit.
+    fn held(&self, message: &[u8], held_max: usize) -> Option<usize> {
+        let mut reader = Reader { kinds: &self.kinds, held: 0, held_max };
+        match reader.message(0, message, DEPTH_MAX, None) {
+            Err(Stop::TooMuch) => None,
+            Err(Stop::NotProtobuf) | Ok(_) => Some(reader.held),
+        }
     }
 
     fn add(&mut self, kind: Kind) -> usize {
@@ -301,14 +306,18 @@ impl Reader<'_> {
             let field = kind.field(number);
             let mut count = 1;
             let mut inside = None;
-            match key & 7 {
+            let wire_type = match (field.packed, key & 7) {
+                (Packed::Entry, 0..=5) => 2,
+                (_, wire_type) => wire_type,
+            };
+            match wire_type {
                 0 => drop(take_varint(&mut rest)?),
                 1 => rest = rest.get(8..).ok_or(Stop::NotProtobuf)?,
                 2 => {
                     let content = take_content(&mut rest)?;
                     match field.packed {
-                        Packed::No if content.is_empty() => {}
-                        Packed::No => inside = field.inside.map(|kind| (kind, content)),
+                        Packed::No | Packed::Entry if content.is_empty() => {}
+                        Packed::No | Packed::Entry => inside = field.inside.map(|kind| (kind, content)),
                         Packed::Varints => count = varints(content),
                         Packed::Fixed(bytes) => count = content.len() / bytes,
                     }

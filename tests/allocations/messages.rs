@@ -33,6 +33,11 @@ fn many(piece: &[u8]) -> Vec<u8> {
     piece.repeat(DECODING_BYTES_MAX_DEFAULT / piece.len())
 }
 
+/// As many empty elements as there is room for, behind these bytes.
+fn behind(first: &[u8]) -> Vec<u8> {
+    [first, &[0x12, 0].repeat(DECODING_BYTES_MAX_DEFAULT / 2 - first.len())].concat()
+}
+
 /// A field with a length around a field with a length and so on, with these keys in turn from the outside; the innermost
 /// has this content.
 fn nested(keys: &[u8], depth: usize, content: &[u8]) -> Vec<u8> {
@@ -94,6 +99,17 @@ fn elements_are_counted_before_they_are_made() {
         ("empty messages", decoded::<Node>(node, many(&[0x12, 0])), Code::ResourceExhausted),
         ("one level down", decoded::<Node>(node, many(&[0x12, 4, 0x12, 0, 0x12, 0])), Code::ResourceExhausted),
         ("far inside", decoded::<Node>(node, far_inside), Code::ResourceExhausted),
+        // prost takes an entry for what it is whatever its wire type says, and so must whoever counts.
+        (
+            "behind an entry that calls itself a group",
+            decoded::<Node>(node, behind(&[0x1b, 0])),
+            Code::ResourceExhausted,
+        ),
+        (
+            "behind an entry that calls itself a number",
+            decoded::<Node>(node, behind(&[0x18, 2, 0x12, 0])),
+            Code::ResourceExhausted,
+        ),
         // Nobody who is honest says one thing millions of times.
         ("boxes that replace each other", decoded::<Node>(node, many(&[0x0a, 0])), Code::ResourceExhausted),
         // What is honest, and what costs no more than that.
