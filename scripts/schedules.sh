@@ -7,4 +7,5 @@
 # printed, for `shuttle::replay`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-SELTZER_SCHEDULES=${1:-100000} cargo test --release -p seltzer-schedules
+SELTZER_SCHEDULES=${1:-100000} cargo test --release \
+    --manifest-path tests/schedules/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}/schedules"

@@ -4,7 +4,6 @@
 //! thread sees of another's memory). shuttle runs a test many times and decides at each lock who goes on; a waker that is
 //! lost shows as a deadlock. loom tries all that there is. `scripts/schedules.sh` runs all of it for long.
 
-#![cfg(sources)]
 #![allow(dead_code, reason = "only what the tests need is called")]
 #![allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "sources of the library, included")]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test says what is wrong by failing"))]
