@@ -317,9 +317,10 @@ async fn requests_whose_handlers_compute_long_go_to_tasks_of_their_own() {
 #[tokio::test]
 async fn uploads_of_all_sizes_arrive_whole() {
     let place = Place::start().await;
-    for window in [65_535, 1 << 20] {
+    for (window, frame) in [(65_535, 16_384), (1 << 20, 16_384), (1 << 20, 65_536)] {
         let server = Server::builder()
             .initial_stream_window_size(window)
+            .max_frame_size(frame)
             .max_decoding_message_size(usize::MAX)
             .add_service(Streams {
                 config: ServiceConfig::default(),
@@ -332,7 +333,7 @@ async fn uploads_of_all_sizes_arrive_whole() {
         let expected: Vec<u8> = messages.clone().flat_map(|message| digest(&message)).collect();
         let request = Request::new(tokio_stream::iter(messages));
         let answer = patiently(client.client_streaming(UP, Plain, request)).await.unwrap().into_inner();
-        assert!(answer == expected, "window {window}");
+        assert!(answer == expected, "window {window}, frames of {frame}");
     }
 }
 

@@ -189,6 +189,9 @@ impl Server {
     }
 
     /// The largest HTTP/2 frame that is received, in bytes, from 16 KiB to 16 MiB; 16 KiB unless set.
+    ///
+    /// With 64 KiB or more, large messages of client streams are read straight into their buffers, if the client makes
+    /// use of it.
     pub fn max_frame_size(mut self, bytes: impl Into<Option<u32>>) -> Self {
         let bytes = bytes.into().unwrap_or(limits::FRAME_BYTES_MAX);
         self.settings.limits.frame_bytes_max = bytes.clamp(FRAME_BYTES_SMALLEST, FRAME_BYTES_LARGEST);

@@ -16,9 +16,9 @@ pub const HEADER_BLOCK_FACTOR: usize = 2;
 pub const CONTINUATION_FRAMES_MAX: u32 = 8;
 /// The peer's part of header compression, RFC 7541's own default.
 pub const HEADER_TABLE_BYTES: usize = 4096;
-/// The frame size that is announced to the peer. Large messages in large DATA frames can be read straight to where they
-/// belong; other frames above 16,384 bytes, RFC 9113's smallest limit, are refused unless they are header blocks.
-pub const FRAME_BYTES_MAX: u32 = 64 * 1024;
+/// The frame size that is announced to the peer: RFC 9113's smallest. More lets large messages in large DATA frames be
+/// read straight to where they belong, but also header blocks come whole then that are refused by their second frame now.
+pub const FRAME_BYTES_MAX: u32 = 16_384;
 /// How much a peer may send on one stream before the application takes it.
 pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 /// How much a peer may send on all streams before it is read from the socket.

@@ -91,10 +91,9 @@ fn http2_is_carried_by_what_was_asked_for() {
         connection.read_exact(&mut head).unwrap();
         let mut settings = vec![0; usize::from(head[2])];
         connection.read_exact(&mut settings).unwrap();
-        // They say the same, in orders of their own.
-        let order: Vec<u8> = settings.chunks(6).map(|setting| setting[1]).collect();
-        let expected = if carrier == "hyper" { [3, 4, 5, 6] } else { [3, 4, 6, 5] };
-        assert_eq!(order, expected, "{carrier}: {settings:?}");
+        // Only hyper says how large frames may be when that is what they may be anyway.
+        let says_frame_size = settings.chunks(6).any(|setting| setting[..2] == [0, 5]);
+        assert_eq!(says_frame_size, carrier == "hyper", "{carrier}: {settings:?}");
     }
 }
 
