@@ -16,8 +16,8 @@ pub const HEADER_BLOCK_FACTOR: usize = 2;
 pub const CONTINUATION_FRAMES_MAX: u32 = 8;
 /// The peer's part of header compression, RFC 7541's own default.
 pub const HEADER_TABLE_BYTES: usize = 4096;
-/// The frame size that is announced to the peer: RFC 9113's smallest. More lets large messages in large DATA frames be
-/// read straight to where they belong, but also header blocks come whole then that are refused by their second frame now.
+/// The frame size that is announced to the peer: RFC 9113's smallest. Larger DATA frames can be read straight into
+/// large messages; but then header blocks above the limit arrive whole, which are refused at their second frame now.
 pub const FRAME_BYTES_MAX: u32 = 16_384;
 /// How much a peer may send on one stream before the application takes it.
 pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;

@@ -62,7 +62,7 @@ impl<A: Answer> ServerConnection<A> {
         if self.has_leftover() {
             return None;
         }
-        let (stream, payload) = self.engine.data_in_progress().filter(|(_, bytes)| *bytes >= DIRECT_BYTES_MIN)?;
+        let (stream, payload) = self.engine.data_in_progress().filter(|(_, bytes)| *bytes > DIRECT_BYTES_MIN)?;
         let exchange = match self.calls.get(stream) {
             Some(Call::Running { exchange, .. }) => Arc::clone(exchange),
             _ => return None,

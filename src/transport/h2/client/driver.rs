@@ -105,6 +105,8 @@ impl Driver {
                 },
             }
         }
+        // However much arrives: what is due is due.
+        self.do_what_is_due(Instant::now());
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -234,7 +236,11 @@ impl Driver {
             timer.as_mut().reset(next);
         }
         ready!(timer.as_mut().poll(cx));
-        let now = Instant::now();
+        self.do_what_is_due(Instant::now());
+        Poll::Ready(())
+    }
+
+    fn do_what_is_due(&mut self, now: Instant) {
         let mut state = self.shared.lock();
         state.on_deadline(now);
         if self.shrink.is_some_and(|at| at <= now) && state.calls.is_empty() {
@@ -246,12 +252,98 @@ impl Driver {
         std::mem::swap(&mut state.woken, &mut self.woken);
         drop(state);
         self.wake();
-        Poll::Ready(())
     }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
         self.shared.with(|state| state.break_up("its runtime has ended"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::future::Future as _;
+    use std::task::Waker;
+
+    use http::HeaderMap;
+    use seltzer_h2::Prepared;
+    use tokio::io::{AsyncRead, AsyncWrite};
+    use tonic::body::Body;
+
+    use super::*;
+    use crate::codec::Rope;
+    use crate::deadline::Deadline;
+    use crate::status::Code;
+    use crate::transport::carrier::Carrier;
+    use crate::transport::connection::{ConnectionSettings, Origin};
+    use crate::transport::h2::client::connection::Connection;
+    use crate::transport::h2::client::{Failed, UnaryRequest};
+
+    /// A server that takes everything, and always has one byte more.
+    struct Dribbling(VecDeque<u8>);
+
+    impl AsyncRead for Dribbling {
+        fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            buffer.put_slice(&[self.0.pop_front().unwrap_or(7)]);
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Dribbling {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_is_kept_however_much_arrives() {
+        // SETTINGS, the head of an answer on stream 1, and the beginning of a long DATA frame.
+        let frames: [&[u8]; 3] =
+            [b"\0\0\0\x04\0\0\0\0\0", b"\0\0\x01\x01\x04\0\0\0\x01\x88", b"\0\x40\0\0\0\0\0\0\x01"];
+        let settings = ConnectionSettings {
+            carrier: Carrier::Engine,
+            stream_window_bytes: 1 << 20,
+            connection_window_bytes: 1 << 20,
+            header_list_bytes_max: 1 << 14,
+            keepalive_interval: None,
+            keepalive_timeout: FAREWELL,
+            keepalive_while_idle: false,
+        };
+        let connection = Connection::begin(Io::new(Dribbling(frames.concat().into())), &settings, "http://test");
+        let user_agent = http::HeaderValue::from_static("test");
+        let origin = Origin { scheme: "http", authority: "test", user_agent: &user_agent };
+        let download = connection.send_at_once(http::Request::new(Body::empty()), origin);
+        let request = UnaryRequest {
+            block: &Prepared::new([]),
+            metadata: &HeaderMap::new(),
+            deadline: Some(Deadline::after(FAREWELL)),
+            answer_bytes_max: 0,
+        };
+        let begun = connection.begin_unary(&request, &mut Rope::default(), Waker::noop());
+        let Ok(mut call) = begun else { panic!("the connection is open") };
+        tokio::time::advance(FAREWELL * 2).await;
+        let mut polled = Poll::Pending;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+            polled = Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop()));
+            if polled.is_ready() {
+                break;
+            }
+        }
+        match polled {
+            Poll::Ready(Err(Failed::Lost { status, .. })) => assert_eq!(status.code(), Code::DeadlineExceeded),
+            other => panic!("{other:?}"),
+        }
+        assert!(download.is_ok(), "it went on meanwhile");
     }
 }

@@ -34,18 +34,30 @@ impl Drop for Silent {
     }
 }
 
+/// A body, and a timer that goes off at some moment.
+struct Timed {
+    is_dropped: Arc<AtomicBool>,
+    body: Arc<SharedBody<Body>>,
+    timer: shuttle::thread::JoinHandle<()>,
+}
+
+impl Timed {
+    fn begin() -> Self {
+        let is_dropped = Arc::new(AtomicBool::new(false));
+        let body = Arc::new(SharedBody::new(Body::new(Silent(Arc::clone(&is_dropped))), Context::default()));
+        let expiring = Arc::clone(&body);
+        let timer = shuttle::thread::spawn(move || {
+            crate::schedules::wait_a_little();
+            expiring.expire();
+        });
+        Timed { is_dropped, body, timer }
+    }
+}
+
 #[test]
 fn a_deadline_ends_a_body_that_is_polled() {
     crate::schedules::check(|| {
-        let is_dropped = Arc::new(AtomicBool::new(false));
-        let body = Arc::new(SharedBody::new(Body::new(Silent(Arc::clone(&is_dropped))), Context::default()));
-        let timer = {
-            let body = Arc::clone(&body);
-            shuttle::thread::spawn(move || {
-                crate::schedules::wait_a_little();
-                body.expire();
-            })
-        };
+        let Timed { is_dropped, body, timer } = Timed::begin();
         // As `guard::Rest` polls it.
         shuttle::future::block_on(poll_fn(|cx| {
             let polled = body.poll(cx.waker(), |body| Pin::new(body).poll_frame(cx));
@@ -64,15 +76,7 @@ fn a_deadline_ends_a_body_that_is_polled() {
 #[test]
 fn a_deadline_and_a_call_that_ends_drop_a_body_once() {
     crate::schedules::check(|| {
-        let is_dropped = Arc::new(AtomicBool::new(false));
-        let body = Arc::new(SharedBody::new(Body::new(Silent(Arc::clone(&is_dropped))), Context::default()));
-        let timer = {
-            let body = Arc::clone(&body);
-            shuttle::thread::spawn(move || {
-                crate::schedules::wait_a_little();
-                body.expire();
-            })
-        };
+        let Timed { is_dropped, body, timer } = Timed::begin();
         body.take();
         assert!(is_dropped.load(Ordering::SeqCst), "the call's end waits for nobody");
         timer.join().unwrap();
