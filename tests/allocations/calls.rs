@@ -81,7 +81,8 @@ fn a_steady_unary_call_allocates_what_its_message_holds() {
         (Call::WithNewHeader, Expected::AtMost(24)),
         // Once a second the client writes the time that is left in another way: a header block that never came before.
         (Call::WithDeadline, Expected::AtMost(1)),
-        (Call::TonicGenerated, Expected::AtMost(30)),
+        // Tonic's own futures, boxes and header maps; one round in some has calls that got tasks of their own.
+        (Call::TonicGenerated, Expected::AtMost(29)),
     ];
     for (call, expected) in table {
         let counted = allocations(call);
