@@ -68,7 +68,7 @@ mod pace;
 pub mod service;
 pub mod status;
 
-mod client;
+pub mod client;
 mod server;
 
 #[cfg(feature = "dynamic")]
@@ -83,6 +83,8 @@ pub mod services;
 ///
 /// The names are those of `tonic::transport`.
 pub mod transport {
+    #[cfg(feature = "client")]
+    pub(crate) mod address;
     #[cfg(any(feature = "server", feature = "client"))]
     pub(crate) mod carrier;
     #[cfg(feature = "client")]
@@ -109,6 +111,8 @@ pub mod transport {
     #[cfg(feature = "_tls")]
     pub(crate) mod tls;
 
+    #[cfg(feature = "client")]
+    pub use self::address::Address;
     #[cfg(any(feature = "server", feature = "client"))]
     pub use self::carrier::Carrier;
     pub use self::error::{Error, Step};

@@ -1,5 +1,8 @@
 //! The four kinds of call, metadata, trailers, errors with their details.
 
+use std::time::Duration;
+
+use seltzer::client::CallOptions;
 use seltzer::error_details::StatusExt as _;
 use seltzer::{Code, Request, Server, Status, StatusOrigin as _};
 use tokio_stream::StreamExt as _;
@@ -227,7 +230,8 @@ async fn a_lazy_channel_connects_with_its_first_call_and_again_after_a_loss() {
     let (first, _) = Probe::new();
     let server = Running::start(Server::builder().add_service(first.server())).await;
     let address = server.address;
-    let client = Client::new(endpoint(server.uri()).connect_lazy());
+    let endpoint = endpoint(server.uri()).reconnect_backoff(Duration::from_millis(10), Duration::from_millis(50));
+    let client = Client::new(endpoint.connect_lazy());
     assert!(client.unary_call(ask("one")).await.is_ok());
     server.stop().await;
     let status = client.unary_call(ask("two")).await.unwrap_err();
@@ -237,5 +241,8 @@ async fn a_lazy_channel_connects_with_its_first_call_and_again_after_a_loss() {
 
     let server = Server::builder().add_service(Probe::new().0.server()).bind(address).await.unwrap();
     let _server = Running::run(server);
-    assert!(client.unary_call(ask("three")).await.is_ok());
+    let mut patient = Request::new(ask("three"));
+    patient.extensions_mut().insert(CallOptions::new().wait_for_ready(true));
+    assert!(client.unary_call(patient).await.is_ok());
+    assert!(client.unary_call(ask("four")).await.is_ok());
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use prost::Message as _;
 use seltzer::services::schemas::grpc::testing::{SimpleRequest, SimpleResponse};
+use seltzer::transport::Step;
 use seltzer::{Channel, Code, Request, Response, Server, Status, Streaming};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
@@ -81,7 +82,7 @@ async fn connected(settings: &[(u16, u32)]) -> (Place, Client, Peer) {
 
 async fn connected_channel(settings: &[(u16, u32)]) -> (Place, Channel, Peer) {
     let place = Place::new().await;
-    let channel = Channel::builder(place.uri()).connect_lazy();
+    let channel = Channel::builder(place.uri()).connections_max(1).connect_lazy();
     // Any call opens the connection; this one is over before the test begins.
     let opening = tokio::spawn(async move {
         let answer = Client::new(channel.clone()).unary_call(ask("first")).await;
@@ -297,7 +298,8 @@ async fn ten_calls_of_which_one_may_run(way: Way) {
 
 #[tokio::test]
 async fn a_server_that_takes_nothing_slows_its_caller_down_and_hears_of_the_end() {
-    let (_place, client, mut peer) = connected(&[(INITIAL_WINDOW_SIZE, 0)]).await;
+    let (_place, client, mut peer) = connected(&[]).await;
+    peer.settings(&[(INITIAL_WINDOW_SIZE, 0)]).await;
     let made = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = std::sync::Arc::clone(&made);
     let endless = tokio_stream::iter(std::iter::from_fn(move || {
@@ -317,6 +319,16 @@ async fn a_server_that_takes_nothing_slows_its_caller_down_and_hears_of_the_end(
     assert!((1..1000).contains(&before), "{before} messages were made of which none was taken");
     call.abort();
     assert_cancelled(&mut peer, stream).await;
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_no_server() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let channel = Channel::builder(format!("http://{}", silent.local_addr().unwrap()));
+    let silent_error = channel.connect_timeout(Duration::from_millis(100)).connect().await.unwrap_err();
+    let said = silent_error.to_string();
+    assert_eq!(silent_error.step(), Step::Http2, "{said}");
+    assert!(said.contains("does it speak gRPC"), "{said}");
 }
 
 #[tokio::test]

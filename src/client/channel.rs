@@ -1,9 +1,9 @@
-//! A connection to a server that opens and reopens itself.
+//! What calls are made on: connections to servers that open and reopen themselves.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Poll, Waker, ready};
 
 use http::header::{HeaderMap, HeaderValue, USER_AGENT};
@@ -11,19 +11,19 @@ use tokio::sync::watch;
 use tonic::body::Body;
 
 use crate::client::Endpoint;
+use crate::client::balance::PickCall;
+use crate::client::connectivity::ConnectivityState;
+use crate::client::connector::Connector;
+use crate::client::core::{Core, Placed};
 use crate::client::guard::CallGuard;
 use crate::client::heads::Heads;
-use crate::context::Context;
+use crate::client::options::CallOptions;
 use crate::status::Status;
-use crate::transport::connect::connect;
 use crate::transport::connection::{Connection, Origin};
 use crate::transport::error::{Error, Step};
 use crate::transport::h2::client::Sent;
 use crate::transport::in_process::InProcess;
-use crate::transport::io::Io;
 use crate::transport::target::Target;
-#[cfg(feature = "_tls")]
-use crate::transport::tls::TlsConnector;
 
 /// How often a request that surely never left is sent again, on a fresh connection each time: once covers a
 /// connection that closed between two calls, more would hide a server that keeps closing.
@@ -45,14 +45,16 @@ pub struct Channel {
 }
 
 pub(super) struct Inner {
-    pub(super) endpoint: Endpoint,
+    pub(super) endpoint: Arc<Endpoint>,
     /// The header blocks of unary calls.
     pub(super) heads: Heads,
-    in_process: Option<InProcess>,
-    state: Mutex<State>,
-    /// Made once: the certificates are read once, and sessions are resumed.
-    #[cfg(feature = "_tls")]
-    tls: std::sync::OnceLock<TlsConnector>,
+    pub(super) core: Arc<Core>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.core.dropped.cancel();
+    }
 }
 
 impl Channel {
@@ -125,21 +127,51 @@ impl Channel {
     }
 
     pub(crate) fn new(endpoint: Endpoint, in_process: Option<InProcess>) -> Self {
-        Channel {
-            inner: Arc::new(Inner {
-                endpoint,
-                heads: Heads::default(),
-                in_process,
-                state: Mutex::new(State::Closed),
-                #[cfg(feature = "_tls")]
-                tls: std::sync::OnceLock::new(),
-            }),
-        }
+        let endpoint = Arc::new(endpoint);
+        let connector = Arc::new(Connector::new(Arc::clone(&endpoint), in_process));
+        let core = Arc::new(Core::new(Arc::clone(&endpoint), connector));
+        Channel { inner: Arc::new(Inner { endpoint, heads: Heads::default(), core }) }
     }
 
     /// Waits until the channel is connected.
     pub(crate) async fn ready(&self) -> Result<(), Error> {
-        self.inner.connection().await.map(drop)
+        let nothing = PickCall { path: "", metadata: &HeaderMap::new() };
+        let connected = self.inner.core.connection(nothing, false).await;
+        connected.map(drop).map_err(|status| {
+            let source = std::error::Error::source(&status).and_then(|source| source.downcast_ref::<Error>());
+            source.cloned().unwrap_or_else(|| Error::new(Step::Connect, status.message()))
+        })
+    }
+
+    /// How the channel stands now.
+    #[must_use]
+    pub fn state(&self) -> ConnectivityState {
+        *self.inner.core.subscribe().borrow()
+    }
+
+    /// Tells how the channel stands, and whenever that changes.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use seltzer::{Channel, client::ConnectivityState};
+    ///
+    /// let channel = Channel::from_static("http://127.0.0.1:50051").connect_lazy();
+    /// let states = channel.watch_state();
+    /// assert_eq!(*states.borrow(), ConnectivityState::Idle);
+    /// // From now on: `states.changed().await`.
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn watch_state(&self) -> watch::Receiver<ConnectivityState> {
+        self.inner.core.subscribe()
+    }
+
+    /// Begins to connect, if the channel is idle: the first call need not wait for it then.
+    pub fn connect_early(&self) {
+        let channel = self.clone();
+        // Whether it worked shows in its state.
+        tokio::spawn(async move { drop(channel.ready().await) });
     }
 
     fn endpoint<D>(target: D) -> Result<Endpoint, Error>
@@ -157,150 +189,38 @@ impl Channel {
     }
 }
 
-/// What is known of the connection.
-enum State {
-    Closed,
-    /// Being opened by a task of its own, so that a call that gives up does not make the others begin again.
-    Opening(watch::Receiver<Option<Result<Connection, Error>>>),
-    Open(Connection),
-}
-
 impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Only whole values are put in under this lock.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The connection, if it is open.
-    #[inline]
-    pub(super) fn open_connection(&self) -> Option<Connection> {
-        match &*self.state() {
-            State::Open(open) if !open.is_closed() => Some(open.clone()),
-            _ => None,
-        }
-    }
-
-    /// The open connection; opens one if there is none. All who ask meanwhile wait for the same attempt.
-    pub(super) async fn connection(self: &Arc<Self>) -> Result<Connection, Error> {
-        let mut opening = {
-            let mut state = self.state();
-            match &*state {
-                State::Open(open) if !open.is_closed() => return Ok(open.clone()),
-                State::Opening(opening) => opening.clone(),
-                _ => {
-                    let opening = self.begin_opening();
-                    *state = State::Opening(opening.clone());
-                    opening
-                }
-            }
-        };
-        match opening.wait_for(Option::is_some).await.map(|opened| (*opened).clone()) {
-            Ok(Some(opened)) => opened,
-            _ => {
-                self.forget(&opening);
-                Err(Error::new(Step::Connect, "the attempt to connect was dropped: its runtime has ended")
-                    .with_target(self.endpoint.written()))
-            }
-        }
-    }
-
-    /// Lets the next call begin anew, unless another one has done so meanwhile.
-    fn forget(&self, dropped: &watch::Receiver<Option<Result<Connection, Error>>>) {
-        let mut state = self.state();
-        if let State::Opening(opening) = &*state
-            && opening.same_channel(dropped)
-        {
-            *state = State::Closed;
-        }
-    }
-
-    fn begin_opening(self: &Arc<Self>) -> watch::Receiver<Option<Result<Connection, Error>>> {
-        let (done, opening) = watch::channel(None);
-        let inner = Arc::clone(self);
-        // Whoever asked first must not lend its call to everybody's connection.
-        tokio::spawn(Context::default().scope(async move {
-            let timeout = inner.endpoint.connect_timeout;
-            let opened = tokio::time::timeout(timeout, inner.open()).await.unwrap_or_else(|_elapsed| {
-                Err(Error::new(Step::Connect, format!("no answer within {timeout:?}"))
-                    .with_target(inner.endpoint.written())
-                    .with_hint("is the address right, and does a firewall drop packets in between?"))
-            });
-            *inner.state() = match &opened {
-                Ok(connection) => State::Open(connection.clone()),
-                Err(_) => State::Closed,
-            };
-            // Everybody who waited may be gone.
-            let _ = done.send(Some(opened));
-        }));
-        opening
-    }
-
-    async fn open(&self) -> Result<Connection, Error> {
-        let endpoint = &self.endpoint;
-        let target = endpoint.target.as_ref().map_err(Clone::clone)?;
-        let io = match &self.in_process {
-            Some(server) => server
-                .connect()
-                .await
-                .map_err(|error| Error::new(Step::Connect, error.to_string()).with_target(target.to_string()))?,
-            None => {
-                let io = connect(target, endpoint.tcp).await?;
-                self.secure(io, target).await?
-            }
-        };
-        Connection::begin(io, &endpoint.connection, &target.written).await
-    }
-
-    #[cfg(feature = "_tls")]
-    async fn secure(&self, io: Io, target: &Target) -> Result<Io, Error> {
-        if !target.encrypted {
-            return Ok(io);
-        }
-        let named = |error: Error| error.or_target(&target.written);
-        let connector = match self.tls.get() {
-            Some(connector) => connector,
-            None => {
-                let connector = self.connector(target.host()).map_err(named)?;
-                self.tls.get_or_init(|| connector)
-            }
-        };
-        connector.connect(io).await.map(Io::new).map_err(named)
-    }
-
-    #[cfg(feature = "_tls")]
-    fn connector(&self, host: &str) -> Result<TlsConnector, Error> {
-        match &self.endpoint.tls {
-            Some(config) => config.connector(host),
-            None => crate::transport::tls::ClientTlsConfig::new().with_enabled_roots().connector(host),
-        }
-    }
-
-    #[cfg(not(feature = "_tls"))]
-    async fn secure(&self, io: Io, _: &Target) -> Result<Io, Error> {
-        Ok(io)
-    }
-
     async fn send(
         self: &Arc<Self>,
         mut request: http::Request<Body>,
         mut resends: usize,
     ) -> Result<http::Response<Body>, Status> {
+        let wait_for_ready = CallOptions::of(request.extensions()).waits_for_ready();
         loop {
-            let mut connection = self.connection().await?;
-            match connection.send(request, self.origin()).await {
-                Ok(response) => return Ok(response),
-                Err((_, Some(unsent))) if resends < RESENDS_MAX => {
-                    resends += 1;
-                    request = unsent;
+            let call = PickCall { path: request.uri().path(), metadata: request.headers() };
+            let Placed { mut connection, observation } = self.core.connection(call, wait_for_ready).await?;
+            match (connection.send(request, self.origin()).await, observation) {
+                (Ok(response), None) => return Ok(response),
+                (Ok(response), Some(observation)) => return Ok(observation.watch(response)),
+                (Err((status, unsent)), observation) => {
+                    if let Some(observation) = observation {
+                        observation.end(status.code(), None);
+                    }
+                    match unsent {
+                        Some(unsent) if resends < RESENDS_MAX => {
+                            resends += 1;
+                            request = unsent;
+                        }
+                        _ => return Err(status),
+                    }
                 }
-                Err((status, _)) => return Err(status),
             }
         }
     }
 
     /// What the channel knows and a call does not: whom it goes to and who asks.
     fn origin(&self) -> Origin<'_> {
-        let Endpoint { target, user_agent, .. } = &self.endpoint;
+        let Endpoint { target, user_agent, .. } = &*self.endpoint;
         // Nothing is ever sent to a target that could not be read.
         let (scheme, authority) = match target {
             Ok(target) => (if target.encrypted { "https" } else { "http" }, target.authority.as_str()),
@@ -337,7 +257,7 @@ impl tower_service::Service<http::Request<Body>> for Channel {
             return Box::pin(std::future::ready(Err(status)));
         }
         // Most calls find an open connection and need not wait: no future is needed for what is done by now.
-        if let Some(Connection::Engine(connection)) = inner.open_connection() {
+        if let Some(Connection::Engine(connection)) = inner.core.only_connection() {
             match connection.send_at_once(request, inner.origin()) {
                 Ok(sent) => return Box::pin(Calling { inner, guard: Some(guard), stage: Stage::Sent(sent) }),
                 Err((_, Some(unsent))) => request = unsent,

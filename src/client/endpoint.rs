@@ -6,11 +6,16 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use crate::client::Channel;
+use crate::client::backoff::BackoffBounds;
+use crate::client::balance::{Balance, Balancer};
+use crate::client::resolve::dns::{self, Dns};
+use crate::client::resolve::fixed::Fixed;
+use crate::client::resolve::{AnyResolver, Resolution, ResolveError, ResolveRequests, ResolvedEndpoint, Resolver};
 use crate::transport::carrier::Carrier;
 use crate::transport::connection::ConnectionSettings;
 use crate::transport::error::{Error, Step};
 use crate::transport::h2::WINDOW_BYTES_MAX;
-use crate::transport::target::Target;
+use crate::transport::target::{Target, TargetAddress};
 use crate::transport::tcp::TcpSettings;
 
 /// The receive window of a stream: large enough that one download is not slowed down by round trips of a few
@@ -28,6 +33,12 @@ const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(20);
 
 /// How long a peer may take to answer a keepalive ping.
 const KEEPALIVE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(20);
+
+/// A channel without calls for so long closes its connections, as in gRPC's other stacks.
+const IDLE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30 * 60);
+
+/// With 100 calls a connection, the least that servers usually permit, enough for 400 at the same time.
+const CONNECTIONS_MAX_DEFAULT: usize = 4;
 
 const USER_AGENT: &str = concat!("grpc-rust-seltzer/", env!("CARGO_PKG_VERSION"));
 
@@ -55,6 +66,10 @@ pub struct Endpoint {
     pub(crate) user_agent: HeaderValue,
     pub(crate) connection: ConnectionSettings,
     pub(crate) tcp: TcpSettings,
+    pub(super) connections_max: usize,
+    pub(super) idle_timeout: Option<Duration>,
+    pub(super) backoff: BackoffBounds,
+    pub(super) balance: Balance,
     #[cfg(feature = "_tls")]
     pub(crate) tls: Option<crate::transport::tls::ClientTlsConfig>,
 }
@@ -114,9 +129,36 @@ impl Endpoint {
                 keepalive_while_idle: false,
             },
             tcp: TcpSettings { nodelay: true, keepalive: None },
+            connections_max: CONNECTIONS_MAX_DEFAULT,
+            idle_timeout: Some(IDLE_TIMEOUT_DEFAULT),
+            backoff: BackoffBounds::default(),
+            balance: Balance::default(),
             #[cfg(feature = "_tls")]
             tls: None,
         }
+    }
+
+    /// What finds the target's addresses.
+    pub(super) fn resolver(&self) -> Box<dyn AnyResolver> {
+        match &self.target {
+            Err(error) => Box::new(Unusable(error.clone())),
+            Ok(Target { address: TargetAddress::Name { host, port }, .. }) => {
+                Box::new(Dns::new(host, *port, dns::INTERVAL_MIN_DEFAULT))
+            }
+            Ok(Target { address: TargetAddress::Fixed(addresses), .. }) => {
+                Box::new(Fixed::new(addresses.iter().cloned().map(ResolvedEndpoint::new).collect()))
+            }
+        }
+    }
+
+    /// What spreads calls over them.
+    pub(super) fn balancer(&self) -> Box<dyn Balancer> {
+        self.balance.build()
+    }
+
+    /// Whether all calls go to one connection, and nobody watches what becomes of them.
+    pub(super) fn picks_first(&self) -> bool {
+        matches!(self.balance, Balance::PickFirst { .. })
     }
 
     /// The target as the user wrote it.
@@ -138,6 +180,37 @@ impl Endpoint {
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
+        self
+    }
+
+    /// How calls are spread over the servers behind the target's name. All go to one of them unless set.
+    #[must_use]
+    pub fn balance(mut self, balance: Balance) -> Self {
+        self.balance = balance;
+        self
+    }
+
+    /// After how long without a call the channel closes its connections, until the next one. 30 minutes unless set;
+    /// `None` is never.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.idle_timeout = timeout.into();
+        self
+    }
+
+    /// How many connections to one server the channel may open. One is used as long as the server permits more calls
+    /// on it; another opens when calls would have to wait for their turn. 4 unless set, at least 1.
+    #[must_use]
+    pub fn connections_max(mut self, connections: usize) -> Self {
+        self.connections_max = connections.max(1);
+        self
+    }
+
+    /// The pause after the first attempt to connect that failed, and the longest after several; each is 1.6 times as
+    /// long as the one before, give or take a fifth. 1 second and 2 minutes unless set.
+    #[must_use]
+    pub fn reconnect_backoff(mut self, initial: Duration, max: Duration) -> Self {
+        self.backoff = BackoffBounds { initial, max };
         self
     }
 
@@ -261,6 +334,15 @@ impl Endpoint {
     #[must_use]
     pub fn connect_lazy(&self) -> Channel {
         Channel::new(self.clone(), None)
+    }
+}
+
+/// Says what is wrong with the target.
+struct Unusable(Error);
+
+impl Resolver for Unusable {
+    async fn next(&mut self, _: &mut ResolveRequests) -> Result<Resolution, ResolveError> {
+        Err(Box::new(self.0.clone()))
     }
 }
 

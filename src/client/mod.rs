@@ -1,23 +1,54 @@
-//! Clients: where calls go, and how a call becomes a request.
+//! Channels: where calls go, how they are spread over servers, and how a call becomes a request.
+//!
+//! A [`Channel`](crate::Channel) resolves its target to endpoints ([`resolve`]), keeps a backend for each and spreads
+//! calls over them ([`balance`]).
 
+#[cfg(feature = "client")]
+mod backend;
+#[cfg(feature = "client")]
+mod backoff;
+#[cfg(feature = "client")]
+pub mod balance;
 mod call;
 #[cfg(feature = "client")]
 mod channel;
+#[cfg(feature = "client")]
+mod connectivity;
+#[cfg(feature = "client")]
+mod connector;
+#[cfg(feature = "client")]
+mod core;
 #[cfg(feature = "client")]
 mod endpoint;
 #[cfg(feature = "client")]
 mod guard;
 #[cfg(feature = "client")]
 mod heads;
+#[cfg(feature = "client")]
+mod manager;
+#[cfg(feature = "client")]
+mod observed;
+#[cfg(feature = "client")]
+mod opener;
+#[cfg(feature = "client")]
+mod options;
 mod request;
+#[cfg(feature = "client")]
+pub mod resolve;
 mod response;
 #[cfg(feature = "client")]
 mod unary;
 
+#[cfg(feature = "client")]
+pub use self::backend::Backend;
 pub use self::call::{Client, GrpcService};
 #[cfg(feature = "client")]
 pub use self::channel::Channel;
 #[cfg(feature = "client")]
+pub use self::connectivity::ConnectivityState;
+#[cfg(feature = "client")]
 pub use self::endpoint::Endpoint;
+#[cfg(feature = "client")]
+pub use self::options::CallOptions;
 #[cfg(feature = "dynamic")]
 pub(crate) use self::request::CallTarget;

@@ -11,9 +11,12 @@ use http::{Extensions, Uri};
 use seltzer_h2::limits::COPY_BYTES_MAX;
 use tonic::{Request, Response};
 
+use crate::client::balance::PickCall;
 use crate::client::channel::RESENDS_MAX;
+use crate::client::core::{Observation, Placed};
 use crate::client::guard::{self, CallGuard};
 use crate::client::heads::HeadOf;
+use crate::client::options::CallOptions;
 use crate::client::{Channel, response};
 use crate::codec::{
     Codec, Compression, CompressionEncoding, CompressionSwitch, MessageEncoder, MessageLimits, ReceivedCompressed,
@@ -23,7 +26,7 @@ use crate::context;
 use crate::either::{Either, either};
 use crate::metadata::{self, MetadataMap};
 use crate::service::MethodDescriptor;
-use crate::status::Status;
+use crate::status::{self, Code, Status};
 use crate::transport::carrier::Carrier;
 use crate::transport::connection::Connection;
 use crate::transport::h2::client::{
@@ -62,6 +65,7 @@ impl Channel {
         let encoding = extensions.remove::<CompressionEncoding>().or(call.compression.send);
         let switch = extensions.get::<CompressionSwitch>().cloned();
         let current = context::current();
+        let wait_for_ready = CallOptions::of(&extensions).waits_for_ready();
         let deadline = guard::deadline(metadata.as_ref(), self.inner.endpoint.timeout, &current);
         let mut guard = CallGuard::without_timer(&current);
         let block = self.inner.heads.get(
@@ -87,13 +91,20 @@ impl Channel {
         loop {
             let mut bytes = take_scratch();
             encoder.encode(&message, &mut bytes)?;
-            let begun = self.begin(&outgoing, &mut bytes, &mut guard).await;
+            let begun =
+                self.begin(&outgoing, &mut bytes, &mut guard, Placing { path: call.method.path, wait_for_ready }).await;
             give_scratch(bytes);
             let failed = match begun {
-                Ok(mut begun) => match poll_fn(|cx| poll_guarded(&mut guard, &mut begun, cx)).await {
-                    Ok(answer) => return read(answer, &call, codec),
-                    Err(failed) => failed,
-                },
+                Ok(Begun { call: mut begun, observation }) => {
+                    let ended = poll_fn(|cx| poll_guarded(&mut guard, &mut begun, cx)).await;
+                    if let Some(observation) = observation {
+                        report(observation, &ended);
+                    }
+                    match ended {
+                        Ok(answer) => return read(answer, &call, codec),
+                        Err(failed) => failed,
+                    }
+                }
                 Err(failed) => failed,
             };
             match failed {
@@ -112,7 +123,8 @@ impl Channel {
         request: &UnaryRequest<'_>,
         message: &mut Rope,
         guard: &mut CallGuard,
-    ) -> Result<Call, Failed> {
+        placing: Placing,
+    ) -> Result<Begun, Failed> {
         if let Poll::Ready(status) = poll_fn(|cx| Poll::Ready(guard.poll_over(cx))).await {
             return Err(lost(status));
         }
@@ -120,10 +132,10 @@ impl Channel {
             return Err(lost(deadline_status()));
         }
         match poll_fn(|cx| Poll::Ready(self.begin_at_once(request, message, cx.waker()))).await {
-            Some(Ok(call)) => Ok(call),
+            Some(Ok(call)) => Ok(Begun { call, observation: None }),
             Some(Err(Refusal::Unsendable(status))) => Err(lost(status)),
             // In a box, so that calls which need not wait are small.
-            None | Some(Err(_)) => Box::pin(self.begin_after_waiting(request, message, guard)).await,
+            None | Some(Err(_)) => Box::pin(self.begin_after_waiting(request, message, guard, placing)).await,
         }
     }
 
@@ -134,7 +146,7 @@ impl Channel {
         message: &mut Rope,
         caller: &Waker,
     ) -> Option<Result<Call, Refusal>> {
-        match self.inner.open_connection()? {
+        match self.inner.core.only_connection()? {
             Connection::Engine(connection) => Some(connection.begin_unary(request, message, caller)),
             #[cfg(feature = "carrier-hyper")]
             Connection::Hyper(_) => None,
@@ -146,12 +158,16 @@ impl Channel {
         request: &UnaryRequest<'_>,
         message: &mut Rope,
         guard: &mut CallGuard,
-    ) -> Result<Call, Failed> {
+        placing: Placing,
+    ) -> Result<Begun, Failed> {
         guard.start_timer(request.deadline);
         let begin = async {
-            match self.inner.connection().await.map_err(|error| lost(error.into()))? {
+            let call = PickCall { path: placing.path, metadata: request.metadata };
+            let Placed { connection, observation } =
+                self.inner.core.connection(call, placing.wait_for_ready).await.map_err(lost)?;
+            match connection {
                 Connection::Engine(connection) => match connection.wait_and_begin_unary(request, message).await {
-                    Ok(call) => Ok(call),
+                    Ok(call) => Ok(Begun { call, observation }),
                     Err(Refusal::Unsendable(status)) => Err(lost(status)),
                     Err(Refusal::Closed(status)) => Err(Failed::Lost { status, is_unprocessed: true }),
                     Err(Refusal::NoPlace) => Err(lost(Status::unavailable("the server permits no more calls"))),
@@ -165,6 +181,35 @@ impl Channel {
             Either::Second(begun) => begun,
         }
     }
+}
+
+/// What decides where a call goes.
+#[derive(Clone, Copy)]
+struct Placing {
+    path: &'static str,
+    wait_for_ready: bool,
+}
+
+/// A call on its way, and who watches it.
+struct Begun {
+    call: Call,
+    observation: Option<Observation>,
+}
+
+/// Tells whoever watches how an attempt ended.
+fn report(observation: Observation, ended: &Result<UnaryAnswer, Failed>) {
+    let block = match ended {
+        Ok(UnaryAnswer { trailers: Trailers::Full(trailers), .. }) => Some(&**trailers),
+        Ok(UnaryAnswer { trailers: Trailers::None, head: Head::Full(parts), .. }) => Some(&parts.headers),
+        _ => None,
+    };
+    let code = match ended {
+        Ok(UnaryAnswer { trailers: Trailers::Plain, .. }) => Code::Ok,
+        Ok(_) => block.and_then(status::from_peer).map_or(Code::Unknown, |status| status.code()),
+        Err(Failed::Lost { status, .. } | Failed::Refused(Refused::Status(status))) => status.code(),
+        Err(Failed::Refused(Refused::Cardinality(_))) => Code::Unimplemented,
+    };
+    observation.end(code, block);
 }
 
 fn lost(status: Status) -> Failed {

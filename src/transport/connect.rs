@@ -1,61 +1,71 @@
 //! Opening connections.
 
 use std::io;
+use std::net::SocketAddr;
 
 use tokio::net::TcpStream;
 
+use crate::transport::address::Address;
 use crate::transport::error::{Error, Step};
 use crate::transport::io::Io;
-use crate::transport::target::{Address, Target};
+use crate::transport::target::Target;
 use crate::transport::tcp::{TcpSettings, configure};
 
-/// Opens the socket that a target names.
-pub(crate) async fn connect(target: &Target, settings: TcpSettings) -> Result<Io, Error> {
-    match &target.address {
-        Address::Tcp { host, port } => connect_tcp(target, host, *port, settings).await,
-        Address::Unix(path) => connect_unix(target, path).await,
-    }
-}
-
-async fn connect_tcp(target: &Target, host: &str, port: u16, settings: TcpSettings) -> Result<Io, Error> {
+/// The addresses of a host, by the system's resolver.
+///
+/// # Errors
+/// The host is not known, or nobody can be asked.
+pub(crate) async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
     let addresses = tokio::net::lookup_host((host, port)).await.map_err(|error| {
         Error::new(Step::Resolve, error.to_string())
-            .with_target(target.to_string())
+            .with_target(format!("{host}:{port}"))
             .with_hint("is the host name spelled right, and can this machine resolve it?")
             .with_source(error)
     })?;
-    let mut last = None;
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                // A socket that refuses its options still carries calls.
-                let _ = configure(&stream, settings);
-                return Ok(Io::new(stream));
-            }
-            Err(error) => last = Some(error),
-        }
-    }
-    Err(match last {
-        Some(error) => connect_error(target, error),
-        None => Error::new(Step::Resolve, "the name has no address").with_target(target.to_string()),
-    })
+    Ok(addresses.collect())
+}
+
+/// Opens a socket to an address of a target.
+pub(crate) async fn connect(address: &Address, target: &Target, settings: TcpSettings) -> Result<Io, Error> {
+    let connected = match address {
+        Address::Tcp(address) => TcpStream::connect(address).await.map(|stream| {
+            // A socket that refuses its options still carries calls.
+            let _ = configure(&stream, settings);
+            Io::new(stream)
+        }),
+        Address::Unix(path) => connect_unix(path).await,
+        Address::UnixAbstract(name) => connect_abstract(name).await,
+        Address::InProcess => Err(io::ErrorKind::Unsupported.into()),
+    };
+    connected.map_err(|error| connect_error(address, target, error))
 }
 
 #[cfg(unix)]
-async fn connect_unix(target: &Target, path: &std::path::Path) -> Result<Io, Error> {
-    let connected = tokio::net::UnixStream::connect(path).await;
-    connected.map(Io::new).map_err(|error| connect_error(target, error))
+async fn connect_unix(path: &std::path::Path) -> io::Result<Io> {
+    tokio::net::UnixStream::connect(path).await.map(Io::new)
 }
 
 #[cfg(not(unix))]
-async fn connect_unix(target: &Target, _: &std::path::Path) -> Result<Io, Error> {
-    Err(connect_error(target, io::Error::from(io::ErrorKind::Unsupported)))
+async fn connect_unix(_: &std::path::Path) -> io::Result<Io> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
-fn connect_error(target: &Target, error: io::Error) -> Error {
-    let hint = match &target.address {
-        Address::Tcp { .. } => tcp_hint(error.kind()),
-        Address::Unix(_) => unix_hint(error.kind()),
+#[cfg(target_os = "linux")]
+async fn connect_abstract(name: &[u8]) -> io::Result<Io> {
+    use std::os::linux::net::SocketAddrExt as _;
+    let address = std::os::unix::net::SocketAddr::from_abstract_name(name)?;
+    tokio::net::UnixStream::connect_addr(&address.into()).await.map(Io::new)
+}
+
+#[cfg(not(target_os = "linux"))]
+async fn connect_abstract(_: &[u8]) -> io::Result<Io> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+fn connect_error(address: &Address, target: &Target, error: io::Error) -> Error {
+    let hint = match address {
+        Address::Tcp(_) => tcp_hint(error.kind()),
+        _ => unix_hint(error.kind()),
     };
     let connect = Error::new(Step::Connect, error.to_string()).with_target(target.to_string()).with_source(error);
     match hint {

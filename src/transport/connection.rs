@@ -1,5 +1,7 @@
 //! A client's connection, whatever carries it.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -63,6 +65,66 @@ impl Connection {
             Connection::Engine(connection) => connection.is_closed(),
             #[cfg(feature = "carrier-hyper")]
             Connection::Hyper(connection) => connection.is_closed(),
+        }
+    }
+
+    /// Waits until the server has said its settings: then it surely speaks HTTP/2.
+    ///
+    /// # Errors
+    /// The connection broke before.
+    pub(crate) async fn established(&self) -> Result<(), Error> {
+        match self {
+            Connection::Engine(connection) => connection.established().await,
+            // Its handshake does not tell.
+            #[cfg(feature = "carrier-hyper")]
+            Connection::Hyper(_) => Ok(()),
+        }
+    }
+
+    /// Resolves when no further request can be sent. Does not keep the connection open.
+    pub(crate) fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let closed: Pin<Box<dyn Future<Output = ()> + Send>> = match self {
+            Connection::Engine(connection) => Box::pin(connection.closed()),
+            #[cfg(feature = "carrier-hyper")]
+            Connection::Hyper(connection) => Box::pin(connection.closed()),
+        };
+        closed
+    }
+
+    /// Whether a call can begin at once.
+    pub(crate) fn has_place(&self) -> bool {
+        match self {
+            Connection::Engine(connection) => connection.has_place(),
+            #[cfg(feature = "carrier-hyper")]
+            Connection::Hyper(connection) => !connection.is_closed(),
+        }
+    }
+
+    /// Waits until a call can begin, or none ever will.
+    pub(crate) async fn place(&self) {
+        match self {
+            Connection::Engine(connection) => connection.place().await,
+            #[cfg(feature = "carrier-hyper")]
+            Connection::Hyper(_) => {}
+        }
+    }
+
+    /// How many calls have begun on it.
+    pub(crate) fn calls_begun(&self) -> u64 {
+        match self {
+            Connection::Engine(connection) => connection.calls_begun(),
+            #[cfg(feature = "carrier-hyper")]
+            Connection::Hyper(_) => 0,
+        }
+    }
+
+    /// Whether any call runs on it.
+    pub(crate) fn is_busy(&self) -> bool {
+        match self {
+            Connection::Engine(connection) => connection.is_busy(),
+            // It does not tell.
+            #[cfg(feature = "carrier-hyper")]
+            Connection::Hyper(_) => true,
         }
     }
 

@@ -1,11 +1,13 @@
 //! What a channel connects to.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 
+use crate::transport::address::Address;
 use crate::transport::error::{Error, Step};
 
 /// The ports of URIs that name none. Other targets must name one: gRPC has no port of its own.
@@ -22,7 +24,7 @@ const PORT_HTTPS: u16 = 443;
 /// | `unix:PATH`, `unix:///PATH` | a unix socket |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
-    pub(crate) address: Address,
+    pub(crate) address: TargetAddress,
     pub(crate) encrypted: bool,
     /// What requests name as their `:authority`.
     pub(crate) authority: Authority,
@@ -30,11 +32,13 @@ pub(crate) struct Target {
     pub(crate) written: String,
 }
 
-/// Where the connection goes.
+/// Where the connections go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Address {
-    Tcp { host: String, port: u16 },
-    Unix(PathBuf),
+pub(crate) enum TargetAddress {
+    /// A name that must be looked up.
+    Name { host: String, port: u16 },
+    /// Addresses that are known.
+    Fixed(Vec<Address>),
 }
 
 impl Target {
@@ -71,13 +75,17 @@ impl Target {
             }
             None => port_default.ok_or_else(|| without_port(written, authority.host()))?,
         };
-        Ok(Target { address: Address::Tcp { host, port }, encrypted, authority, written: written.to_owned() })
+        let address = match host.parse::<IpAddr>() {
+            Ok(ip) => TargetAddress::Fixed(vec![Address::Tcp(SocketAddr::new(ip, port))]),
+            Err(_) => TargetAddress::Name { host, port },
+        };
+        Ok(Target { address, encrypted, authority, written: written.to_owned() })
     }
 
     /// A target without an address: the server lives in this process.
     pub(crate) fn in_process() -> Self {
         Target {
-            address: Address::Unix(PathBuf::new()),
+            address: TargetAddress::Fixed(vec![Address::InProcess]),
             encrypted: false,
             authority: Authority::from_static("in-process"),
             written: "the server in this process".to_owned(),
@@ -92,10 +100,7 @@ impl Target {
     /// The name that the server's certificate must show.
     #[cfg_attr(not(feature = "_tls"), allow(dead_code, reason = "only certificates are compared with it"))]
     pub(crate) fn host(&self) -> &str {
-        match &self.address {
-            Address::Tcp { host, .. } => host,
-            Address::Unix(_) => "localhost",
-        }
+        self.authority.host().trim_start_matches('[').trim_end_matches(']')
     }
 }
 
@@ -110,7 +115,7 @@ fn unix(written: &str, path: &str) -> Result<Target, Error> {
         return Err(bad(written, "no path follows `unix:`"));
     }
     Ok(Target {
-        address: Address::Unix(PathBuf::from(path)),
+        address: TargetAddress::Fixed(vec![Address::Unix(PathBuf::from(path))]),
         encrypted: false,
         authority: Authority::from_static("localhost"),
         written: written.to_owned(),
@@ -136,8 +141,15 @@ fn without_port(written: &str, host: &str) -> Error {
 mod tests {
     use super::*;
 
-    fn tcp(host: &str, port: u16) -> Address {
-        Address::Tcp { host: host.to_owned(), port }
+    fn tcp(host: &str, port: u16) -> TargetAddress {
+        match host.parse() {
+            Ok(ip) => TargetAddress::Fixed(vec![Address::Tcp(SocketAddr::new(ip, port))]),
+            Err(_) => TargetAddress::Name { host: host.to_owned(), port },
+        }
+    }
+
+    fn unix(path: &str) -> TargetAddress {
+        TargetAddress::Fixed(vec![Address::Unix(path.into())])
     }
 
     #[test]
@@ -151,9 +163,9 @@ mod tests {
             ("localhost:50051", tcp("localhost", 50051), false),
             ("dns:///localhost:50051", tcp("localhost", 50051), false),
             ("dns:localhost:50051", tcp("localhost", 50051), false),
-            ("unix:/run/a.sock", Address::Unix("/run/a.sock".into()), false),
-            ("unix:///run/a.sock", Address::Unix("/run/a.sock".into()), false),
-            ("unix:a.sock", Address::Unix("a.sock".into()), false),
+            ("unix:/run/a.sock", unix("/run/a.sock"), false),
+            ("unix:///run/a.sock", unix("/run/a.sock"), false),
+            ("unix:a.sock", unix("a.sock"), false),
         ];
         for (written, address, encrypted) in table {
             let target = Target::parse(written).expect(written);

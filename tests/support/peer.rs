@@ -73,22 +73,27 @@ impl Place {
         let mut peer = Peer { stream, early: VecDeque::new() };
         let mut preface = [0; PREFACE_BYTES];
         patiently(peer.stream.read_exact(&mut preface)).await.unwrap();
-        let entry = |(name, value): &(u16, u32)| [name.to_be_bytes().as_slice(), &value.to_be_bytes()].concat();
-        let payload: Vec<u8> = settings.iter().flat_map(entry).collect();
-        peer.send(SETTINGS, 0, 0, &payload).await;
+        peer.settings(settings).await;
         peer.send(SETTINGS, ACK, 0, b"").await;
-        // From here on the client knows them.
-        let mut early = VecDeque::new();
-        peer.until(|frame| {
-            early.push_back(frame.clone());
-            (frame.kind, frame.flags) == (SETTINGS, ACK)
-        })
-        .await;
-        Peer { early, ..peer }
+        peer
     }
 }
 
 impl Peer {
+    /// Says settings, and waits until the client knows them.
+    pub(crate) async fn settings(&mut self, settings: &[(u16, u32)]) {
+        let entry = |(name, value): &(u16, u32)| [name.to_be_bytes().as_slice(), &value.to_be_bytes()].concat();
+        let payload: Vec<u8> = settings.iter().flat_map(entry).collect();
+        self.send(SETTINGS, 0, 0, &payload).await;
+        let mut early = VecDeque::new();
+        self.until(|frame| {
+            early.push_back(frame.clone());
+            (frame.kind, frame.flags) == (SETTINGS, ACK)
+        })
+        .await;
+        self.early = early;
+    }
+
     pub(crate) async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
         let mut bytes = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
         bytes.extend([kind, flags]);

@@ -1,5 +1,6 @@
 //! The client's side of a connection that hyper carries.
 
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -77,6 +78,11 @@ impl Connection {
     /// Whether no further request can be sent.
     pub(crate) fn is_closed(&self) -> bool {
         self.requests.is_closed()
+    }
+
+    /// Resolves when the connection has ended.
+    pub(crate) fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.life.ended.clone().cancelled_owned()
     }
 
     /// Sends a request; resolves with the response's head. Dropping the future resets the stream.

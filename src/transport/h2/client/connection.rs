@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use seltzer_h2::{Config, Limits};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::transport::connection::ConnectionSettings;
+use crate::transport::error::Error;
 use crate::transport::h2::client::driver::Driver;
 use crate::transport::h2::client::state::State;
 use crate::transport::io::Io;
@@ -38,6 +40,7 @@ impl Drop for Handle {
 
 /// What the users of a connection, its calls and its task share.
 pub(super) struct Shared {
+    phase: watch::Sender<Phase>,
     /// Whether no further call can begin, to be asked without the lock.
     is_closed: AtomicBool,
     state: Mutex<State>,
@@ -45,11 +48,22 @@ pub(super) struct Shared {
     runtime: tokio::runtime::Handle,
 }
 
+/// How far a connection has come, for those who wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// The server has not said its settings.
+    Opening,
+    Established,
+    /// No further call can begin.
+    Closed,
+}
+
 impl Connection {
     /// Starts the task that drives the connection.
     pub(crate) fn begin(io: Io, settings: &ConnectionSettings, target: &str) -> Self {
         let engine = seltzer_h2::Connection::client(&config(settings), Instant::now().into_std());
         let shared = Arc::new(Shared {
+            phase: watch::Sender::new(Phase::Opening),
             is_closed: AtomicBool::new(false),
             runtime: tokio::runtime::Handle::current(),
             state: Mutex::new(State::new(engine, target, settings.header_list_bytes_max)),
@@ -61,6 +75,45 @@ impl Connection {
     /// Whether no further call can begin.
     pub(crate) fn is_closed(&self) -> bool {
         self.handle.0.is_closed.load(Ordering::Acquire)
+    }
+
+    /// Waits until the server has said its settings.
+    ///
+    /// # Errors
+    /// The connection broke before.
+    pub(crate) async fn established(&self) -> Result<(), Error> {
+        self.reach(Phase::Established).await;
+        let state = self.shared().lock();
+        if state.has_settings() { Ok(()) } else { Err(state.closed_error()) }
+    }
+
+    /// Resolves when no further call can begin. Does not keep the connection open.
+    pub(crate) fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.reach(Phase::Closed)
+    }
+
+    fn reach(&self, phase: Phase) -> impl Future<Output = ()> + Send + use<> {
+        let mut phases = self.shared().phase.subscribe();
+        async move {
+            // If there is nobody left to say it, it is closed.
+            let _ = phases.wait_for(|reached| *reached >= phase).await;
+        }
+    }
+
+    /// Whether a call can begin at once.
+    pub(crate) fn has_place(&self) -> bool {
+        let state = self.shared().lock();
+        !state.is_closed() && state.has_free_place()
+    }
+
+    /// How many calls have begun on it.
+    pub(crate) fn calls_begun(&self) -> u64 {
+        self.shared().lock().calls_begun
+    }
+
+    /// Whether any call runs on it.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.shared().lock().calls.is_empty()
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -89,8 +142,15 @@ impl Shared {
     /// What is to do after whatever was done under the lock.
     pub(super) fn settle(&self, state: &mut State) {
         state.give_places();
-        if state.is_closed() {
-            self.is_closed.store(true, Ordering::Release);
+        let phase = match (state.is_closed(), state.has_settings()) {
+            (true, _) => Phase::Closed,
+            (false, true) => Phase::Established,
+            (false, false) => return,
+        };
+        if phase > state.phase_said {
+            state.phase_said = phase;
+            self.is_closed.store(phase == Phase::Closed, Ordering::Release);
+            self.phase.send_replace(phase);
         }
     }
 

@@ -70,6 +70,7 @@ impl State {
             Event::GoAway { reason, .. } if self.closing == Closing::Open => {
                 self.closing = Closing::GoingAway(Some(reason));
             }
+            Event::SettingsChanged => self.has_said_settings = true,
             Event::Closed(error) => {
                 self.resets.clear();
                 self.break_up(error.text());

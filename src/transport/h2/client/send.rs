@@ -52,6 +52,13 @@ impl Connection {
         sent.await
     }
 
+    /// Waits until a call can begin, or none ever will.
+    pub(crate) async fn place(&self) {
+        let mut place = Place { shared: self.shared(), ticket: Ticket::None };
+        // The place passes on to whoever is quicker.
+        let _ = place.wait().await;
+    }
+
     /// Sends a request now, if its turn is now.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use crate::deadline::Deadline;
 use crate::status::{Code, Status, code_for_reset};
 use crate::transport::error::{Error, Step};
 use crate::transport::h2::client::call::{Call, End, General, Lost, Trailers, UnaryEnd, register};
+use crate::transport::h2::client::connection::Phase;
 use crate::transport::h2::client::places::{Places, Ticket};
 use crate::transport::h2::heads::Heads;
 
@@ -32,6 +33,11 @@ pub(super) struct State {
     pub(super) header_list_bytes_max: u32,
     /// Whether any request was ever answered.
     pub(super) has_answered: bool,
+    /// Whether the server has said its settings.
+    pub(super) has_said_settings: bool,
+    /// What those who wait for the connection were told last.
+    pub(super) phase_said: Phase,
+    pub(super) calls_begun: u64,
     pub(super) closing: Closing,
     /// Streams that ended early in this batch: whether their connection did shows at its end.
     pub(super) resets: Vec<(StreamId, Reason, bool)>,
@@ -74,6 +80,9 @@ impl State {
             target: target.to_owned(),
             header_list_bytes_max,
             has_answered: false,
+            has_said_settings: false,
+            phase_said: Phase::Opening,
+            calls_begun: 0,
             closing: Closing::Open,
             resets: Vec::new(),
             written: 0,
@@ -89,6 +98,11 @@ impl State {
     #[inline]
     pub(super) fn is_closed(&self) -> bool {
         self.closing != Closing::Open
+    }
+
+    #[inline]
+    pub(super) fn has_settings(&self) -> bool {
+        self.has_said_settings
     }
 
     /// Waits for a place among the peer's streams. `Err`: the connection takes no more calls.
@@ -128,7 +142,7 @@ impl State {
         }
         let opened = self.engine.open_stream();
         match opened {
-            Ok(stream) if stream < StreamId::MAX => {}
+            Ok(stream) if stream < StreamId::MAX => self.calls_begun += 1,
             Err(OpenError::TooMany) => {}
             // The last number is taken, or the connection is about to end.
             _ => self.closing = Closing::GoingAway(None),
@@ -258,6 +272,11 @@ impl State {
 
     /// What the end of the connection means for a call.
     fn closed_status(&self) -> Status {
+        self.closed_error().into()
+    }
+
+    /// Why the connection ended.
+    pub(super) fn closed_error(&self) -> Error {
         let why = match &self.closing {
             Closing::Broken(why) => why.as_str(),
             _ => "the server takes no more calls on it",
@@ -270,7 +289,7 @@ impl State {
                  says http://?",
             );
         }
-        error.into()
+        error
     }
 
     /// All users of the connection are gone.

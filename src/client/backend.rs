@@ -1,0 +1,242 @@
+//! One server behind a channel, and the connections to it.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use crate::client::connectivity::ConnectivityState;
+use crate::client::resolve::ResolvedEndpoint;
+use crate::status::Status;
+use crate::transport::address::Address;
+use crate::transport::connection::Connection;
+
+/// One server of a channel: its addresses, and the connections to it. Clones are handles to the same one.
+///
+/// A [`Balancer`](crate::client::balance::Balancer) sees how each stands and says when it is to connect.
+#[derive(Clone)]
+pub struct Backend(Arc<Inner>);
+
+struct Inner {
+    standing: Mutex<Standing>,
+    /// Kept away from calls for a while, because too many of them failed there.
+    is_ejected: AtomicBool,
+    /// For its task: there is something to do.
+    wanted: Arc<Notify>,
+    /// For the channel's task: its standing has changed.
+    changed: Arc<Notify>,
+}
+
+/// How a backend stands.
+struct Standing {
+    endpoint: ResolvedEndpoint,
+    state: ConnectivityState,
+    /// Why the last attempt to connect failed.
+    failure: Option<Status>,
+    connections: Vec<(Address, Connection)>,
+    /// It was asked to connect.
+    must_connect: bool,
+    /// All its connections are full, and one more is wanted.
+    must_grow: bool,
+    /// Those who wait after a failure need wait no longer.
+    must_hurry: bool,
+    task: Option<AbortHandle>,
+}
+
+/// What its task is asked to do.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub(super) enum Wish {
+    Connect,
+    Grow,
+    Hurry,
+}
+
+impl Backend {
+    pub(super) fn new(endpoint: ResolvedEndpoint, changed: Arc<Notify>) -> Self {
+        Backend(Arc::new(Inner {
+            standing: Mutex::new(Standing {
+                endpoint,
+                state: ConnectivityState::Idle,
+                failure: None,
+                connections: Vec::new(),
+                must_connect: false,
+                must_grow: false,
+                must_hurry: false,
+                task: None,
+            }),
+            is_ejected: AtomicBool::new(false),
+            wanted: Arc::default(),
+            changed,
+        }))
+    }
+
+    /// The endpoint as its resolver found it.
+    #[must_use]
+    pub fn endpoint(&self) -> ResolvedEndpoint {
+        self.standing().endpoint.clone()
+    }
+
+    /// How it stands. One that fails says so until it is connected again, though it tries meanwhile; one that is
+    /// kept away from calls for failing too many of them counts as failing.
+    #[must_use]
+    pub fn state(&self) -> ConnectivityState {
+        if self.0.is_ejected.load(Ordering::Relaxed) {
+            return ConnectivityState::TransientFailure;
+        }
+        self.standing().state
+    }
+
+    /// Why the last attempt to connect failed.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<Status> {
+        self.standing().failure.clone()
+    }
+
+    /// Asks it to connect, if it is idle.
+    pub fn connect(&self) {
+        self.wish(Wish::Connect);
+    }
+
+    /// Whether two handles lead to the same backend.
+    #[must_use]
+    pub fn is_same(&self, other: &Backend) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(super) fn wish(&self, wish: Wish) {
+        let mut standing = self.standing();
+        let flag = match wish {
+            Wish::Connect => &mut standing.must_connect,
+            Wish::Grow => &mut standing.must_grow,
+            Wish::Hurry => &mut standing.must_hurry,
+        };
+        if !std::mem::replace(flag, true) {
+            drop(standing);
+            self.0.wanted.notify_one();
+        }
+    }
+
+    /// Takes a wish back, fulfilled or not; tells whether there was one.
+    pub(super) fn take_wish(&self, wish: Wish) -> bool {
+        let mut standing = self.standing();
+        std::mem::take(match wish {
+            Wish::Connect => &mut standing.must_connect,
+            Wish::Grow => &mut standing.must_grow,
+            Wish::Hurry => &mut standing.must_hurry,
+        })
+    }
+
+    /// What its task waits for: a wish, or a connection that ended.
+    pub(super) fn wanted(&self) -> Arc<Notify> {
+        Arc::clone(&self.0.wanted)
+    }
+
+    pub(super) fn set_task(&self, task: AbortHandle) {
+        self.standing().task = Some(task);
+    }
+
+    /// Replaces its addresses. Connections to those that are still among them stay.
+    pub(super) fn set_endpoint(&self, endpoint: ResolvedEndpoint) {
+        let mut standing = self.standing();
+        let lost: Vec<_> =
+            standing.connections.extract_if(.., |(address, _)| !endpoint.addresses.contains(address)).collect();
+        standing.endpoint = endpoint;
+        drop(standing);
+        if !lost.is_empty() {
+            drop(lost);
+            self.0.wanted.notify_one();
+        }
+    }
+
+    /// Keeps calls away from it, or lets them come again.
+    #[allow(dead_code, reason = "outlier detection is about to use it")]
+    pub(super) fn set_ejected(&self, is_ejected: bool) {
+        if self.0.is_ejected.swap(is_ejected, Ordering::Relaxed) != is_ejected {
+            self.0.changed.notify_one();
+        }
+    }
+
+    pub(super) fn set_state(&self, state: ConnectivityState, failure: Option<Status>) {
+        let mut standing = self.standing();
+        standing.state = state;
+        if failure.is_some() || state == ConnectivityState::Ready {
+            standing.failure = failure;
+        }
+        drop(standing);
+        self.0.changed.notify_one();
+    }
+
+    pub(super) fn add_connection(&self, address: Address, connection: Connection) {
+        let mut standing = self.standing();
+        standing.connections.push((address, connection));
+        standing.state = ConnectivityState::Ready;
+        standing.failure = None;
+        drop(standing);
+        self.0.changed.notify_one();
+    }
+
+    /// Forgets connections that take no more calls; tells how many are left.
+    pub(super) fn retain_open(&self) -> usize {
+        let mut standing = self.standing();
+        let before = standing.connections.len();
+        // Dropping one may run what ends it, which takes another lock.
+        let closed: Vec<_> = standing.connections.extract_if(.., |(_, connection)| connection.is_closed()).collect();
+        let left = standing.connections.len();
+        drop(standing);
+        drop(closed);
+        if left != before {
+            self.0.changed.notify_one();
+        }
+        left
+    }
+
+    /// The connections that take calls.
+    pub(super) fn connections(&self) -> Vec<Connection> {
+        let standing = self.standing();
+        let connections = standing.connections.iter().map(|(_, connection)| connection);
+        connections.filter(|connection| !connection.is_closed()).cloned().collect()
+    }
+
+    /// The first connection that takes calls.
+    pub(super) fn first_connection(&self) -> Option<Connection> {
+        self.connections().into_iter().next()
+    }
+
+    /// Ends it: no more attempts. Calls that run go on.
+    pub(super) fn shut_down(&self) {
+        let mut standing = self.standing();
+        standing.state = ConnectivityState::Shutdown;
+        let (task, connections) = (standing.task.take(), std::mem::take(&mut standing.connections));
+        drop(standing);
+        drop(connections);
+        if let Some(task) = task {
+            task.abort();
+        }
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        // Only whole values are put in under this lock.
+        self.0.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One that stands like this, for tests of balancers.
+    #[cfg(test)]
+    #[allow(dead_code, reason = "tests of balancers are about to use it")]
+    pub(super) fn standing_like(endpoint: ResolvedEndpoint, state: ConnectivityState) -> Self {
+        let backend = Backend::new(endpoint, Arc::default());
+        backend.standing().state = state;
+        backend
+    }
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let standing = self.standing();
+        f.debug_struct("Backend")
+            .field("addresses", &standing.endpoint.addresses)
+            .field("state", &standing.state)
+            .finish_non_exhaustive()
+    }
+}
