@@ -71,7 +71,7 @@ async fn outcome(call: Unary) -> Result<String, (Code, String)> {
 }
 
 /// An answer that says this.
-fn say(words: &str) -> Vec<u8> {
+pub(crate) fn say(words: &str) -> Vec<u8> {
     SimpleResponse { payload: ask(words).payload, ..SimpleResponse::default() }.encode_to_vec()
 }
 

@@ -8,6 +8,7 @@
 //! | `client_engine` | what a channel on our own engine says and understands, frame by frame |
 //! | `compression` | encodings and message limits on the wire |
 //! | `deadlines` | deadlines, cancellation, and what a call inside a call inherits |
+//! | `channels` | how channels open, keep and lose connections |
 //! | `engine` | what our own engine's connections do under strain |
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
 //! | `memory` | what a server keeps of messages that are not complete |
@@ -24,6 +25,7 @@
 mod architecture;
 mod calls;
 mod carriers;
+mod channels;
 mod client_engine;
 mod compression;
 mod deadlines;

@@ -198,8 +198,8 @@ impl Inner {
         let wait_for_ready = CallOptions::of(request.extensions()).waits_for_ready();
         loop {
             let call = PickCall { path: request.uri().path(), metadata: request.headers() };
-            let Placed { mut connection, observation } = self.core.connection(call, wait_for_ready).await?;
-            match (connection.send(request, self.origin()).await, observation) {
+            let Placed { reserved, observation } = self.core.connection(call, wait_for_ready).await?;
+            match (reserved.send(request, self.origin()).await, observation) {
                 (Ok(response), None) => return Ok(response),
                 (Ok(response), Some(observation)) => return Ok(observation.watch(response)),
                 (Err((status, unsent)), observation) => {

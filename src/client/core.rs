@@ -1,8 +1,10 @@
 //! What a channel's calls and the task that manages it share.
 
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use http::HeaderMap;
 use tokio::sync::{Notify, watch};
@@ -16,9 +18,9 @@ use crate::client::connectivity::ConnectivityState;
 use crate::client::connector::Connector;
 use crate::client::manager::Manager;
 use crate::context::Context;
-use crate::either::either;
+use crate::either::{Either, either};
 use crate::status::{Code, Status};
-use crate::transport::connection::Connection;
+use crate::transport::connection::{Connection, Reserved};
 
 /// A channel's settings and how it stands.
 pub(super) struct Core {
@@ -106,12 +108,8 @@ impl Core {
 
     /// Sees to it that somebody manages the channel, and that it does not stay idle.
     pub(super) fn wake(self: &Arc<Self>) {
-        self.start();
         self.is_wanted.store(true, Ordering::Release);
         self.noticed.notify_one();
-    }
-
-    fn start(self: &Arc<Self>) {
         let alive = {
             let mut published = self.published();
             let runs = published.manager.as_ref().is_some_and(|manager| manager.has_changed().is_ok());
@@ -122,16 +120,12 @@ impl Core {
             published.manager = Some(watched);
             alive
         };
-        let manager = Manager::new(Arc::clone(self));
+        let manager = Manager::new(Arc::clone(self), alive);
         // Whoever asked first must not lend its call to everybody's connection.
-        tokio::spawn(Context::default().scope(async move {
-            manager.run().await;
-            drop(alive);
-        }));
+        tokio::spawn(Context::default().scope(manager.run()));
     }
 
-    /// A connection for one attempt of a call: one with a place for it where there is any, else the one where it waits
-    /// for its turn.
+    /// A turn on a connection for one attempt of a call, when it comes.
     ///
     /// # Errors
     /// No backend can take the call, and it does not wait for one.
@@ -150,29 +144,25 @@ impl Core {
                 Pick::Drop(status) => return Err(status),
                 Pick::Fail(status) if !wait_for_ready => return Err(status),
                 Pick::Fail(_) | Pick::Queue => {
-                    self.start();
                     anew.await;
                     continue;
                 }
             };
             let connections = backend.connections();
-            let free = connections.iter().position(Connection::has_place);
             let may_grow = connections.len() < self.endpoint.connections_max;
-            let Some(connection) = connections.into_iter().nth(free.unwrap_or(0)) else {
-                // It was lost a moment ago, and there will be another picker.
-                self.start();
-                anew.await;
-                continue;
-            };
-            if free.is_none() && may_grow {
+            if may_grow && !connections.is_empty() && !connections.iter().any(Connection::has_place) {
                 backend.wish(Wish::Grow);
-                let _ = either(connection.place(), anew).await;
-                continue;
             }
-            return Ok(Placed {
-                connection,
-                observation: observer.map(|observer| Observation::begin(backend, observer)),
-            });
+            // In the order in which they came, where there is but one and will be no other.
+            let reserved = match &*connections {
+                [one] if !may_grow => Some(one.reserve().await),
+                _ => first_turn(&connections, anew).await,
+            };
+            // What was lost a moment ago makes room for another picker.
+            if let Some(Ok(reserved)) = reserved {
+                let observation = observer.map(|observer| Observation::begin(backend, observer));
+                return Ok(Placed { reserved, observation });
+            }
         }
     }
 
@@ -185,6 +175,22 @@ impl Core {
                 Pick::Queue
             }
         }
+    }
+}
+
+/// The first turn on any of some connections; `None` if there is another picker before.
+async fn first_turn(connections: &[Connection], anew: impl Future<Output = ()>) -> Option<Result<Reserved, Status>> {
+    let mut turns: Vec<_> = connections.iter().map(|connection| Box::pin(connection.reserve())).collect();
+    let turn = poll_fn(|cx| {
+        let ready = turns.iter_mut().find_map(|turn| match turn.as_mut().poll(cx) {
+            Poll::Ready(reserved) => Some(reserved),
+            Poll::Pending => None,
+        });
+        ready.map_or(Poll::Pending, Poll::Ready)
+    });
+    match either(turn, anew).await {
+        Either::First(reserved) => Some(reserved),
+        Either::Second(()) => None,
     }
 }
 
@@ -207,7 +213,7 @@ impl Drop for Waiting<'_> {
 /// Where an attempt of a call goes.
 #[derive(Debug)]
 pub(super) struct Placed {
-    pub(super) connection: Connection,
+    pub(super) reserved: Reserved,
     /// For the balancer, if it wants to know what becomes of the call.
     pub(super) observation: Option<Observation>,
 }

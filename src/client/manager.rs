@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -21,9 +21,11 @@ use crate::transport::error::{Error, Step};
 /// Into how many parts the idle timeout falls, at whose ends the channel looks for calls.
 const IDLE_CHECKS: u32 = 8;
 
-/// Manages a channel until it is dropped.
+/// Manages a channel until it is dropped, or its runtime ends: then the next call has another one begin.
 pub(super) struct Manager {
     core: Arc<Core>,
+    /// As long as it is there, so is the manager.
+    alive: Option<watch::Sender<()>>,
 }
 
 /// A channel that is not idle.
@@ -44,8 +46,8 @@ struct Active<'a> {
 struct Resolved(Mutex<Option<Result<Resolution, ResolveError>>>);
 
 impl Manager {
-    pub(super) fn new(core: Arc<Core>) -> Self {
-        Manager { core }
+    pub(super) fn new(core: Arc<Core>, alive: watch::Sender<()>) -> Self {
+        Manager { core, alive: Some(alive) }
     }
 
     pub(super) async fn run(self) {
@@ -61,7 +63,16 @@ impl Manager {
             }
         };
         let _ = either(core.dropped.cancelled(), lives).await;
-        core.publish(ConnectivityState::Shutdown, None, None);
+    }
+}
+
+impl Drop for Manager {
+    fn drop(&mut self) {
+        // Whoever hears that the channel is idle must see that nobody manages it.
+        drop(self.alive.take());
+        let is_dropped = self.core.dropped.is_cancelled();
+        let state = if is_dropped { ConnectivityState::Shutdown } else { ConnectivityState::Idle };
+        self.core.publish(state, None, None);
     }
 }
 

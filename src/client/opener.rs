@@ -67,10 +67,7 @@ impl Opener {
         loop {
             let begin = Instant::now();
             match self.attempt().await {
-                Ok((address, connection)) => {
-                    self.backoff.reset();
-                    return self.add(address, connection);
-                }
+                Ok((address, connection)) => return self.add(address, connection),
                 Err(error) => {
                     self.backend.set_state(ConnectivityState::TransientFailure, Some(error.into()));
                     self.requests.request();
@@ -93,24 +90,27 @@ impl Opener {
     }
 
     /// Keeps it connected until all its connections are gone, and adds one where one is wanted.
-    async fn serve(&self) {
+    async fn serve(&mut self) {
+        let mut not_before = Instant::now();
         loop {
             self.wanted.notified().await;
             let left = self.backend.retain_open();
             if left == 0 {
                 return;
             }
-            if self.backend.take_wish(Wish::Grow)
-                && left < self.endpoint.connections_max
-                // One that cannot be added is no failure: there are others.
-                && let Ok((address, connection)) = self.attempt().await
-            {
-                self.add(address, connection);
+            let may_grow = left < self.endpoint.connections_max && Instant::now() >= not_before;
+            if self.backend.take_wish(Wish::Grow) && may_grow {
+                match self.attempt().await {
+                    Ok((address, connection)) => self.add(address, connection),
+                    // No failure of the backend: it has others.
+                    Err(_) => not_before = Instant::now() + self.backoff.next_pause(),
+                }
             }
         }
     }
 
-    fn add(&self, address: Address, connection: Connection) {
+    fn add(&mut self, address: Address, connection: Connection) {
+        self.backoff.reset();
         let wanted = Arc::clone(&self.wanted);
         let closed = connection.closed();
         tokio::spawn(async move {

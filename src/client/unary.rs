@@ -28,7 +28,7 @@ use crate::metadata::{self, MetadataMap};
 use crate::service::MethodDescriptor;
 use crate::status::{self, Code, Status};
 use crate::transport::carrier::Carrier;
-use crate::transport::connection::Connection;
+use crate::transport::connection::{Connection, Reserved};
 use crate::transport::h2::client::{
     Failed, Head, Refusal, Trailers, UnaryAnswer, UnaryCall as Call, UnaryRequest, deadline_status,
 };
@@ -163,17 +163,17 @@ impl Channel {
         guard.start_timer(request.deadline);
         let begin = async {
             let call = PickCall { path: placing.path, metadata: request.metadata };
-            let Placed { connection, observation } =
+            let Placed { reserved, observation } =
                 self.inner.core.connection(call, placing.wait_for_ready).await.map_err(lost)?;
-            match connection {
-                Connection::Engine(connection) => match connection.wait_and_begin_unary(request, message).await {
+            match reserved {
+                Reserved::Engine(turn) => match turn.begin_unary(request, message).await {
                     Ok(call) => Ok(Begun { call, observation }),
                     Err(Refusal::Unsendable(status)) => Err(lost(status)),
                     Err(Refusal::Closed(status)) => Err(Failed::Lost { status, is_unprocessed: true }),
                     Err(Refusal::NoPlace) => Err(lost(Status::unavailable("the server permits no more calls"))),
                 },
                 #[cfg(feature = "carrier-hyper")]
-                Connection::Hyper(_) => Err(lost(Status::internal("this connection has no short way"))),
+                Reserved::Hyper(_) => Err(lost(Status::internal("this connection has no short way"))),
             }
         };
         match either(poll_fn(|cx| guard.poll_over(cx)), begin).await {

@@ -100,12 +100,16 @@ impl Connection {
         }
     }
 
-    /// Waits until a call can begin, or none ever will.
-    pub(crate) async fn place(&self) {
+    /// Waits for a call's turn.
+    ///
+    /// # Errors
+    /// The connection takes no more calls.
+    pub(crate) async fn reserve(&self) -> Result<Reserved, Status> {
         match self {
-            Connection::Engine(connection) => connection.place().await,
+            Connection::Engine(connection) => connection.reserve().await.map(Reserved::Engine),
+            // It keeps a queue of its own.
             #[cfg(feature = "carrier-hyper")]
-            Connection::Hyper(_) => {}
+            Connection::Hyper(connection) => Ok(Reserved::Hyper(connection.clone())),
         }
     }
 
@@ -127,21 +131,33 @@ impl Connection {
             Connection::Hyper(_) => true,
         }
     }
+}
 
+/// A call's turn on a connection; passed on when dropped.
+#[derive(Debug)]
+pub(crate) enum Reserved {
+    /// Under our own engine.
+    Engine(engine::Reservation),
+    /// Under hyper.
+    #[cfg(feature = "carrier-hyper")]
+    Hyper(hyper::Connection),
+}
+
+impl Reserved {
     /// Sends a request; resolves with the response's head. Dropping the future resets the stream.
     ///
     /// # Errors
     /// The status that a broken stream or connection means, and the request itself where the server has surely done
     /// nothing for it.
     pub(crate) async fn send(
-        &mut self,
+        self,
         request: http::Request<Body>,
         origin: Origin<'_>,
     ) -> Result<http::Response<Body>, (Status, Option<http::Request<Body>>)> {
         match self {
-            Connection::Engine(connection) => connection.send(request, origin).await,
+            Reserved::Engine(reservation) => reservation.send(request, origin).await,
             #[cfg(feature = "carrier-hyper")]
-            Connection::Hyper(connection) => connection.send(complete(request, origin)).await,
+            Reserved::Hyper(mut connection) => connection.send(complete(request, origin)).await,
         }
     }
 }

@@ -16,6 +16,6 @@ mod upload;
 
 pub(crate) use self::call::{Head, Trailers};
 pub(crate) use self::connection::Connection;
-pub(crate) use self::send::Sent;
+pub(crate) use self::send::{Reservation, Sent};
 pub(crate) use self::state::deadline_status;
 pub(crate) use self::unary::{Failed, Refusal, UnaryAnswer, UnaryCall, UnaryRequest};

@@ -30,8 +30,34 @@ use crate::transport::h2::fields::allowed_field;
 type Failed = (Status, Option<http::Request<Body>>);
 
 impl Connection {
-    /// Sends a request when its turn has come; resolves with the response's head. Dropping the future resets the
-    /// stream.
+    /// Waits for a call's turn.
+    ///
+    /// # Errors
+    /// The connection takes no more calls.
+    pub(crate) async fn reserve(&self) -> Result<Reservation, Status> {
+        let mut place = Place { shared: self.shared(), ticket: Ticket::None };
+        place.wait().await?;
+        Ok(Reservation { connection: self.clone(), ticket: std::mem::replace(&mut place.ticket, Ticket::None) })
+    }
+
+    /// Sends a request now, if its turn is now.
+    ///
+    /// # Errors
+    /// As [`Reservation::send`].
+    pub(crate) fn send_at_once(&self, request: http::Request<Body>, origin: Origin<'_>) -> Result<Sent, Failed> {
+        Place { shared: self.shared(), ticket: Ticket::None }.send(request, origin)
+    }
+}
+
+/// A call's turn; passed on when dropped.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    pub(super) connection: Connection,
+    pub(super) ticket: Ticket,
+}
+
+impl Reservation {
+    /// Sends a request; resolves with the response's head. Dropping the future resets the stream.
     ///
     /// The request's body goes on by itself, whatever becomes of the response.
     ///
@@ -39,32 +65,24 @@ impl Connection {
     /// The status that a broken stream or connection means, and the request itself where the server has surely done
     /// nothing for it.
     pub(crate) async fn send(
-        &self,
+        mut self,
         request: http::Request<Body>,
         origin: Origin<'_>,
     ) -> Result<http::Response<Body>, Failed> {
-        let mut place = Place { shared: self.shared(), ticket: Ticket::None };
-        if let Err(status) = place.wait().await {
-            return Err((status, Some(request)));
-        }
-        let sent = place.send(request, origin)?;
-        drop(place);
+        let sent = self.place().send(request, origin)?;
+        drop(self);
         sent.await
     }
 
-    /// Waits until a call can begin, or none ever will.
-    pub(crate) async fn place(&self) {
-        let mut place = Place { shared: self.shared(), ticket: Ticket::None };
-        // The place passes on to whoever is quicker.
-        let _ = place.wait().await;
+    /// The place, which is used or given back.
+    pub(super) fn place(&mut self) -> Place<'_> {
+        Place { ticket: std::mem::replace(&mut self.ticket, Ticket::None), shared: self.connection.shared() }
     }
+}
 
-    /// Sends a request now, if its turn is now.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub(crate) fn send_at_once(&self, request: http::Request<Body>, origin: Origin<'_>) -> Result<Sent, Failed> {
-        Place { shared: self.shared(), ticket: Ticket::None }.send(request, origin)
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        drop(self.place());
     }
 }
 

@@ -19,7 +19,7 @@ use crate::status::Status;
 use crate::transport::h2::client::call::{Call, Head, Lost, Trailers, Unary, UnaryEnd, register};
 use crate::transport::h2::client::connection::Connection;
 use crate::transport::h2::client::places::Ticket;
-use crate::transport::h2::client::send::{Place, unsendable};
+use crate::transport::h2::client::send::{Place, Reservation, unsendable};
 use crate::transport::h2::client::state::State;
 use crate::transport::h2::fields::field_of;
 use crate::transport::h2::message::Refused;
@@ -77,22 +77,22 @@ impl Connection {
         let begun = self.shared().with(|state| state.begin_unary(&mut Ticket::None, request, message, caller));
         begun.map(|stream| UnaryCall::begun(self, stream))
     }
+}
 
-    /// Begins a unary call when its turn has come.
-    pub(crate) async fn wait_and_begin_unary(
-        self,
+impl Reservation {
+    /// Begins a unary call, whose turn it is.
+    pub(crate) async fn begin_unary(
+        mut self,
         request: &UnaryRequest<'_>,
         message: &mut Rope,
     ) -> Result<UnaryCall, Refusal> {
-        let mut place = Place { shared: self.shared(), ticket: Ticket::None };
-        place.wait().await.map_err(Refusal::Closed)?;
         let begun = poll_fn(|cx| {
+            let mut place = self.place();
             let Place { shared, ticket } = &mut place;
             Poll::Ready(shared.with(|state| state.begin_unary(ticket, request, message, cx.waker())))
         })
         .await;
-        drop(place);
-        begun.map(|stream| UnaryCall::begun(self, stream))
+        begun.map(|stream| UnaryCall::begun(self.connection.clone(), stream))
     }
 }
 
