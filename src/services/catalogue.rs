@@ -16,9 +16,12 @@ use crate::services::schemas::grpc::testing::test_service_server::TestServiceSer
 use crate::services::schemas::grpc::testing::worker_service_server::WorkerServiceServer;
 use crate::services::schemas::simple_cal::cal_server::CalServer;
 use crate::services::schemas::user::user_server::UserServer;
+use crate::services::schemas::xds::service::orca::v3::open_rca_service_server::OpenRcaServiceServer;
 use crate::services::schemas::{greeter, hello, helloworld, route_guide, routeguide};
 use crate::services::simple_cal::CalHandler;
-use crate::services::testing::{BenchmarkServiceHandler, TestServiceHandler, WorkerServiceHandler};
+use crate::services::testing::{
+    BenchmarkServiceHandler, LoadReports, OpenRcaServiceHandler, TestServiceHandler, WorkerServiceHandler,
+};
 use crate::services::user::UserHandler;
 
 /// What can be set about the demo services.
@@ -42,6 +45,7 @@ impl Default for Settings {
 pub fn add_to(server: Server, settings: &Settings) -> Server {
     let plain_guide = crate::services::routeguide::RouteGuideHandler;
     let guide = crate::services::route_guide::RouteGuideHandler;
+    let load_reports = LoadReports::default();
     server
         .add_service(CalculatorServer::new(CalculatorHandler::default()))
         .add_service(UserServer::new(UserHandler))
@@ -53,14 +57,15 @@ pub fn add_to(server: Server, settings: &Settings) -> Server {
         .add_service(ComputeServer::new(ComputeHandler))
         .add_service(CalServer::new(CalHandler))
         .add_service(ContactServer::new(ContactHandler::new(settings.task_interval)))
-        .add_service(test_service())
+        .add_service(test_service(load_reports.clone()))
+        .add_service(OpenRcaServiceServer::new(OpenRcaServiceHandler::new(load_reports)))
         .add_service(BenchmarkServiceServer::new(BenchmarkServiceHandler))
         .add_service(WorkerServiceServer::new(WorkerServiceHandler::new(settings.quit.clone())))
 }
 
 /// The test service compresses what a request asks to have compressed, whatever the server does otherwise.
-fn test_service() -> TestServiceServer<TestServiceHandler> {
-    let server = TestServiceServer::new(TestServiceHandler::default());
+fn test_service(load_reports: LoadReports) -> TestServiceServer<TestServiceHandler> {
+    let server = TestServiceServer::new(TestServiceHandler::new(load_reports));
     #[cfg(feature = "gzip")]
     let server = server
         .accept_compressed(crate::codec::CompressionEncoding::Gzip)

@@ -21,6 +21,7 @@ const DEMO_SETS: &[&[u8]] = &[
     demo::simple_cal::FILE_DESCRIPTOR_SET,
     demo::contact::FILE_DESCRIPTOR_SET,
     demo::grpc::testing::FILE_DESCRIPTOR_SET,
+    demo::xds::service::orca::v3::FILE_DESCRIPTOR_SET,
 ];
 
 /// Services that `call` knows besides, because many servers have them: built into the schema compiler.

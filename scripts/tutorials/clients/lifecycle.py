@@ -17,6 +17,7 @@ SERVICES = (
     "Calculator", "user.User", "Greeter", "hello.Greeter", "helloworld.Greeter", "RouteGuide",
     "routeguide.RouteGuide", "compute.Compute", "Cal", "Contact", "grpc.testing.TestService",
     "grpc.testing.BenchmarkService", "grpc.testing.WorkerService",
+    "xds.service.orca.v3.OpenRcaService",
 )  # fmt: skip
 REPLIES = 8
 INTERVAL_US = 100_000

@@ -11,8 +11,9 @@ use tokio::time::{Sleep, sleep};
 
 use crate::codec::CompressionSwitch;
 use crate::services::schemas::grpc::testing::{
-    EchoStatus, ResponseParameters, StreamingOutputCallRequest, StreamingOutputCallResponse,
+    EchoStatus, ResponseParameters, StreamingOutputCallRequest, StreamingOutputCallResponse, TestOrcaReport,
 };
+use crate::services::testing::load_reports::{LoadReports, Publisher};
 use crate::services::testing::payload::payload;
 use crate::status::{Code, Status};
 
@@ -25,18 +26,29 @@ pub struct Output<S> {
     ending: Option<Status>,
     pause: Option<Pin<Box<Sleep>>>,
     switch: CompressionSwitch,
+    /// A load to report before the responses.
+    load: Option<TestOrcaReport>,
+    publisher: Option<Publisher>,
 }
 
 impl<S> Output<S> {
     /// The responses to `requests`; `switch` is set for each message before it is encoded.
     pub(crate) fn new(requests: S, switch: CompressionSwitch) -> Self {
-        Output { requests, kind: 0, wanted: VecDeque::new(), ending: None, pause: None, switch }
+        let wanted = VecDeque::new();
+        Output { requests, kind: 0, wanted, ending: None, pause: None, switch, load: None, publisher: None }
+    }
+
+    /// Sets the load reports that requests ask for, for as long as this lives.
+    pub(crate) fn with_reports(mut self, reports: LoadReports) -> Self {
+        self.publisher = Some(reports.publisher());
+        self
     }
 
     fn begin(&mut self, request: StreamingOutputCallRequest) -> Result<(), Status> {
         self.kind = request.response_type;
         self.wanted = request.response_parameters.into();
         self.ending = request.response_status.and_then(status);
+        self.load = request.orca_oob_report;
         self.pause = self.wanted.front().map(pause).transpose()?.flatten();
         Ok(())
     }
@@ -61,6 +73,10 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
+            if let (Some(load), Some(publisher)) = (&this.load, &mut this.publisher) {
+                ready!(publisher.poll_publish(cx, load));
+            }
+            this.load = None;
             if let Some(pause) = &mut this.pause {
                 ready!(pause.as_mut().poll(cx));
                 this.pause = None;

@@ -11,8 +11,9 @@ use crate::metadata::MetadataMap;
 use crate::services::schemas::grpc::testing::test_service_server::TestService;
 use crate::services::schemas::grpc::testing::{
     BoolValue, Empty, Payload, SimpleRequest, SimpleResponse, StreamingInputCallRequest, StreamingInputCallResponse,
-    StreamingOutputCallRequest, TestOrcaReport,
+    StreamingOutputCallRequest,
 };
+use crate::services::testing::load_reports::{LoadReports, load_report};
 use crate::services::testing::output::{self, Output};
 use crate::services::testing::payload::response_to;
 use crate::status::Status;
@@ -21,6 +22,7 @@ use crate::status::Status;
 #[derive(Debug, Clone)]
 pub struct TestServiceHandler {
     server_id: String,
+    load_reports: LoadReports,
 }
 
 /// Requests that arrive and are already complete.
@@ -40,9 +42,17 @@ const HALF_DUPLEX_RESPONSES_MAX: usize = 10_000;
 
 impl Default for TestServiceHandler {
     fn default() -> Self {
+        TestServiceHandler::new(LoadReports::default())
+    }
+}
+
+impl TestServiceHandler {
+    /// A handler whose calls set what `load_reports` tells listeners.
+    #[must_use]
+    pub fn new(load_reports: LoadReports) -> Self {
         // The process and the moment tell this server from all others without a source of randomness.
         let server_id = format!("seltzer-{}-{}", std::process::id(), nanos_since_1970());
-        TestServiceHandler { server_id }
+        TestServiceHandler { server_id, load_reports }
     }
 }
 
@@ -94,7 +104,8 @@ impl TestService for TestServiceHandler {
     ) -> Result<Response<Self::FullDuplexCallStream>, Status> {
         let mut response = echo(&request, ())?;
         let switch = switched(&mut response, None);
-        Ok(response.map(|()| Output::new(request.into_inner(), switch)))
+        let output = Output::new(request.into_inner(), switch).with_reports(self.load_reports.clone());
+        Ok(response.map(|()| output))
     }
 
     type HalfDuplexCallStream = Output<Complete>;
@@ -132,7 +143,7 @@ impl TestServiceHandler {
         let message = request.get_ref();
         check_compression(message.expect_compressed, request.extensions().get::<ReceivedCompressed>().is_some())?;
         if let Some(report) = &message.orca_per_query_report {
-            let report = prost::Message::encode_to_vec(&LoadReport::from(report));
+            let report = prost::Message::encode_to_vec(&load_report(report));
             context::current().set_trailing_metadata_bin(LOAD_REPORT, &report)?;
         }
         if let Some(status) = message.response_status.clone().and_then(output::status) {
@@ -193,30 +204,6 @@ fn nanos_since_1970() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()
 }
 
-/// The part of `xds.data.orca.v3.OrcaLoadReport` that a test can set.
-#[derive(Clone, PartialEq, prost::Message)]
-struct LoadReport {
-    #[prost(double, tag = "1")]
-    cpu_utilization: f64,
-    #[prost(double, tag = "2")]
-    mem_utilization: f64,
-    #[prost(map = "string, double", tag = "4")]
-    request_cost: std::collections::HashMap<String, f64>,
-    #[prost(map = "string, double", tag = "5")]
-    utilization: std::collections::HashMap<String, f64>,
-}
-
-impl From<&TestOrcaReport> for LoadReport {
-    fn from(report: &TestOrcaReport) -> Self {
-        LoadReport {
-            cpu_utilization: report.cpu_utilization,
-            mem_utilization: report.memory_utilization,
-            request_cost: report.request_cost.clone(),
-            utilization: report.utilization.clone(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)] // Whatever fails here fails the test.
@@ -227,7 +214,9 @@ mod tests {
     use crate::server::Server;
     use crate::services::schemas::grpc::testing::test_service_client::TestServiceClient;
     use crate::services::schemas::grpc::testing::test_service_server::TestServiceServer;
-    use crate::services::schemas::grpc::testing::{EchoStatus, ResponseParameters, StreamingOutputCallResponse};
+    use crate::services::schemas::grpc::testing::{
+        EchoStatus, ResponseParameters, StreamingOutputCallResponse, TestOrcaReport,
+    };
     use crate::status::Code;
 
     fn client() -> TestServiceClient {
@@ -328,7 +317,7 @@ mod tests {
         assert!(!one.get_ref().server_id.is_empty());
         assert_eq!(one.get_ref().server_id, two.get_ref().server_id);
         let sent = one.metadata().get_bin(LOAD_REPORT).unwrap().to_bytes().unwrap();
-        assert_eq!(sent, prost::Message::encode_to_vec(&LoadReport::from(&report)));
+        assert_eq!(sent, prost::Message::encode_to_vec(&load_report(&report)));
         let silent = client.unary_call(SimpleRequest::default()).await.unwrap();
         assert!(silent.get_ref().server_id.is_empty() && silent.metadata().get_bin(LOAD_REPORT).is_none());
     }
