@@ -409,6 +409,16 @@ const TABLE: &[Script] = {
         ("reset", &[Headers(GOOD), Message("yes"), Reset(CANCEL)], Err((Code::Cancelled, "CANCEL"))),
         ("reset at once", &[Reset(0xb)], Err((Code::ResourceExhausted, "ENHANCE_YOUR_CALM"))),
         ("reset for no reason", &[Headers(GOOD), Reset(NO_ERROR)], Err((Code::Internal, "NO_ERROR"))),
+        (
+            "reset amid a message",
+            &[Headers(GOOD), Bytes(b"\0\0\0\0\x09half"), Reset(NO_ERROR)],
+            Err((Code::Internal, "NO_ERROR")),
+        ),
+        (
+            "reset in place of the trailers",
+            &[Headers(GOOD), Message("yes"), Reset(NO_ERROR)],
+            Err((Code::Internal, "NO_ERROR")),
+        ),
         ("refused too late", &[Headers(GOOD), Reset(REFUSED_STREAM)], Err((Code::Unavailable, "REFUSED_STREAM"))),
         ("malformed", &[Headers(&[("x", "y")])], Err((Code::Internal, "PROTOCOL_ERROR"))),
     ]

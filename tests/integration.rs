@@ -27,6 +27,7 @@ mod calls;
 mod carriers;
 mod channels;
 mod client_engine;
+mod client_frames;
 mod compression;
 mod deadlines;
 #[cfg(unix)]

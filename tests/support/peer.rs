@@ -17,6 +17,7 @@ pub(crate) const WINDOW_UPDATE: u8 = 8;
 
 pub(crate) const END_STREAM: u8 = 0x1;
 pub(crate) const ACK: u8 = 0x1;
+pub(crate) const PADDED: u8 = 0x8;
 const END_HEADERS: u8 = 0x4;
 
 pub(crate) const NO_ERROR: u32 = 0;
@@ -95,11 +96,12 @@ impl Peer {
     }
 
     pub(crate) async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let mut bytes = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
-        bytes.extend([kind, flags]);
-        bytes.extend(stream.to_be_bytes());
-        bytes.extend(payload);
-        patiently(self.stream.write_all(&bytes)).await.unwrap();
+        self.send_frames(&frame(kind, flags, stream, payload)).await;
+    }
+
+    /// Sends frames that [`frame`] has made, in one write.
+    pub(crate) async fn send_frames(&mut self, frames: &[u8]) {
+        patiently(self.stream.write_all(frames)).await.unwrap();
     }
 
     /// The next frame; `None` when the client has closed the connection.
@@ -167,6 +169,15 @@ impl Peer {
         self.send(DATA, 0, stream, &raw::framed(0, message)).await;
         self.headers(stream, &[("grpc-status", "0")], true).await;
     }
+}
+
+/// The bytes of a frame.
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
+    bytes.extend([kind, flags]);
+    bytes.extend(stream.to_be_bytes());
+    bytes.extend(payload);
+    bytes
 }
 
 /// A header block without any compression.

@@ -16,6 +16,8 @@ Flags, as `--flag value`, `--flag=value` or with a single dash:
   --use_test_ca [true|false]     trust the authority of this project's tests
   --ca_file FILE                 trust the authorities in this file (PEM)
   --server_host_override NAME    the name to call and to find in the certificate
+  --compression_probe [true|false]  whether the two client_compressed cases begin by asking the server to refuse a
+                                 request that is not compressed; true unless set, false for servers that cannot tell
   --service_config_json JSON     taken and not used: no case here needs one
   --timeout_s SECONDS            give the case up after this time; 120 unless set
 For rpc_soak and channel_soak:
@@ -40,6 +42,7 @@ pub(crate) struct Flags {
     pub(crate) test_case: String,
     pub(crate) use_tls: bool,
     pub(crate) use_test_ca: bool,
+    pub(crate) compression_probe: bool,
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) server_host_override: Option<String>,
     pub(crate) timeout_s: Option<u64>,
@@ -68,6 +71,7 @@ impl Default for Flags {
             test_case: "empty_unary".to_owned(),
             use_tls: false,
             use_test_ca: false,
+            compression_probe: true,
             ca_file: None,
             server_host_override: None,
             timeout_s: None,
@@ -118,6 +122,7 @@ impl Flags {
             match name {
                 "use_tls" => self.use_tls = value,
                 "use_test_ca" => self.use_test_ca = value,
+                "compression_probe" => self.compression_probe = value,
                 _ => self.help = value,
             }
             return Ok(());
@@ -146,7 +151,7 @@ impl Flags {
 }
 
 fn is_boolean(name: &str) -> bool {
-    matches!(name, "use_tls" | "use_test_ca" | "help" | "h")
+    matches!(name, "use_tls" | "use_test_ca" | "compression_probe" | "help" | "h")
 }
 
 fn parse<T: std::str::FromStr>(name: &str, value: &str) -> Result<T>
