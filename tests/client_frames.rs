@@ -23,6 +23,9 @@ const TINY: usize = 5;
 /// How many tiny frames go into one write, so that a test takes no longer than it must.
 const FRAMES_A_WRITE: usize = 500;
 
+/// HTTP/2's initial window, of streams and connections alike.
+const WINDOW_BYTES: u32 = 65_535;
+
 type Unary = JoinHandle<Result<Response<SimpleResponse>, Status>>;
 
 fn begin(client: &Client, words: &str) -> Unary {
@@ -41,7 +44,10 @@ fn say(words: &str) -> Vec<u8> {
 /// A server with its first call, and the channel it came through.
 async fn called(settings: &[(u16, u32)]) -> (Place, Client, Peer, Unary, u32) {
     let place = Place::new().await;
-    let client = Client::new(Channel::builder(place.uri()).connect_lazy());
+    let endpoint = Channel::builder(place.uri());
+    // HTTP/2's own windows, so that a server need not be told of others.
+    let endpoint = endpoint.initial_stream_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES);
+    let client = Client::new(endpoint.connect_lazy());
     let call = begin(&client, "first");
     let mut peer = place.accept(settings).await;
     let stream = peer.next_call().await;
@@ -126,7 +132,7 @@ async fn answer_in_tiny_frames(padding: fn(usize) -> Option<u8>) {
     let (_place, _client, mut peer, call, stream) = called(&[]).await;
     let words = "x".repeat(LARGE);
     let answer = framed(0, &say(&words));
-    let mut credit = Credit::of(&mut peer, stream).await;
+    let mut credit = Credit::new(stream);
     peer.headers(stream, GOOD, false).await;
     let (mut frames, mut count) = (Vec::new(), 0);
     for (number, piece) in answer.chunks(TINY).enumerate() {
@@ -160,23 +166,18 @@ struct Credit {
 }
 
 impl Credit {
-    /// HTTP/2's initial windows: what the client adds to them comes before its first answer to a PING.
-    async fn of(peer: &mut Peer, stream: u32) -> Self {
-        let mut credit = Credit { stream, of_connection: 65_535, of_stream: 65_535 };
-        peer.send(PING, 0, 0, b"question").await;
-        peer.until(|frame| {
-            credit.add(frame);
-            (frame.kind, frame.flags) == (PING, ACK)
-        })
-        .await;
-        credit
+    fn new(stream: u32) -> Self {
+        let window = usize::try_from(WINDOW_BYTES).unwrap();
+        Credit { stream, of_connection: window, of_stream: window }
     }
 
     fn add(&mut self, update: &Frame) {
-        match update.kind {
-            WINDOW_UPDATE if update.stream == 0 => self.of_connection += update.number() as usize,
-            WINDOW_UPDATE if update.stream == self.stream => self.of_stream += update.number() as usize,
-            _ => {}
+        let bytes = usize::try_from(update.number()).unwrap();
+        if update.stream == 0 {
+            self.of_connection += bytes;
+        } else {
+            assert_eq!(update.stream, self.stream);
+            self.of_stream += bytes;
         }
     }
 

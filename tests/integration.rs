@@ -6,6 +6,7 @@
 //! | `carriers` | all of it once more, with hyper as the carrier |
 //! | `calls` | the four kinds of call, metadata, trailers, errors with details |
 //! | `client_engine` | what a channel on our own engine says and understands, frame by frame |
+//! | `client_frames` | a channel against servers that use HTTP/2 in rare ways |
 //! | `compression` | encodings and message limits on the wire |
 //! | `deadlines` | deadlines, cancellation, and what a call inside a call inherits |
 //! | `channels` | how channels open, keep and lose connections |
