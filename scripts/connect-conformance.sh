@@ -1,14 +1,16 @@
 #!/bin/sh
-# Connect's conformance suite judges Seltzer's server: gRPC over HTTP/2, with and without TLS, with and without gzip,
-# all five kinds of call. Every case must pass.
+# Connect's conformance suite judges Seltzer's server and client: gRPC over HTTP/2, with and without TLS, with and
+# without gzip, all five kinds of call. Every case must pass.
 #
-#   scripts/connect-conformance.sh                    # all
+#   scripts/connect-conformance.sh                    # both
+#   scripts/connect-conformance.sh --mode client      # or --mode server
 #   scripts/connect-conformance.sh --run 'PATTERN'    # some: any of the runner's options (--run, --skip, --trace, -v)
-#   scripts/connect-conformance.sh --carrier hyper    # what the server is to carry HTTP/2 with
+#   scripts/connect-conformance.sh --carrier hyper    # what is to carry HTTP/2
 #
 # CONFORMANCE_BIN         a `connectconformance`; without it the one in the PATH, or one that is built by Go into the
 #                         target directory
 # CONFORMANCE_SERVER_BIN  the server; without it one is built
+# CONFORMANCE_CLIENT_BIN  the client; without it one is built
 #
 # The exit status is 0 when all passed, 1 when not, 2 when a tool is missing.
 set -eu
@@ -22,14 +24,19 @@ missing() {
     exit 2
 }
 
-case ${1:-} in
--h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/d;p;}' "$0" && exit ;;
---carrier)
-    SELTZER_CARRIER=${2:?--carrier needs a name}
-    export SELTZER_CARRIER
+modes='server client'
+while :; do
+    case ${1:-} in
+    -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/d;p;}' "$0" && exit ;;
+    --mode) modes=${2:?--mode needs server or client} ;;
+    --carrier)
+        SELTZER_CARRIER=${2:?--carrier needs a name}
+        export SELTZER_CARRIER
+        ;;
+    *) break ;;
+    esac
     shift 2
-    ;;
-esac
+done
 
 runner=${CONFORMANCE_BIN:-$(command -v connectconformance || true)}
 if [ -z "$runner" ]; then
@@ -39,12 +46,20 @@ if [ -z "$runner" ]; then
         GOBIN=$target/judges go install "$module" >&2 || missing connectconformance "go install $module failed"
     fi
 fi
-server=${CONFORMANCE_SERVER_BIN:-}
-if [ -z "$server" ]; then
-    command -v cargo >/dev/null || missing cargo "install Rust, or set CONFORMANCE_SERVER_BIN"
-    (cd "$repository" && cargo build --quiet -p seltzer-peers --features conformance --bin conformance_server) >&2
-    server=$target/debug/conformance_server
-fi
+# program MODE: the program under test.
+program() {
+    case $1 in
+    server) given=${CONFORMANCE_SERVER_BIN:-} ;;
+    client) given=${CONFORMANCE_CLIENT_BIN:-} ;;
+    *) echo "connect-conformance.sh: there is no mode $1; there are server and client" >&2 && exit 64 ;;
+    esac
+    if [ -z "$given" ]; then
+        command -v cargo >/dev/null || missing cargo "install Rust, or set CONFORMANCE_SERVER_BIN and CONFORMANCE_CLIENT_BIN"
+        (cd "$repository" && cargo build --quiet -p seltzer-peers --features conformance --bin "conformance_$1") >&2
+        given=$target/debug/conformance_$1
+    fi
+    echo "$given"
+}
 
 configuration=$(mktemp)
 trap 'rm -f "$configuration"' EXIT INT TERM
@@ -66,5 +81,15 @@ features:
   supports_trailers: true
   supports_message_receive_limit: true
 Y
-# Two at a time: on a small machine the suite's own deadlines are tight otherwise.
-"$runner" --conf "$configuration" --mode server --parallel "${CONFORMANCE_PARALLEL:-2}" "$@" -- "$server"
+failed=0
+for mode in $modes; do
+    under_test=$(program "$mode")
+    echo "the $mode:"
+    # Two at a time: on a small machine the suite's own deadlines are tight otherwise.
+    parallel="--parallel ${CONFORMANCE_PARALLEL:-2}"
+    # The runner has no say over a client's own number of calls.
+    [ "$mode" = server ] || parallel=
+    # shellcheck disable=SC2086 # it is an option and its value
+    "$runner" --conf "$configuration" --mode "$mode" $parallel "$@" -- "$under_test" || failed=1
+done
+exit $failed

@@ -16,7 +16,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if std::env::var_os("CARGO_FEATURE_CONFORMANCE").is_some() {
         let service = "proto/connectrpc/conformance/v1/service.proto";
         let server = "proto/connectrpc/conformance/v1/server_compat.proto";
-        seltzer_build::configure().compile_protos(&[service, server], &["proto"])?;
+        let client = "proto/connectrpc/conformance/v1/client_compat.proto";
+        seltzer_build::configure().compile_protos(&[service, server, client], &["proto"])?;
     }
     Ok(())
 }

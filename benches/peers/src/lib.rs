@@ -7,6 +7,8 @@
 
 pub mod allocator;
 pub mod arguments;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod handlers;
 pub mod load;
 pub mod over_seltzer;

@@ -1,14 +1,12 @@
 //! What the requests ask for, made into metadata, payloads and errors.
 
-use std::collections::BTreeMap;
-
 use prost::Message;
 use prost_types::Any;
 use seltzer::metadata::{KeyAndValueRef, MetadataMap};
 use seltzer::{Code, Status, context};
-
-use crate::schemas::conformance_payload::RequestInfo;
-use crate::schemas::{Error, Header};
+use seltzer_peers::conformance::schemas::conformance_payload::RequestInfo;
+use seltzer_peers::conformance::schemas::{Error, Header};
+use seltzer_peers::conformance::{RpcStatus, headers, metadata};
 
 /// The package of everything here, as type names have it.
 const PACKAGE: &str = "type.googleapis.com/connectrpc.conformance.v1.";
@@ -22,32 +20,6 @@ pub(crate) fn any(name: &str, message: &impl Message) -> Any {
 pub(crate) fn request_info(metadata: &MetadataMap, requests: Vec<Any>) -> RequestInfo {
     let timeout_ms = context::current().time_remaining().and_then(|left| i64::try_from(left.as_millis()).ok());
     RequestInfo { request_headers: headers(metadata), timeout_ms, requests }
-}
-
-/// Metadata as the suite writes it: binary values in base64.
-fn headers(metadata: &MetadataMap) -> Vec<Header> {
-    let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for entry in metadata.iter() {
-        let (name, value) = match entry {
-            KeyAndValueRef::Ascii(name, value) => (name.as_str(), value.as_encoded_bytes()),
-            KeyAndValueRef::Binary(name, value) => (name.as_str(), value.as_encoded_bytes()),
-        };
-        headers.entry(name.to_owned()).or_default().push(String::from_utf8_lossy(value).into_owned());
-    }
-    headers.into_iter().map(|(name, value)| Header { name, value }).collect()
-}
-
-/// Metadata that is asked for.
-pub(crate) fn metadata(headers: &[Header]) -> Result<MetadataMap, Status> {
-    let mut map = http::HeaderMap::new();
-    for header in headers {
-        let unfit = |_| Status::invalid_argument(format!("{} cannot be metadata", header.name));
-        let name: http::HeaderName = header.name.parse().map_err(|_| unfit(()))?;
-        for value in &header.value {
-            map.append(name.clone(), value.parse().map_err(|_| unfit(()))?);
-        }
-    }
-    Ok(MetadataMap::from_headers(map))
 }
 
 /// Puts what is asked for behind the answer, whether that succeeds or fails.
@@ -66,17 +38,6 @@ pub(crate) fn set_trailers(headers: &[Header]) -> Result<(), Status> {
         }
     }
     Ok(())
-}
-
-/// `google.rpc.Status`, which carries the details of an error.
-#[derive(Clone, PartialEq, Message)]
-struct RpcStatus {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-    #[prost(message, repeated, tag = "3")]
-    details: Vec<Any>,
 }
 
 /// The error that is asked for; with what the server saw, where no answer has told it.

@@ -12,16 +12,10 @@ use std::process::ExitCode;
 use prost::Message as _;
 use seltzer::Server;
 use seltzer::transport::{Carrier, Certificate, Identity, ServerTlsConfig};
+use seltzer_peers::conformance::schemas::conformance_service_server::ConformanceServiceServer;
+use seltzer_peers::conformance::schemas::{ServerCompatRequest, ServerCompatResponse};
 
-use crate::schemas::conformance_service_server::ConformanceServiceServer;
-use crate::schemas::{ServerCompatRequest, ServerCompatResponse};
 use crate::service::Conformance;
-
-/// What was generated from `proto/connectrpc`.
-#[allow(missing_docs, missing_debug_implementations, unreachable_pub, clippy::all, reason = "generated")]
-mod schemas {
-    seltzer::include_proto!("connectrpc.conformance.v1");
-}
 
 type Error = Box<dyn std::error::Error>;
 

@@ -5,18 +5,19 @@ use std::time::Duration;
 use prost_types::Any;
 use seltzer::metadata::MetadataMap;
 use seltzer::{Request, Response, Status, Streaming, context};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-
-use crate::answers::{any, error, metadata, request_info, set_trailers};
-use crate::schemas::conformance_service_server::ConformanceService;
-use crate::schemas::unary_response_definition::Response as Wanted;
-use crate::schemas::{
+use seltzer_peers::conformance::metadata;
+use seltzer_peers::conformance::schemas::conformance_service_server::ConformanceService;
+use seltzer_peers::conformance::schemas::unary_response_definition::Response as Wanted;
+use seltzer_peers::conformance::schemas::{
     BidiStreamRequest, BidiStreamResponse, ClientStreamRequest, ClientStreamResponse, ConformancePayload,
     IdempotentUnaryRequest, IdempotentUnaryResponse, ServerStreamRequest, ServerStreamResponse,
     StreamResponseDefinition, UnaryRequest, UnaryResponse, UnaryResponseDefinition, UnimplementedRequest,
     UnimplementedResponse,
 };
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::answers::{any, error, request_info, set_trailers};
 
 /// Answers that are made and not yet sent.
 const AHEAD: usize = 1;
@@ -201,7 +202,10 @@ impl<T> Answers<T> {
         } else if seen.is_empty() {
             None
         } else {
-            Some(crate::schemas::conformance_payload::RequestInfo { requests: seen, ..Default::default() })
+            Some(seltzer_peers::conformance::schemas::conformance_payload::RequestInfo {
+                requests: seen,
+                ..Default::default()
+            })
         };
         wait(self.definition.response_delay_ms).await;
         self.sent += 1;
