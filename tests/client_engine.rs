@@ -19,6 +19,9 @@ use crate::support::{Running, patiently};
 
 const SHORT: Duration = Duration::from_millis(50);
 
+/// Not a multiple of what timers count in.
+const TIMEOUT: Duration = Duration::from_micros(20_100);
+
 type Unary = JoinHandle<Result<Response<SimpleResponse>, Status>>;
 
 /// A channel within a layer that does nothing: calls go the general way through it.
@@ -447,6 +450,29 @@ async fn answers_are_read_as_the_specification_says() {
             }
             (got, _) => panic!("{way:?} {name}: {got:?}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_resets_a_call_whose_time_is_up_does_not_change_its_status() {
+    let (_place, channel, mut peer) = connected_channel(&[]).await;
+    // Whether its reset or the timer here comes first is up to chance: a few times each will be seen.
+    for way in WAYS.into_iter().cycle().take(20) {
+        let mut request = Request::new(ask("hi"));
+        request.set_timeout(TIMEOUT);
+        let caller = channel.clone();
+        let call: Unary = match way {
+            Way::Short => tokio::spawn(async move { Client::new(caller).unary_call(request).await }),
+            Way::General => tokio::spawn(async move { Client::new(Layered(caller)).unary_call(request).await }),
+        };
+        let stream = peer.next_call().await;
+        let deadline = std::time::Instant::now() + TIMEOUT;
+        // A timer would be as late as the other one.
+        while std::time::Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        peer.reset(stream, CANCEL).await;
+        assert_eq!(outcome(call).await.unwrap_err().0, Code::DeadlineExceeded, "{way:?}");
     }
 }
 

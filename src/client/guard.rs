@@ -3,13 +3,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Frame;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::body::Body;
 
@@ -17,7 +17,7 @@ use crate::context::{self, Context};
 use crate::deadline::{Deadline, format_timeout, parse_timeout};
 use crate::either::{Either, either};
 use crate::metadata::GRPC_TIMEOUT;
-use crate::status::Status;
+use crate::status::{Code, Status};
 use crate::transport::h2::client::deadline_status;
 
 /// When a call must be over: the earliest of its own timeout, the channel's, and the deadline of the call that is
@@ -64,7 +64,7 @@ impl CallGuard {
     {
         let response = match either(std::future::poll_fn(|cx| self.poll_over(cx)), call).await {
             Either::First(status) => return Err(status),
-            Either::Second(response) => response?,
+            Either::Second(response) => response.map_err(|status| self.explain(status))?,
         };
         Ok(self.guard(response))
     }
@@ -93,6 +93,15 @@ impl CallGuard {
     }
 }
 
+impl CallGuard {
+    /// What a call ends with that failed: a server that resets it because its time is up says no more than CANCEL, and
+    /// may be heard before the timer here.
+    fn explain(&self, status: Status) -> Status {
+        let is_overdue = self.timer.as_ref().is_some_and(|timer| timer.deadline() <= Instant::now());
+        if is_overdue && status.code() == Code::Cancelled { deadline_status() } else { status }
+    }
+}
+
 /// A response's body that ends when its call must.
 struct GuardedBody {
     body: Body,
@@ -114,7 +123,8 @@ impl http_body::Body for GuardedBody {
             self.body = Body::empty();
             return Poll::Ready(Some(Err(status)));
         }
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        Poll::Ready(frame.map(|frame| frame.map_err(|status| self.guard.explain(status))))
     }
 
     fn is_end_stream(&self) -> bool {

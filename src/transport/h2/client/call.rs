@@ -113,6 +113,13 @@ impl Call {
     }
 }
 
+impl Unary {
+    /// Whether its time is up.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline.has_passed())
+    }
+}
+
 impl General {
     /// Adds bytes of the answer.
     pub(super) fn receive(&mut self, bytes: &[u8]) {

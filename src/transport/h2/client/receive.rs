@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::metadata;
 use crate::status::{Status, drop_garbled_details};
 use crate::transport::h2::client::call::{Call, End, Head, Lost, Trailers, Unary, UnaryEnd};
-use crate::transport::h2::client::state::{Closing, State, reset_status};
+use crate::transport::h2::client::state::{Closing, State, deadline_status, reset_status};
 use crate::transport::h2::fields::header_map;
 use crate::transport::h2::message::{Refused, check, collect};
 
@@ -85,7 +85,11 @@ impl State {
         while let Some((stream, reason, by_peer)) = self.resets.pop() {
             let has_head = self.calls.get(stream).is_some_and(Call::has_head);
             let is_unprocessed = by_peer && reason == Reason::RefusedStream && !has_head;
-            let status = reset_status(reason, by_peer);
+            let status = match self.calls.get(stream) {
+                // A server that resets a call because its time is up may be heard before the timer here.
+                Some(Call::Unary(call)) if reason == Reason::Cancel && call.is_overdue() => deadline_status(),
+                _ => reset_status(reason, by_peer),
+            };
             self.end_call(stream, End::Lost(Lost { status, is_unprocessed }));
         }
     }
