@@ -378,6 +378,8 @@ enum Line {
 const TABLE: &[Script] = {
     use Line::{Bytes, Headers, LastBytes, LastHeaders, Message, Reset};
     const OK: Line = LastHeaders(&[("grpc-status", "0")]);
+    const EARLY_STATUS: Line =
+        Headers(&[(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "9")]);
     const EARLY: Line = Headers(&[(":status", "103"), ("link", "x")]);
     &[
         ("whole", &[Headers(GOOD), Message("yes"), OK], Ok("yes")),
@@ -409,6 +411,18 @@ const TABLE: &[Script] = {
         ("half a message", &[Headers(GOOD), Bytes(b"\0\0\0\0\x09x"), OK], Err((Code::Internal, "in the middle"))),
         ("a huge message", &[Headers(GOOD), Bytes(b"\0\xff\0\0\0")], Err((Code::ResourceExhausted, "limit"))),
         ("not protobuf", &[Headers(GOOD), Bytes(b"\0\0\0\0\x01\x0a"), OK], Err((Code::Internal, "protobuf"))),
+        ("a status before the message", &[EARLY_STATUS, Message("yes"), OK], Ok("yes")),
+        (
+            "a status before another one",
+            &[EARLY_STATUS, LastHeaders(&[("grpc-status", "5")])],
+            Err((Code::NotFound, "")),
+        ),
+        (
+            "a status before the message alone",
+            &[EARLY_STATUS, Message("yes"), LastBytes(b"")],
+            Err((Code::Unknown, "without a status")),
+        ),
+        ("a status before nothing", &[EARLY_STATUS, LastBytes(b"")], Err((Code::FailedPrecondition, ""))),
         ("reset", &[Headers(GOOD), Message("yes"), Reset(CANCEL)], Err((Code::Cancelled, "CANCEL"))),
         ("reset at once", &[Reset(0xb)], Err((Code::ResourceExhausted, "ENHANCE_YOUR_CALM"))),
         ("reset for no reason", &[Headers(GOOD), Reset(NO_ERROR)], Err((Code::Internal, "NO_ERROR"))),
@@ -450,6 +464,25 @@ async fn answers_are_read_as_the_specification_says() {
             }
             (got, _) => panic!("{way:?} {name}: {got:?}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn a_failure_has_the_metadata_that_came_before_it_too() {
+    let (_place, channel, mut peer) = connected_channel(&[]).await;
+    for way in WAYS {
+        let call = begin_by(way, &channel, "hi");
+        let stream = peer.next_call().await;
+        peer.headers(stream, &[GOOD[0], GOOD[1], ("x-both", "early"), ("x-early", "1")], false).await;
+        peer.headers(stream, &[("grpc-status", "9"), ("x-both", "late"), ("x-late", "2")], true).await;
+        let status = patiently(call).await.unwrap().unwrap_err();
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        let metadata = status.metadata();
+        assert_eq!(
+            (metadata.get("x-early").unwrap(), metadata.get("x-late").unwrap()),
+            (&"1".parse().unwrap(), &"2".parse().unwrap())
+        );
+        assert_eq!(metadata.get_all("x-both").iter().collect::<Vec<_>>(), ["early", "late"]);
     }
 }
 

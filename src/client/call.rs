@@ -18,7 +18,8 @@ use crate::client::response::{self, CallResponse, Failure};
 #[cfg(feature = "client")]
 use crate::client::unary::UnaryCall;
 use crate::codec::{
-    COMPRESSION_LEVEL_MAX, Codec, Compression, CompressionEncoding, MessageLimits, ReceivedCompressed, Streaming,
+    COMPRESSION_LEVEL_MAX, Codec, Compression, CompressionEncoding, MessageLimits, MessageReader, ReceivedCompressed,
+    Streaming,
 };
 use crate::either::{Either, either};
 use crate::metadata;
@@ -107,7 +108,8 @@ impl<C: GrpcService> Client<C> {
         self.limits.encoding_bytes_max = limit;
     }
 
-    /// One request, one response. The response's metadata holds the trailers too.
+    /// One request, one response. The response's metadata holds the trailers too, and a failure's metadata what came
+    /// before it.
     ///
     /// # Errors
     /// The status that the server sent or that the failure means.
@@ -199,18 +201,12 @@ impl<C: GrpcService> Client<C> {
         let (response, failure) = self.start(target, codec.clone(), request).await?;
         let CallResponse { mut metadata, mut extensions, mut reader } =
             CallResponse::read(response, failure, codec, &self.compression, self.limits)?;
-        let cardinality = |came| response::cardinality(&path, came);
-        let message = match reader.next_message().await {
-            Some(message) => message?,
-            None => return Err(cardinality("none came")),
+        let (message, was_compressed) = match only_message(&mut reader, &path).await {
+            Ok(answer) => answer,
+            Err(status) => return Err(response::with_initial(status, metadata)),
         };
-        if reader.last_was_compressed() {
+        if was_compressed {
             extensions.insert(ReceivedCompressed);
-        }
-        match reader.next_message().await {
-            None => {}
-            Some(Ok(_)) => return Err(cardinality("more than one came")),
-            Some(Err(status)) => return Err(status),
         }
         if let Some(trailers) = reader.take_trailers() {
             metadata::merge(&mut metadata, trailers);
@@ -256,6 +252,20 @@ impl<C: GrpcService> Client<C> {
                 Either::Second(response) => response.map(|response| (response, failure)),
             }
         }
+    }
+}
+
+/// The one message of an answer, and whether it was compressed.
+async fn only_message<D: Codec>(reader: &mut MessageReader<D>, path: &str) -> Result<(D::Decode, bool), Status> {
+    let Some(message) = reader.next_message().await else {
+        return Err(response::cardinality(path, "none came"));
+    };
+    let message = message?;
+    let was_compressed = reader.last_was_compressed();
+    match reader.next_message().await {
+        None => Ok((message, was_compressed)),
+        Some(Ok(_)) => Err(response::cardinality(path, "more than one came")),
+        Some(Err(status)) => Err(status),
     }
 }
 

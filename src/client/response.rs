@@ -37,9 +37,12 @@ impl<D: Codec> CallResponse<D> {
         if let Some(status) = parts.extensions.remove::<Status>() {
             return Err(status);
         }
-        let (end, encoding) = read_head(parts.status, &parts.headers, compression)?;
+        let is_whole = body.is_end_stream();
+        let (end, encoding) = read_head(parts.status, &parts.headers, compression, is_whole)?;
         let end = end.map(Ok);
-        let source = ResponseSource { body, end, failure };
+        // A body that says only when it is read that it is empty makes trailers of the head in the end.
+        let last_resort = status::from_peer(&parts.headers).filter(|_| !is_whole);
+        let source = ResponseSource { body, end, last_resort, failure };
         Ok(CallResponse {
             metadata: metadata::user_metadata(parts.headers),
             extensions: parts.extensions,
@@ -49,12 +52,16 @@ impl<D: Codec> CallResponse<D> {
 }
 
 /// Reads a response's head: the trailing metadata, if it is all there is, and how messages are compressed.
+///
+/// Only the last block of a response has the call's status; what looks like one before a message means nothing. An
+/// answer that is not gRPC's own may say in it why.
 pub(crate) fn read_head(
     status: StatusCode,
     headers: &HeaderMap,
     compression: &Compression,
+    is_whole: bool,
 ) -> Result<(Option<MetadataMap>, Option<CompressionEncoding>), Status> {
-    let end = match status::from_peer(headers) {
+    let end = match status::from_peer(headers).filter(|_| is_whole || status != StatusCode::OK) {
         Some(status) => Some(outcome(status)?),
         None => {
             check_head(status, headers)?;
@@ -100,6 +107,8 @@ struct ResponseSource {
     body: Body,
     /// Known already when the headers were the trailers too.
     end: Option<Result<MetadataMap, Status>>,
+    /// What the head says about the status, in case that nothing comes after it.
+    last_resort: Option<Status>,
     /// The status of a request message that could not be sent: it explains the reset that it caused.
     failure: Failure,
 }
@@ -123,14 +132,22 @@ impl ByteSource for ResponseSource {
         }
         Poll::Ready(match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
             Some(Ok(frame)) => match frame.into_data() {
-                Ok(bytes) => Part::Data(bytes),
+                Ok(bytes) => {
+                    if !bytes.is_empty() {
+                        self.last_resort = None;
+                    }
+                    Part::Data(bytes)
+                }
                 Err(frame) => Part::End(match frame.into_trailers() {
                     Ok(trailers) => ended(&trailers),
                     Err(_) => Err(Status::internal("a frame is neither data nor trailers")),
                 }),
             },
             Some(Err(status)) => self.own_failure_or(cx, status),
-            None => self.own_failure_or(cx, without_status()),
+            None => match self.last_resort.take() {
+                Some(status) => Part::End(outcome(status)),
+                None => self.own_failure_or(cx, without_status()),
+            },
         })
     }
 }
@@ -138,6 +155,13 @@ impl ByteSource for ResponseSource {
 /// What trailers mean: trailing metadata, or the status that they carry.
 pub(crate) fn ended(trailers: &HeaderMap) -> Result<MetadataMap, Status> {
     outcome(status::from_peer(trailers).ok_or_else(without_status)?)
+}
+
+/// Adds to a failure the metadata that came before it: a call with one answer has one place for metadata.
+pub(crate) fn with_initial(mut status: Status, mut initial: MetadataMap) -> Status {
+    metadata::merge(&mut initial, std::mem::take(status.metadata_mut()));
+    *status.metadata_mut() = initial;
+    status
 }
 
 pub(crate) fn without_status() -> Status {

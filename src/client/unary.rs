@@ -234,32 +234,47 @@ fn read<D: Codec>(answer: UnaryAnswer, call: &UnaryCall<'_>, codec: D) -> Result
     let mut metadata = MetadataMap::new();
     let (mut end, mut encoding) = (None, None);
     if let Head::Full(parts) = head {
-        (end, encoding) = response::read_head(parts.status, &parts.headers, call.compression)?;
+        let is_whole = body.is_empty() && matches!(trailers, Trailers::None);
+        (end, encoding) = response::read_head(parts.status, &parts.headers, call.compression, is_whole)?;
         metadata = metadata::user_metadata(parts.headers);
     }
-    let end = || match (end.take(), trailers) {
+    let end = || match (end, trailers) {
         (Some(end), _) => Ok(end),
         (None, Trailers::Plain) => Ok(MetadataMap::new()),
         (None, Trailers::Full(trailers)) => response::ended(&trailers),
         (None, Trailers::None) => Err(response::without_status()),
     };
-    let (message, is_compressed) = match decode(body, codec, encoding, call.limits.decoding_bytes_max) {
-        Ok(decoded) => decoded?,
-        // What there is of a message counts for nothing if the status says why there is no more of it.
-        Err(refused) => {
-            end()?;
-            return Err(match refused {
-                Refused::Status(status) => status,
-                Refused::Cardinality(came) => response::cardinality(call.method.path, came),
-            });
-        }
+    let ((message, is_compressed), trailing) = match read_rest(body, end, call, codec, encoding) {
+        Ok(rest) => rest,
+        Err(status) => return Err(response::with_initial(status, metadata)),
     };
-    metadata::merge(&mut metadata, end()?);
+    metadata::merge(&mut metadata, trailing);
     let mut extensions = Extensions::new();
     if is_compressed {
         extensions.insert(ReceivedCompressed);
     }
     Ok(Response::from_parts(metadata, message, extensions))
+}
+
+/// The message, whether it was compressed, and the trailing metadata.
+fn read_rest<D: Codec>(
+    body: BytesMut,
+    end: impl FnOnce() -> Result<MetadataMap, Status>,
+    call: &UnaryCall<'_>,
+    codec: D,
+    encoding: Option<CompressionEncoding>,
+) -> Result<((D::Decode, bool), MetadataMap), Status> {
+    match decode(body, codec, encoding, call.limits.decoding_bytes_max) {
+        Ok(decoded) => Ok((decoded?, end()?)),
+        // What there is of a message counts for nothing if the status says why there is no more of it.
+        Err(refused) => {
+            end()?;
+            Err(match refused {
+                Refused::Status(status) => status,
+                Refused::Cardinality(came) => response::cardinality(call.method.path, came),
+            })
+        }
+    }
 }
 
 /// The one message of a body, and whether it was compressed. The outer error: it is not whole.
