@@ -178,8 +178,8 @@ impl Answer for Answerer {
         let method = &head.method;
         let call = UnaryCall {
             method: method.descriptor,
-            metadata: if head.metadata.is_empty() { MetadataMap::new() } else { head.metadata.clone() },
-            extensions: self.peer.extensions.clone(),
+            metadata: &head.metadata,
+            extensions: &self.peer.extensions,
             is_compressed: message.is_compressed,
             payload: match message.payload {
                 Arrived::Slice(bytes) => Payload::Slice(bytes),
