@@ -51,6 +51,14 @@ pub fn current() -> Context {
     Context { call }
 }
 
+/// The same as [`Context::has_reply_metadata`] of the current one, without counting who holds it.
+pub(crate) fn current_has_reply_metadata() -> bool {
+    let call = CURRENT.take();
+    let has = call.as_ref().is_some_and(|call| !call.reply.is_empty());
+    CURRENT.set(call);
+    has
+}
+
 /// What is known about one call while it is handled. Cheap to clone, usable from any task.
 #[derive(Clone, Default)]
 pub struct Context {

@@ -13,6 +13,10 @@ use crate::status::Status;
 /// What is reserved for a message at most: of a larger one the large parts are not written but taken over.
 const RESERVED_BYTES_MAX: usize = 16 * 1024;
 
+/// Where there is so much room, it is not reckoned whether a message needs more: that takes as long as writing it, and
+/// most need less.
+const ROOM_BYTES: usize = 1024;
+
 /// Protobuf: sends `Encode`, receives `Decode`.
 ///
 /// ```
@@ -62,7 +66,10 @@ where
     }
 
     fn encode_shared(&mut self, message: &Encode, output: &mut Rope) -> Result<(), Status> {
-        output.written().reserve(message.encoded_len().min(RESERVED_BYTES_MAX));
+        let buffer = output.written();
+        if buffer.capacity() - buffer.len() < ROOM_BYTES {
+            buffer.reserve(message.encoded_len().min(RESERVED_BYTES_MAX));
+        }
         message.encode_raw(output);
         Ok(())
     }

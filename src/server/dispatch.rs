@@ -128,8 +128,10 @@ impl Dispatcher {
     /// Answers a request that is no gRPC call.
     fn answer_plain(&self, request: http::Request<IncomingBody>) -> ResponseFuture {
         if let Some(fallback) = &self.fallback {
-            let response = fallback.call(request.map(IncomingBody::into_http));
-            return Box::pin(async move { response.await.map(ResponseBody::Http) });
+            let fallback = fallback.clone();
+            return Box::pin(async move {
+                fallback.call(request.map(IncomingBody::into_http)).await.map(ResponseBody::Http)
+            });
         }
         // A gRPC method reached with another content type: the specification asks for 415.
         if request.method() == Method::POST && self.router.find(request.uri().path()).is_ok() {
@@ -216,7 +218,8 @@ fn intercept(
     Ok(http::Request::from_parts(parts, body))
 }
 
-fn with_peer(mut request: http::Request<IncomingBody>, peer: &Arc<Peer>) -> http::Request<IncomingBody> {
+/// Lets a request's handler find who called, where tonic's own functions look for that.
+pub(crate) fn with_peer<B>(mut request: http::Request<B>, peer: &Peer) -> http::Request<B> {
     if !peer.extensions.is_empty() {
         request.extensions_mut().extend(peer.extensions.clone());
     }

@@ -47,8 +47,14 @@ where
     F: Future<Output = http::Response<ResponseBody>> + Send,
 {
     pub(crate) fn new(context: Context, answer: F) -> Self {
-        let timer = context.deadline().map(|deadline| Box::pin(tokio::time::sleep_until(deadline.tokio_instant())));
-        Guard { answer: Some(answer), watch: Some(Watch::begin(context)), timer }
+        Guard::going_on(Watch::begin(context), answer)
+    }
+
+    /// The same for a call that was begun.
+    pub(crate) fn going_on(watch: Watch, answer: F) -> Self {
+        let deadline = watch.context.deadline();
+        let timer = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline.tokio_instant())));
+        Guard { answer: Some(answer), watch: Some(watch), timer }
     }
 }
 
@@ -103,35 +109,79 @@ pub(crate) fn panic_status() -> Status {
 }
 
 /// Tells the context and the log how the call ended.
-struct Watch {
-    context: Context,
+pub(crate) struct Watch {
+    pub(crate) context: Context,
     /// Only where somebody listens: looking at the clock costs as much as a short handler.
     started: Option<Instant>,
-    code: Option<Code>,
+    pub(crate) code: Option<Code>,
 }
 
 impl Watch {
-    fn begin(context: Context) -> Self {
+    pub(crate) fn begin(context: Context) -> Self {
         let started = is_logging().then(Instant::now);
         Watch { context, started, code: None }
     }
 
     /// A response that ends the call before any message.
-    fn refuse(&mut self, status: &Status) -> http::Response<ResponseBody> {
-        self.code = Some(status.code());
-        self.context.cancel();
+    pub(crate) fn refuse(&mut self, status: &Status) -> http::Response<ResponseBody> {
+        self.break_off(status);
         let mut response = http::Response::new(ResponseBody::empty());
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         add_status(status, response.headers_mut());
         response
     }
 
-    fn see(&mut self, headers: &HeaderMap) {
-        if let Some(status) = headers.get(GRPC_STATUS) {
+    /// The call ends with a status that is not its handler's.
+    pub(crate) fn break_off(&mut self, status: &Status) {
+        self.code = Some(status.code());
+        self.context.cancel();
+    }
+
+    /// Looks for the status in the headers of a response, which its handler may have added to.
+    pub(crate) fn see_head(&mut self, headers: &mut HeaderMap) {
+        if self.see(headers) {
+            append_user_metadata(headers, self.context.take_trailing_metadata());
+        }
+    }
+
+    /// The same in the trailers that a tonic-generated handler made; native ones have taken the metadata along.
+    pub(crate) fn see_trailers(&mut self, trailers: &mut HeaderMap) {
+        if self.context.has_reply_metadata() {
+            append_user_metadata(trailers, self.context.take_trailing_metadata());
+        }
+        self.see(trailers);
+    }
+
+    /// Looks for the status. Tells whether it is there.
+    fn see(&mut self, headers: &HeaderMap) -> bool {
+        let status = if headers.len() <= FEW_HEADERS {
+            // Hashing the name takes longer.
+            headers.iter().find(|(name, _)| **name == GRPC_STATUS).map(|(_, value)| value)
+        } else {
+            headers.get(GRPC_STATUS)
+        };
+        if let Some(status) = status {
             self.code = Some(Code::from_bytes(status.as_bytes()));
+        }
+        status.is_some()
+    }
+
+    /// The call is over, and its code is known. Returns the context, which another call may use.
+    #[cfg(feature = "server")]
+    pub(crate) fn end(mut self) -> Context {
+        self.log(self.code.unwrap_or(Code::Unknown));
+        std::mem::take(&mut self.context)
+    }
+
+    fn log(&mut self, code: Code) {
+        if let Some(started) = self.started.take() {
+            log_call(self.context.method(), code, started.elapsed(), self.context.peer());
         }
     }
 }
+
+/// So few headers are looked through one by one.
+const FEW_HEADERS: usize = 4;
 
 impl Drop for Watch {
     fn drop(&mut self) {
@@ -143,9 +193,7 @@ impl Drop for Watch {
             Some(deadline) if deadline.has_passed() => Code::DeadlineExceeded,
             _ => Code::Cancelled,
         });
-        if let Some(started) = self.started {
-            log_call(self.context.method(), code, started.elapsed(), self.context.peer());
-        }
+        self.log(code);
     }
 }
 
@@ -168,23 +216,22 @@ pub(crate) fn log_call(method: &str, code: Code, elapsed: Duration, peer: Option
 /// Guards what is left of a call once its response's head is there.
 fn guarded(response: http::Response<ResponseBody>, mut watch: Watch) -> http::Response<ResponseBody> {
     let (mut parts, body) = response.into_parts();
-    if parts.headers.contains_key(GRPC_STATUS) {
-        append_user_metadata(&mut parts.headers, watch.context.take_trailing_metadata());
-    }
-    watch.see(&parts.headers);
+    watch.see_head(&mut parts.headers);
     if body.is_end_stream() {
         return http::Response::from_parts(parts, body);
     }
     let body = match body {
-        ResponseBody::Http(body) => {
-            let rest = Rest { held: Held::new(body, &watch.context), watch, is_over: false };
-            ResponseBody::Http(Body::new(rest))
-        }
+        ResponseBody::Http(body) => ResponseBody::Http(guarded_body(body, watch)),
         ResponseBody::Messages(messages) => {
             ResponseBody::messages(Rest { held: Held::new(messages, &watch.context), watch, is_over: false })
         }
     };
     http::Response::from_parts(parts, body)
+}
+
+/// The same of a body by itself.
+pub(crate) fn guarded_body(body: Body, watch: Watch) -> Body {
+    Body::new(Rest { held: Held::new(body, &watch.context), watch, is_over: false })
 }
 
 /// The rest of a guarded call: its response's body.
@@ -207,8 +254,7 @@ impl<B> Rest<B> {
     fn end_with(&mut self, status: Status) -> HeaderMap {
         self.is_over = true;
         self.held.take(&self.watch.context);
-        self.watch.code = Some(status.code());
-        self.watch.context.cancel();
+        self.watch.break_off(&status);
         trailers(Err(status), &self.watch.context)
     }
 }
@@ -282,9 +328,7 @@ impl http_body::Body for Rest<Body> {
         match &mut frame {
             Some(Ok(frame)) => {
                 if let Some(trailers) = frame.trailers_mut() {
-                    // What a tonic-generated handler set; native ones have taken theirs along already.
-                    append_user_metadata(trailers, this.watch.context.take_trailing_metadata());
-                    this.watch.see(trailers);
+                    this.watch.see_trailers(trailers);
                     this.is_over = true;
                 }
             }

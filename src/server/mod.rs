@@ -3,6 +3,8 @@
 #[cfg(feature = "server")]
 mod accept;
 #[cfg(feature = "server")]
+mod at_once;
+#[cfg(feature = "server")]
 mod bound;
 #[cfg(feature = "server")]
 mod builder;

@@ -6,24 +6,28 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
+use http_body_util::Full;
 use seltzer_h2::{FieldList, HeaderField, Prepared};
 use tokio::time::Instant;
+use tonic::body::Body;
 
 use crate::codec::{CompressionEncoding, Rope};
 use crate::context::{Context, Origin, Peer};
 use crate::deadline::Deadline;
 use crate::metadata::{self, GRPC_ACCEPT_ENCODING, MetadataMap};
 use crate::pace::Pace;
-use crate::server::dispatch::{Dispatcher, Handler, Understood, check_http, timeout};
+use crate::server::at_once;
+use crate::server::dispatch::{Dispatcher, Handler, Understood, check_http, timeout, with_peer};
 use crate::server::guard::{self, Guard, log_call};
 use crate::server::native;
 use crate::service::{
     Answered, CallSettings, Found, MethodDescriptor, MethodKind, Payload, Reply, ReplyBody, Router, Service, UnaryCall,
 };
 use crate::status::{Code, Status};
-use crate::transport::h2::{Answer, Later, Message, Payload as Arrived, Routed, Unary, request_head};
+use crate::transport::h2::{Answer, AtOnce, Later, Message, Payload as Arrived, Routed, Unary, request_head};
 use crate::transport::incoming_body::IncomingBody;
 use crate::transport::response_body::ResponseBody;
 
@@ -174,8 +178,8 @@ impl Answer for Answerer {
         let method = &head.method;
         let call = UnaryCall {
             method: method.descriptor,
-            metadata: if head.metadata.is_empty() { MetadataMap::new() } else { head.metadata.clone() },
-            extensions: self.peer.extensions.clone(),
+            metadata: &head.metadata,
+            extensions: &self.peer.extensions,
             is_compressed: message.is_compressed,
             payload: match message.payload {
                 Arrived::Slice(bytes) => Payload::Slice(bytes),
@@ -245,6 +249,25 @@ impl Answer for Answerer {
             None => (self.dispatcher.answer(request, &self.peer), None),
         };
         Later { answer, is_long: false, deadline: timeout.map(Deadline::after) }
+    }
+
+    fn answers_at_once(&self, meaning: &Option<Understood>) -> bool {
+        // Interceptors of the whole server belong to the general way.
+        matches!(meaning, Some(Understood::Call { handler: Handler::Tower(_), .. }))
+            && self.dispatcher.interceptors.is_empty()
+    }
+
+    fn answer_at_once(&mut self, meaning: &Option<Understood>, head: &http::Request<()>, body: Full<Bytes>) -> AtOnce {
+        if let Some(Understood::Call { handler: Handler::Tower(handler), timeout, origin }) = meaning {
+            let context = std::mem::take(&mut self.spare).reused(origin, timeout.map(Deadline::after));
+            if !context.deadline().is_some_and(|deadline| deadline.has_passed()) {
+                let request = || with_peer(head.clone().map(|()| Body::new(body)), &self.peer);
+                let (answer, context) = at_once::answer(context, || handler.call(request()));
+                self.spare = context.unwrap_or_default();
+                return answer;
+            }
+        }
+        AtOnce::Later(self.answer(meaning, head.clone().map(|()| IncomingBody::Whole(body))))
     }
 }
 

@@ -1,11 +1,13 @@
 //! Which service a path belongs to.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use tonic::body::Body;
@@ -78,11 +80,31 @@ impl fmt::Debug for Route {
     }
 }
 
-type HttpFuture = Pin<Box<dyn Future<Output = http::Response<Body>> + Send>>;
+/// A call of a tower service on its way.
+pub(crate) enum HttpCall {
+    /// As the service made it: those that tonic generates give a box of this kind.
+    Boxed(Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>),
+    /// With its type forgotten here.
+    Erased(Pin<Box<dyn Future<Output = http::Response<Body>> + Send>>),
+}
+
+impl Future for HttpCall {
+    type Output = http::Response<Body>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            HttpCall::Boxed(future) => future.as_mut().poll(cx).map(|answered| match answered {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }),
+            HttpCall::Erased(future) => future.as_mut().poll(cx),
+        }
+    }
+}
 
 /// A tower service with its type forgotten.
 #[derive(Clone)]
-pub(crate) struct TowerHandler(Arc<dyn Fn(http::Request<Body>) -> HttpFuture + Send + Sync>);
+pub(crate) struct TowerHandler(Arc<dyn Fn(http::Request<Body>) -> HttpCall + Send + Sync>);
 
 impl TowerHandler {
     pub(crate) fn new<S, B>(service: S) -> Self
@@ -95,7 +117,10 @@ impl TowerHandler {
     {
         TowerHandler(Arc::new(move |request| {
             let mut service = service.clone();
-            Box::pin(async move {
+            if service.poll_ready(&mut Context::from_waker(Waker::noop())).is_ready() {
+                return erase(service.call(request));
+            }
+            HttpCall::Erased(Box::pin(async move {
                 match poll_fn(|cx| service.poll_ready(cx)).await {
                     Ok(()) => {}
                     Err(never) => match never {},
@@ -104,13 +129,34 @@ impl TowerHandler {
                     Ok(response) => response.map(Body::new),
                     Err(never) => match never {},
                 }
-            })
+            }))
         }))
     }
 
-    pub(crate) fn call(&self, request: http::Request<Body>) -> HttpFuture {
+    /// Calls the service, here and now; what its future does comes when that is polled.
+    pub(crate) fn call(&self, request: http::Request<Body>) -> HttpCall {
         (self.0)(request)
     }
+}
+
+/// Forgets a future's type; one that is boxed already is not boxed again.
+fn erase<F, B>(future: F) -> HttpCall
+where
+    F: Future<Output = Result<http::Response<B>, Infallible>> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut given = Some(future);
+    if let Some(boxed) = (&mut given as &mut dyn Any).downcast_mut::<Option<_>>() {
+        return HttpCall::Boxed(boxed.take().expect("it was given a moment ago"));
+    }
+    let future = given.expect("nobody took it");
+    HttpCall::Erased(Box::pin(async move {
+        match future.await {
+            Ok(response) => response.map(Body::new),
+            Err(never) => match never {},
+        }
+    }))
 }
 
 /// The services of a server by their names.

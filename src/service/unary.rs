@@ -13,7 +13,7 @@ use http::HeaderValue;
 use tonic::{Request, Response};
 
 use crate::codec::{ByteSource, Codec, CompressionEncoding, MessageEncoder, Part, ReceivedCompressed, Rope};
-use crate::context::Context;
+use crate::context::{self, Context};
 use crate::metadata::MetadataMap;
 use crate::pace::Pace;
 use crate::service::call::Answering;
@@ -26,8 +26,9 @@ use crate::status::Status;
 /// Where a call's message is still on its way, or is one of many, generated code gets a [`ServerCall`] instead.
 pub struct UnaryCall<'a> {
     pub(crate) method: &'static MethodDescriptor,
-    pub(crate) metadata: MetadataMap,
-    pub(crate) extensions: http::Extensions,
+    /// What the caller sent with it; most send nothing, and then nothing is copied.
+    pub(crate) metadata: &'a MetadataMap,
+    pub(crate) extensions: &'a http::Extensions,
     pub(crate) payload: Payload<'a>,
     pub(crate) is_compressed: bool,
     /// The call's context; still there after an answer that was written.
@@ -73,7 +74,8 @@ impl UnaryCall<'_> {
     /// Calls the handler with the message, and writes its answer if that is there at once.
     ///
     /// The handler is polled here, once, unless its method is known to take long; a future that has to wait is taken
-    /// along in the reply. A handler that panics ends its call with INTERNAL.
+    /// along in the reply. A handler that panics ends its call with INTERNAL. What is given as `handler` makes a future
+    /// and does nothing else: whatever it did would not be part of the call.
     pub fn answer<C, F, Fut>(mut self, mut codec: C, handler: F) -> UnaryReply
     where
         C: Codec + Clone,
@@ -84,46 +86,34 @@ impl UnaryCall<'_> {
             Ok(message) => message,
             Err(status) => return self.fail(status),
         };
-        let mut extensions = std::mem::take(&mut self.extensions);
-        if self.is_compressed {
-            extensions.insert(ReceivedCompressed);
-        }
-        let request = Request::from_parts(std::mem::take(&mut self.metadata), extensions, message);
-        let mut slot = slots::take::<Fut>();
+        let request = self.request(message);
         if self.pace.is_long() {
             let answering = self.answering();
             let (context, encoding) = (self.context.clone(), answering.usual_encoding());
             let future = async move { answering.with_message(codec, handler(request).await?) };
-            slots::give(slot);
             return UnaryReply(Answered::Later { reply: ReplyFuture::new(context, encoding, future), is_long: true });
         }
-        // The closures borrow what is large: they are moved about on their way to where they run.
-        let (mut call, mut polled) = (Some((handler, request)), Poll::Pending);
-        let ended = self.context.within(|| {
-            self.pace.measure(|| {
-                catch_unwind(AssertUnwindSafe(|| {
-                    let Some((handler, request)) = call.take() else { return };
-                    slot.set(Some(handler(request)));
-                    if let Some(future) = slot.as_mut().as_pin_mut() {
-                        polled = future.poll(&mut TaskContext::from_waker(Waker::noop()));
-                    }
-                    if polled.is_ready() {
-                        slot.set(None);
-                    }
-                }))
-            })
-        });
-        match (ended, polled) {
-            (Ok(()), Poll::Ready(Ok(response))) => {
+        let mut slot = slots::take::<Fut>();
+        slot.set(Some(handler(request)));
+        match self.poll_once(&codec, &mut slot) {
+            Polled::Written => {
                 slots::give(slot);
-                self.write(codec, response)
+                UnaryReply(Answered::Written)
             }
-            (Ok(()), Poll::Ready(Err(status))) => {
+            Polled::Unusual(response) => {
+                slots::give(slot);
+                let answering = self.answering();
+                let encoding = answering.encoding(response.extensions());
+                let answer = answering.with_message(codec, response);
+                let reply = ReplyFuture::new(self.context.clone(), encoding, ready(answer));
+                UnaryReply(Answered::Later { reply, is_long: false })
+            }
+            Polled::Failed(status) => {
                 slots::give(slot);
                 self.fail(status)
             }
-            (Ok(()), Poll::Pending) => self.wait(codec, slot),
-            (Err(_panic), _) => {
+            Polled::Waits => self.wait(codec, slot),
+            Polled::Panicked => {
                 self.context.within(|| {
                     let _ = catch_unwind(AssertUnwindSafe(|| slot.set(None)));
                 });
@@ -132,14 +122,58 @@ impl UnaryCall<'_> {
         }
     }
 
+    /// Polls the handler, and writes an answer that is nothing but a message. A response is large: it stays where it
+    /// was returned.
+    fn poll_once<C, Fut>(&mut self, codec: &C, slot: &mut Slot<Fut>) -> Polled<C::Encode>
+    where
+        C: Codec + Clone,
+        Fut: Future<Output = Result<Response<C::Encode>, Status>>,
+    {
+        let (pace, settings, output) = (self.pace, self.settings, &mut *self.output);
+        self.context.within(|| {
+            let polled = pace.measure(|| {
+                catch_unwind(AssertUnwindSafe(|| {
+                    let polled = slot.as_mut().as_pin_mut()?.poll(&mut TaskContext::from_waker(Waker::noop()));
+                    if polled.is_ready() {
+                        slot.set(None);
+                    }
+                    Some(polled)
+                }))
+            });
+            match polled {
+                Ok(Some(Poll::Ready(Ok(response)))) if is_plain(&response, settings) => {
+                    let limit = settings.limits.encoding_bytes_max;
+                    let mut encoder = MessageEncoder::new(codec.clone(), &settings.compression, None, limit);
+                    match encoder.encode(response.get_ref(), output) {
+                        Ok(()) => Polled::Written,
+                        Err(status) => Polled::Failed(status),
+                    }
+                }
+                Ok(Some(Poll::Ready(Ok(response)))) => Polled::Unusual(response),
+                Ok(Some(Poll::Ready(Err(status)))) => Polled::Failed(status),
+                Ok(Some(Poll::Pending) | None) => Polled::Waits,
+                Err(_panic) => Polled::Panicked,
+            }
+        })
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let metadata = if self.metadata.is_empty() { MetadataMap::new() } else { self.metadata.clone() };
+        let mut extensions = self.extensions.clone();
+        if self.is_compressed {
+            extensions.insert(ReceivedCompressed);
+        }
+        Request::from_parts(metadata, extensions, message)
+    }
+
     /// Hands the call to [`Service::call`], for services and methods that know no shorter way. `method` is its index
     /// there.
     pub fn go_the_long_way<S: Service + ?Sized>(self, service: &S, method: usize) -> UnaryReply {
         let parts = [Part::Data(self.framed()), Part::End(Ok(MetadataMap::new()))];
         let call = ServerCall {
             method: self.method,
-            metadata: self.metadata,
-            extensions: self.extensions,
+            metadata: self.metadata.clone(),
+            extensions: self.extensions.clone(),
             source: Box::pin(Arrived(parts.into_iter())),
             context: self.context.clone(),
             settings: Arc::clone(self.settings),
@@ -168,28 +202,6 @@ impl UnaryCall<'_> {
         match &mut self.payload {
             Payload::Slice(bytes) => codec.decode_slice(bytes),
             Payload::Shared(bytes) => codec.decode(std::mem::take(bytes)),
-        }
-    }
-
-    /// Writes an answer that is nothing but a message; any other goes the long way.
-    fn write<C: Codec + Clone>(self, codec: C, response: Response<C::Encode>) -> UnaryReply {
-        let is_plain = response.metadata().is_empty()
-            && response.extensions().get::<CompressionEncoding>().is_none()
-            && self.settings.compression.send.is_none()
-            && !self.context.has_reply_metadata();
-        if !is_plain {
-            let answering = self.answering();
-            let encoding = answering.encoding(response.extensions());
-            let answer = answering.with_message(codec, response);
-            let reply = ReplyFuture::new(self.context.clone(), encoding, ready(answer));
-            return UnaryReply(Answered::Later { reply, is_long: false });
-        }
-        let settings = self.settings;
-        let limit = settings.limits.encoding_bytes_max;
-        let mut encoder = MessageEncoder::new(codec, &settings.compression, None, limit);
-        match encoder.encode(response.get_ref(), self.output) {
-            Ok(()) => UnaryReply(Answered::Written),
-            Err(status) => self.fail(status),
         }
     }
 
@@ -224,6 +236,25 @@ impl UnaryCall<'_> {
         framed.extend_from_slice(payload);
         framed.freeze()
     }
+}
+
+/// What came of the first poll of a handler.
+enum Polled<T> {
+    /// Its answer is in the output.
+    Written,
+    /// Its answer is more than a message.
+    Unusual(Response<T>),
+    Failed(Status),
+    Waits,
+    Panicked,
+}
+
+/// Whether all that there is to say is a message. Asked while the call's context is current.
+fn is_plain<T>(response: &Response<T>, settings: &CallSettings) -> bool {
+    response.metadata().is_empty()
+        && response.extensions().get::<CompressionEncoding>().is_none()
+        && settings.compression.send.is_none()
+        && !context::current_has_reply_metadata()
 }
 
 /// A future in its place, which is never empty before it is ready.

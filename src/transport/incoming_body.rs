@@ -5,6 +5,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
+#[cfg(feature = "server")]
+use http_body_util::Full;
 use tonic::body::Body;
 
 use crate::codec::{ByteSource, Part};
@@ -15,6 +17,9 @@ use crate::status::Status;
 pub(crate) enum IncomingBody {
     /// A body as any HTTP server hands it over.
     Http(Body),
+    /// A small body, all of which is there.
+    #[cfg(feature = "server")]
+    Whole(Full<Bytes>),
     /// What arrives on a stream of our own engine.
     #[cfg(feature = "server")]
     Engine(crate::transport::h2::StreamBody),
@@ -25,6 +30,8 @@ impl IncomingBody {
     pub(crate) fn into_http(self) -> Body {
         match self {
             IncomingBody::Http(body) => body,
+            #[cfg(feature = "server")]
+            IncomingBody::Whole(body) => Body::new(body),
             #[cfg(feature = "server")]
             IncomingBody::Engine(body) => Body::new(body),
         }
@@ -39,6 +46,10 @@ impl http_body::Body for IncomingBody {
         match &mut *self {
             IncomingBody::Http(body) => Pin::new(body).poll_frame(cx),
             #[cfg(feature = "server")]
+            IncomingBody::Whole(body) => {
+                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(|never| match never {})))
+            }
+            #[cfg(feature = "server")]
             IncomingBody::Engine(body) => Pin::new(body).poll_frame(cx),
         }
     }
@@ -46,6 +57,8 @@ impl http_body::Body for IncomingBody {
     fn is_end_stream(&self) -> bool {
         match self {
             IncomingBody::Http(body) => body.is_end_stream(),
+            #[cfg(feature = "server")]
+            IncomingBody::Whole(body) => body.is_end_stream(),
             #[cfg(feature = "server")]
             IncomingBody::Engine(body) => body.is_end_stream(),
         }
@@ -75,7 +88,7 @@ impl ByteSource for IncomingBody {
         length: usize,
     ) -> Poll<bool> {
         match self.get_mut() {
-            IncomingBody::Http(_) => Poll::Ready(false),
+            IncomingBody::Http(_) | IncomingBody::Whole(_) => Poll::Ready(false),
             IncomingBody::Engine(body) => body.poll_collect(cx, buffer, length),
         }
     }

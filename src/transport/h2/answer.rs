@@ -5,8 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body_util::Full;
 use seltzer_h2::{FieldList, Prepared};
 use tokio::time::Instant;
+use tonic::body::Body;
 
 use crate::codec::Rope;
 use crate::deadline::Deadline;
@@ -59,6 +63,16 @@ pub(crate) trait Answer: Send + Unpin + 'static {
 
     /// Answers a request with such a head.
     fn answer(&mut self, meaning: &Self::Meaning, request: http::Request<IncomingBody>) -> Later;
+
+    /// Whether [`answer_at_once`](Self::answer_at_once) is worth asking.
+    fn answers_at_once(&self, _: &Self::Meaning) -> bool {
+        false
+    }
+
+    /// Answers a request all of which is there, and polls its handler once.
+    fn answer_at_once(&mut self, meaning: &Self::Meaning, head: &http::Request<()>, body: Full<Bytes>) -> AtOnce {
+        AtOnce::Later(self.answer(meaning, head.clone().map(|()| IncomingBody::Whole(body))))
+    }
 }
 
 /// Which way a request takes.
@@ -76,6 +90,39 @@ pub(crate) enum Unary {
     Written,
     /// The answer is something else, or it is not there yet. Nothing is in the output.
     Later(Later),
+}
+
+/// What became of a request that was polled at once.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is looked at where it is returned, and the large one is the usual one"
+)]
+pub(crate) enum AtOnce {
+    /// The head of the answer is there, and what was to be had of its body.
+    Begun(Beginning),
+    /// It is not there yet.
+    Later(Later),
+}
+
+/// The beginning of an answer, which may be all of it.
+pub(crate) struct Beginning {
+    pub(crate) head: http::response::Parts,
+    pub(crate) data: Option<Bytes>,
+    pub(crate) rest: Rest,
+    /// As in [`Later`], where there is a rest to come.
+    pub(crate) deadline: Option<Deadline>,
+}
+
+/// What follows the beginning of an answer.
+pub(crate) enum Rest {
+    /// Trailers, and that is all.
+    Trailers(HeaderMap),
+    /// Nothing.
+    End,
+    /// The body broke off.
+    Broken,
+    /// More data, if it is there already, and what is still to be polled.
+    Body { data: Option<Bytes>, body: Body },
 }
 
 /// An answer that goes the general way.

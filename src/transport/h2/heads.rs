@@ -33,6 +33,8 @@ pub(super) struct GeneralHead<A: Answer> {
     pub(super) pace: Pace,
     /// Its body consists of messages that its reader puts together by itself.
     pub(super) counts_messages: bool,
+    /// Its answer may be there at once.
+    pub(super) answers_at_once: bool,
 }
 
 #[cfg(feature = "server")]

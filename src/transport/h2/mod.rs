@@ -5,6 +5,8 @@
 #[cfg(feature = "server")]
 mod answer;
 #[cfg(feature = "server")]
+mod begin;
+#[cfg(feature = "server")]
 mod body;
 #[cfg(feature = "server")]
 mod buffers;
@@ -38,7 +40,7 @@ mod task;
 mod writing;
 
 #[cfg(feature = "server")]
-pub(crate) use self::answer::{Answer, AnswerFuture, Later, Routed, Unary};
+pub(crate) use self::answer::{Answer, AnswerFuture, AtOnce, Beginning, Later, Rest, Routed, Unary};
 #[cfg(feature = "server")]
 pub(crate) use self::body::StreamBody;
 #[cfg(feature = "server")]

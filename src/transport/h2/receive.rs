@@ -1,5 +1,6 @@
 //! What arrives on a connection, made into calls.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +14,10 @@ use crate::deadline::Deadline;
 use crate::metadata;
 use crate::pace::Pace;
 use crate::status::Status;
-use crate::transport::h2::body::StreamBody;
+use crate::transport::h2::begin::Begun;
 use crate::transport::h2::buffers::{give_collected_buffer, take_collected_buffer};
 use crate::transport::h2::direct::DIRECT_BYTES_MIN;
-use crate::transport::h2::exchange::Exchange;
+use crate::transport::h2::exchange::{Exchange, Outbound};
 use crate::transport::h2::heads::{GeneralHead, Known};
 use crate::transport::h2::message::{Refused, collect, only_message};
 use crate::transport::h2::request;
@@ -24,7 +25,6 @@ use crate::transport::h2::server::ServerConnection;
 use crate::transport::h2::task::{Detached, Work};
 use crate::transport::h2::writing::Writing;
 use crate::transport::h2::{Answer, Later, Message, Payload, Routed, Unary};
-use crate::transport::incoming_body::IncomingBody;
 
 /// How long after its deadline a stream is reset whose peer takes nothing of it: a peer that reads hears of the
 /// deadline by the status of the call.
@@ -43,12 +43,6 @@ pub(super) enum Call<A: Answer> {
     Running { exchange: Arc<Exchange>, work: Arc<Detached>, deadline: Option<Deadline> },
     /// A request whose answer is messages that this task writes.
     Writing(Box<Writing<A>>),
-}
-
-/// See [`Call::Begun`].
-pub(super) struct Begun<A: Answer> {
-    head: Arc<GeneralHead<A>>,
-    exchange: Arc<Exchange>,
 }
 
 impl<A: Answer> ServerConnection<A> {
@@ -93,12 +87,7 @@ impl<A: Answer> ServerConnection<A> {
             return;
         }
         let Known::General(head) = known else { return };
-        let of_body = if head.counts_messages { Exchange::of_messages } else { Exchange::new };
-        let exchange = of_body(stream, Arc::clone(&self.ready));
-        if end_stream {
-            exchange.end_inbound(Ok(()));
-        }
-        self.calls.insert(stream, Call::Begun(Begun { head, exchange }));
+        self.calls.insert(stream, Call::Begun(Begun::new(head, end_stream)));
         self.begun.push(stream);
     }
 
@@ -115,7 +104,9 @@ impl<A: Answer> ServerConnection<A> {
                 let meaning = self.answer.understand(&request);
                 let is_grpc = request.headers().get(CONTENT_TYPE).is_some_and(metadata::is_grpc);
                 let counts_messages = is_grpc && !A::collects_messages(&meaning);
-                Known::General(Arc::new(GeneralHead { request, meaning, pace: Pace::default(), counts_messages }))
+                let answers_at_once = self.answer.answers_at_once(&meaning);
+                let pace = Pace::default();
+                Known::General(Arc::new(GeneralHead { request, meaning, pace, counts_messages, answers_at_once }))
             }
         };
         if !memo.is_none() {
@@ -131,7 +122,12 @@ impl<A: Answer> ServerConnection<A> {
                 return self.take_message(stream, Payload::Slice(bytes));
             }
             Some(Call::Unary { .. }) => return self.collect(stream, bytes, end_stream),
-            Some(Call::Begun(begun)) => &begun.exchange,
+            Some(Call::Begun(begun)) => {
+                if begun.take(bytes, end_stream) {
+                    return;
+                }
+                &begun.share(stream, &self.ready)
+            }
             Some(Call::Running { exchange, .. }) => exchange,
             Some(Call::Writing(writing)) => &writing.exchange,
             // Refused before: its bytes go nowhere.
@@ -204,7 +200,7 @@ impl<A: Answer> ServerConnection<A> {
         let waiting = self.calls.iter_mut().map(|(stream, call)| {
             let bytes = match call {
                 Call::Unary { collected, .. } => collected.len(),
-                Call::Begun(begun) => begun.exchange.held_bytes(),
+                Call::Begun(begun) => begun.shared().map_or(0, |exchange| exchange.held_bytes()),
                 Call::Running { exchange, .. } => exchange.held_bytes(),
                 Call::Writing(writing) => writing.exchange.held_bytes(),
             };
@@ -215,14 +211,14 @@ impl<A: Answer> ServerConnection<A> {
 
     /// Ends a request before all of it has come.
     fn break_off(&mut self, stream: StreamId, status: Status) {
-        let exchange = match self.calls.get(stream) {
+        let exchange = match self.calls.get_mut(stream) {
             Some(Call::Unary { head, arrived, .. }) => {
                 let (head, arrived) = (Arc::clone(head), *arrived);
                 self.forget_collected(stream);
                 self.forget_deadline(stream, &head, arrived);
                 return self.refuse(stream, &head, status, arrived);
             }
-            Some(Call::Begun(begun)) => &begun.exchange,
+            Some(Call::Begun(begun)) => &begun.share(stream, &self.ready),
             Some(Call::Running { exchange, .. }) => exchange,
             Some(Call::Writing(writing)) => &writing.exchange,
             None => return,
@@ -322,34 +318,17 @@ impl<A: Answer> ServerConnection<A> {
         }
     }
 
-    /// Begins what came in this batch: a request that is complete by now never waits for its body.
-    pub(super) fn begin_calls(&mut self) {
-        for index in 0..self.begun.len() {
-            let stream = self.begun[index];
-            if let Some(Call::Begun(begun)) = self.calls.get_mut(stream) {
-                let (head, exchange) = (Arc::clone(&begun.head), Arc::clone(&begun.exchange));
-                let is_head_only = head.request.method() == http::Method::HEAD;
-                let body = IncomingBody::Engine(StreamBody(Arc::clone(&exchange)));
-                let later = self.answer.answer(&head.meaning, head.request.clone().map(|()| body));
-                self.run(stream, exchange, later, is_head_only, Some(head));
-            }
-        }
-        self.begun.clear();
-    }
-
-    /// Lets a call that has no exchange yet go the general way.
+    /// Lets a call go the general way whose message has come.
     fn run_answer(&mut self, stream: StreamId, later: Later) {
-        let exchange = Exchange::new(stream, Arc::clone(&self.ready));
-        exchange.abandon_inbound();
-        exchange.end_inbound(Ok(()));
-        self.run(stream, exchange, later, false, None);
+        self.calls.remove(stream);
+        self.run(stream, None, later, false, None);
     }
 
-    /// Polls a call at once; one that has to wait moves to a task of its own.
-    fn run(
+    /// Polls a call at once; one that has to wait moves to a task of its own. Without an exchange it has its request.
+    pub(super) fn run(
         &mut self,
         stream: StreamId,
-        exchange: Arc<Exchange>,
+        exchange: Option<Arc<Exchange>>,
         later: Later,
         is_head_only: bool,
         head: Option<Arc<GeneralHead<A>>>,
@@ -358,31 +337,54 @@ impl<A: Answer> ServerConnection<A> {
         let mut pieces = std::mem::take(&mut self.pieces);
         let is_over = match &head {
             _ if later.is_long => false,
-            Some(head) if head.pace.is_long() => false,
             Some(head) => head.pace.measure(|| work.poll_inline(&mut pieces)).is_ready(),
             None => work.poll_inline(&mut pieces).is_ready(),
         };
-        if is_over || work.has_messages() {
-            for piece in pieces.drain(..) {
-                if !self.send_piece(stream, piece) {
-                    break;
-                }
-            }
+        let work = (!is_over).then_some(work);
+        self.settle(stream, exchange, work, pieces, later.deadline, head);
+    }
+
+    /// Sends what a call has made, and puts what is left of it where it belongs.
+    pub(super) fn settle(
+        &mut self,
+        stream: StreamId,
+        exchange: Option<Arc<Exchange>>,
+        work: Option<Work>,
+        mut pieces: VecDeque<Outbound>,
+        deadline: Option<Deadline>,
+        head: Option<Arc<GeneralHead<A>>>,
+    ) {
+        let Some(work) = work else {
+            self.send_pieces(stream, &mut pieces);
+            self.pieces = pieces;
+            return self.engine.finish(stream);
+        };
+        let exchange = exchange.unwrap_or_else(|| {
+            let exchange = Exchange::new(stream, Arc::clone(&self.ready));
+            exchange.abandon_inbound();
+            exchange.end_inbound(Ok(()));
+            exchange
+        });
+        if work.has_messages() {
+            self.send_pieces(stream, &mut pieces);
         } else if !pieces.is_empty() {
             exchange.send(&mut pieces);
         }
         self.pieces = pieces;
-        if is_over {
-            drop(work);
-            self.calls.remove(stream);
-            return self.engine.finish(stream);
-        }
-        let deadline = later.deadline.map(|deadline| deadline.later_by(DEADLINE_PATIENCE));
+        let deadline = deadline.map(|deadline| deadline.later_by(DEADLINE_PATIENCE));
         self.deadlines.extend(deadline.map(|deadline| (deadline, stream)));
         if work.has_messages() {
             self.write_messages(stream, Writing::new(exchange, work, deadline, head));
         } else {
             self.detach(stream, exchange, work, deadline);
+        }
+    }
+
+    fn send_pieces(&mut self, stream: StreamId, pieces: &mut VecDeque<Outbound>) {
+        for piece in pieces.drain(..) {
+            if !self.send_piece(stream, piece) {
+                break;
+            }
         }
     }
 
@@ -426,7 +428,9 @@ impl<A: Answer> ServerConnection<A> {
                 self.engine.finish(stream);
             }
             Some(Call::Begun(begun)) => {
-                begun.exchange.close(status.clone());
+                if let Some(exchange) = begun.shared() {
+                    exchange.close(status.clone());
+                }
                 self.engine.finish(stream);
             }
             Some(Call::Unary { head, arrived, .. }) => {
@@ -444,7 +448,11 @@ impl<A: Answer> ServerConnection<A> {
                     lose(&exchange, &work, status);
                 }
                 Call::Writing(writing) => writing.exchange.close(status.clone()),
-                Call::Begun(begun) => begun.exchange.close(status.clone()),
+                Call::Begun(begun) => {
+                    if let Some(exchange) = begun.shared() {
+                        exchange.close(status.clone());
+                    }
+                }
                 Call::Unary { collected, .. } => self.ready.memory().give(collected.len()),
             }
         }

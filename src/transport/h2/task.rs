@@ -52,6 +52,11 @@ impl Work {
         Work { state: State::Answering(answer), is_head_only }
     }
 
+    /// What is left of an answer whose head is there.
+    pub(crate) fn sending(body: Body) -> Self {
+        Work { state: State::Sending(body), is_head_only: false }
+    }
+
     /// The same as [`poll_pieces`](Self::poll_pieces), but what panics ends this answer alone.
     pub(crate) fn poll_guarded(&mut self, cx: &mut Context<'_>, pieces: &mut VecDeque<Outbound>) -> Poll<()> {
         catch_unwind(AssertUnwindSafe(|| self.poll_pieces(cx, pieces))).unwrap_or_else(|_panic| {
