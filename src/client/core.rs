@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::Endpoint;
-use crate::client::backend::{Backend, Wish};
+use crate::client::backend::{Backend, Offer, Wish};
 use crate::client::balance::{CallObserver, CallOutcome, Pick, PickCall, Picker};
 use crate::client::connectivity::ConnectivityState;
 use crate::client::connector::Connector;
@@ -19,6 +19,10 @@ use crate::context::Context;
 use crate::either::either;
 use crate::status::{Code, Status};
 use crate::transport::connection::Connection;
+
+/// How often a call asks its picker again at once when the backend that it got has just lost its connection: any other
+/// may be ready. After that it waits for the next picker, which is on its way.
+const PICKS_MAX: usize = 8;
 
 /// A channel's settings and how it stands.
 pub(super) struct Core {
@@ -141,6 +145,7 @@ impl Core {
         wait_for_ready: bool,
     ) -> Result<Placed, Status> {
         let _waiting = Waiting::begin(self);
+        let mut lost = 0;
         loop {
             let mut anew = pin!(self.published_anew.notified());
             anew.as_mut().enable();
@@ -155,20 +160,22 @@ impl Core {
                     continue;
                 }
             };
-            let connections = backend.connections();
-            let free = connections.iter().position(Connection::has_place);
-            let may_grow = connections.len() < self.endpoint.connections_max;
-            let Some(connection) = connections.into_iter().nth(free.unwrap_or(0)) else {
-                // It was lost a moment ago, and there will be another picker.
-                self.start();
-                anew.await;
-                continue;
+            let connection = match backend.offer() {
+                Offer::Full(connection, count) if count < self.endpoint.connections_max => {
+                    backend.wish(Wish::Grow);
+                    let _ = either(connection.place(), anew).await;
+                    continue;
+                }
+                Offer::Free(connection) | Offer::Full(connection, _) => connection,
+                Offer::Nothing => {
+                    lost += 1;
+                    if lost % PICKS_MAX == 0 {
+                        self.start();
+                        anew.await;
+                    }
+                    continue;
+                }
             };
-            if free.is_none() && may_grow {
-                backend.wish(Wish::Grow);
-                let _ = either(connection.place(), anew).await;
-                continue;
-            }
             return Ok(Placed {
                 connection,
                 observation: observer.map(|observer| Observation::begin(backend, observer)),
