@@ -3,6 +3,7 @@
 //! | module | what belongs there |
 //! |---|---|
 //! | `architecture` | the house itself: who may import whom |
+//! | `balancing` | calls spread over several servers, some of which come, go or fail |
 //! | `carriers` | all of it once more, with hyper as the carrier |
 //! | `calls` | the four kinds of call, metadata, trailers, errors with details |
 //! | `client_engine` | what a channel on our own engine says and understands, frame by frame |
@@ -24,6 +25,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what is wrong by failing")]
 
 mod architecture;
+mod balancing;
 mod calls;
 mod carriers;
 mod channels;

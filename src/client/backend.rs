@@ -1,7 +1,7 @@
 //! One server behind a channel, and the connections to it.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -20,6 +20,7 @@ use crate::transport::connection::Connection;
 pub struct Backend(Arc<Inner>);
 
 struct Inner {
+    id: u64,
     standing: Mutex<Standing>,
     /// Kept away from calls for a while, because too many of them failed there.
     is_ejected: AtomicBool,
@@ -53,9 +54,24 @@ pub(super) enum Wish {
     Hurry,
 }
 
+/// What a backend has for one more call.
+#[derive(Debug)]
+pub(super) enum Offer {
+    /// A connection on which it can begin at once.
+    Free(Connection),
+    /// These connections, which are full.
+    Full(Vec<Connection>),
+    /// No connection: it was lost a moment ago.
+    Nothing,
+}
+
+/// Gives each backend a number of its own.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
 impl Backend {
     pub(super) fn new(endpoint: ResolvedEndpoint, changed: Arc<Notify>) -> Self {
         Backend(Arc::new(Inner {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             standing: Mutex::new(Standing {
                 endpoint,
                 state: ConnectivityState::Idle,
@@ -70,6 +86,12 @@ impl Backend {
             wanted: Arc::default(),
             changed,
         }))
+    }
+
+    /// A number that no other backend of this process has: what a balancer keeps of it is found by this.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.0.id
     }
 
     /// The endpoint as its resolver found it.
@@ -88,9 +110,12 @@ impl Backend {
         self.standing().state
     }
 
-    /// Why the last attempt to connect failed.
+    /// Why it fails: why the last attempt to connect did, or that it is kept away from calls.
     #[must_use]
     pub fn last_failure(&self) -> Option<Status> {
+        if self.0.is_ejected.load(Ordering::Relaxed) {
+            return Some(Status::unavailable("the server failed too many calls, and gets none for a while"));
+        }
         self.standing().failure.clone()
     }
 
@@ -151,7 +176,6 @@ impl Backend {
     }
 
     /// Keeps calls away from it, or lets them come again.
-    #[allow(dead_code, reason = "outlier detection is about to use it")]
     pub(super) fn set_ejected(&self, is_ejected: bool) {
         if self.0.is_ejected.swap(is_ejected, Ordering::Relaxed) != is_ejected {
             self.0.changed.notify_one();
@@ -199,6 +223,17 @@ impl Backend {
         connections.filter(|connection| !connection.is_closed()).cloned().collect()
     }
 
+    /// A connection for one more call.
+    pub(super) fn offer(&self) -> Offer {
+        let standing = self.standing();
+        let open = || standing.connections.iter().map(|(_, connection)| connection).filter(|one| !one.is_closed());
+        match (open().find(|connection| connection.has_place()), open().next()) {
+            (Some(free), _) => Offer::Free(free.clone()),
+            (None, Some(_)) => Offer::Full(open().cloned().collect()),
+            (None, None) => Offer::Nothing,
+        }
+    }
+
     /// The first connection that takes calls.
     pub(super) fn first_connection(&self) -> Option<Connection> {
         self.connections().into_iter().next()
@@ -223,7 +258,6 @@ impl Backend {
 
     /// One that stands like this, for tests of balancers.
     #[cfg(test)]
-    #[allow(dead_code, reason = "tests of balancers are about to use it")]
     pub(super) fn standing_like(endpoint: ResolvedEndpoint, state: ConnectivityState) -> Self {
         let backend = Backend::new(endpoint, Arc::default());
         backend.standing().state = state;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::Endpoint;
-use crate::client::backend::{Backend, Wish};
+use crate::client::backend::{Backend, Offer, Wish};
 use crate::client::balance::{CallObserver, CallOutcome, Pick, PickCall, Picker};
 use crate::client::connectivity::ConnectivityState;
 use crate::client::connector::Connector;
@@ -21,6 +21,10 @@ use crate::context::Context;
 use crate::either::{Either, either};
 use crate::status::{Code, Status};
 use crate::transport::connection::{Connection, Reserved};
+
+/// How often a call asks its picker again at once when the backend that it got has just lost its connection: any other
+/// may be ready. After that it waits for the next picker, which is on its way.
+const PICKS_MAX: usize = 8;
 
 /// A channel's settings and how it stands.
 pub(super) struct Core {
@@ -135,6 +139,7 @@ impl Core {
         wait_for_ready: bool,
     ) -> Result<Placed, Status> {
         let _waiting = Waiting::begin(self);
+        let mut lost = 0;
         loop {
             let mut anew = pin!(self.published_anew.notified());
             anew.as_mut().enable();
@@ -148,18 +153,28 @@ impl Core {
                     continue;
                 }
             };
-            let connections = backend.connections();
-            let may_grow = connections.len() < self.endpoint.connections_max;
-            if may_grow && !connections.is_empty() && !connections.iter().any(Connection::has_place) {
-                backend.wish(Wish::Grow);
-            }
-            // In the order in which they came, where there is but one and will be no other.
-            let reserved = match &*connections {
-                [one] if !may_grow => Some(one.reserve().await),
-                _ => first_turn(&connections, anew).await,
+            let turn = match backend.offer() {
+                Offer::Free(connection) => Some(connection.reserve().await),
+                Offer::Full(connections) => {
+                    let may_grow = connections.len() < self.endpoint.connections_max;
+                    if may_grow {
+                        backend.wish(Wish::Grow);
+                    }
+                    match &*connections {
+                        // In the order in which they came, where there is but one and will be no other.
+                        [one] if !may_grow => Some(one.reserve().await),
+                        _ => first_turn(&connections, anew).await,
+                    }
+                }
+                Offer::Nothing => {
+                    lost += 1;
+                    if lost % PICKS_MAX == 0 {
+                        anew.await;
+                    }
+                    None
+                }
             };
-            // What was lost a moment ago makes room for another picker.
-            if let Some(Ok(reserved)) = reserved {
+            if let Some(Ok(reserved)) = turn {
                 let observation = observer.map(|observer| Observation::begin(backend, observer));
                 return Ok(Placed { reserved, observation });
             }

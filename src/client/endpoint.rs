@@ -1,5 +1,7 @@
 //! What a channel is told before it connects.
 
+mod balancing;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use http::HeaderValue;
 
 use crate::client::Channel;
 use crate::client::backoff::BackoffBounds;
-use crate::client::balance::{Balance, Balancer};
+use crate::client::balance::{Balance, Balancer, OutlierDetection};
 use crate::client::resolve::dns::{self, Dns};
 use crate::client::resolve::fixed::Fixed;
 use crate::client::resolve::{AnyResolver, Resolution, ResolveError, ResolveRequests, ResolvedEndpoint, Resolver};
@@ -70,6 +72,7 @@ pub struct Endpoint {
     pub(super) idle_timeout: Option<Duration>,
     pub(super) backoff: BackoffBounds,
     pub(super) balance: Balance,
+    pub(super) outlier_detection: Option<OutlierDetection>,
     #[cfg(feature = "_tls")]
     pub(crate) tls: Option<crate::transport::tls::ClientTlsConfig>,
 }
@@ -133,6 +136,7 @@ impl Endpoint {
             idle_timeout: Some(IDLE_TIMEOUT_DEFAULT),
             backoff: BackoffBounds::default(),
             balance: Balance::default(),
+            outlier_detection: None,
             #[cfg(feature = "_tls")]
             tls: None,
         }
@@ -153,7 +157,7 @@ impl Endpoint {
 
     /// What spreads calls over them.
     pub(super) fn balancer(&self) -> Box<dyn Balancer> {
-        self.balance.build()
+        self.balance.build_with(self.outlier_detection.as_ref())
     }
 
     /// Whether all calls go to one connection, and nobody watches what becomes of them.
@@ -180,13 +184,6 @@ impl Endpoint {
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
-        self
-    }
-
-    /// How calls are spread over the servers behind the target's name. All go to one of them unless set.
-    #[must_use]
-    pub fn balance(mut self, balance: Balance) -> Self {
-        self.balance = balance;
         self
     }
 

@@ -181,26 +181,28 @@ impl Running<'_> {
         let mut next_check = step.map(|step| Instant::now() + step);
         let (mut seen, mut quiet) = (0, 0);
         loop {
+            let next_update = self.active.balancer.update_after().map(|after| Instant::now() + after);
             let timer = async {
-                match next_check {
+                match [next_check, next_update].into_iter().flatten().min() {
                     Some(at) => tokio::time::sleep_until(at).await,
                     None => std::future::pending().await,
                 }
             };
-            match either(self.active.core.noticed.notified(), timer).await {
-                Either::First(()) => {
-                    self.active.core.take_wanted();
-                    self.active.look();
+            let timer = either(self.active.core.noticed.notified(), timer).await;
+            let is_past = |at: Option<Instant>| at.is_some_and(|at| at <= Instant::now());
+            if let Either::First(()) = timer {
+                self.active.core.take_wanted();
+                self.active.look();
+            } else if is_past(next_check) {
+                let (begun, is_busy) = self.active.activity();
+                quiet = if is_busy || begun != seen { 0 } else { quiet + 1 };
+                seen = begun;
+                if quiet >= IDLE_CHECKS {
+                    return self.idle();
                 }
-                Either::Second(()) => {
-                    let (begun, is_busy) = self.active.activity();
-                    quiet = if is_busy || begun != seen { 0 } else { quiet + 1 };
-                    seen = begun;
-                    if quiet >= IDLE_CHECKS {
-                        return self.idle();
-                    }
-                    next_check = step.map(|step| Instant::now() + step);
-                }
+                next_check = step.map(|step| Instant::now() + step);
+            } else {
+                self.active.look();
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What a channel connects to.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
 use http::Uri;
@@ -21,6 +21,7 @@ const PORT_HTTPS: u16 = 443;
 /// | `http://host:port`, `http://host` | without TLS; the port is 80 unless named |
 /// | `https://host:port`, `https://host` | with TLS (needs one of the TLS features); the port is 443 unless named |
 /// | `host:port`, `dns:host:port`, `dns:///host:port` | without TLS; the port must be named |
+/// | `ipv4:1.2.3.4:50051,5.6.7.8:50051` | several servers by their addresses |
 /// | `unix:PATH`, `unix:///PATH` | a unix socket |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -45,6 +46,9 @@ impl Target {
     pub(crate) fn parse(written: &str) -> Result<Self, Error> {
         if let Some(path) = written.strip_prefix("unix:") {
             return unix(written, path.strip_prefix("//").unwrap_or(path));
+        }
+        if let Some(list) = written.strip_prefix("ipv4:") {
+            return ipv4(written, list);
         }
         let text = match written.strip_prefix("dns:") {
             Some(rest) => rest.strip_prefix("///").unwrap_or(rest),
@@ -120,6 +124,16 @@ fn unix(written: &str, path: &str) -> Result<Target, Error> {
         authority: Authority::from_static("localhost"),
         written: written.to_owned(),
     })
+}
+
+/// Addresses with commas in between.
+fn ipv4(written: &str, list: &str) -> Result<Target, Error> {
+    let read = |text: &str| text.parse::<SocketAddrV4>().map(|address| Address::Tcp(address.into()));
+    let addresses = list.split(',').map(read).collect::<Result<Vec<_>, _>>();
+    let addresses = addresses.map_err(|error| bad(written, format!("it is no list of addresses: {error}")))?;
+    let first = list.split(',').next().and_then(|first| first.parse().ok());
+    let authority = first.unwrap_or(Authority::from_static("localhost"));
+    Ok(Target { address: TargetAddress::Fixed(addresses), encrypted: false, authority, written: written.to_owned() })
 }
 
 fn bad(written: &str, why: impl Into<String>) -> Error {
