@@ -15,10 +15,12 @@ use crate::client::balance::{CallObserver, CallOutcome, Pick, PickCall, Picker};
 use crate::client::connectivity::ConnectivityState;
 use crate::client::connector::Connector;
 use crate::client::manager::Manager;
+use crate::client::plan::Configured;
 use crate::context::Context;
 use crate::either::either;
 use crate::status::{Code, Status};
 use crate::transport::connection::Connection;
+use crate::transport::progress::{Progress, Unanswered};
 
 /// A channel's settings and how it stands.
 pub(super) struct Core {
@@ -26,7 +28,9 @@ pub(super) struct Core {
     pub(super) connector: Arc<Connector>,
     published: Mutex<Published>,
     /// For calls that wait: there is another picker.
-    published_anew: Notify,
+    pub(super) published_anew: Notify,
+    /// The service config in force.
+    pub(super) configured: Configured,
     state: watch::Sender<ConnectivityState>,
     /// For the managing task: a backend has changed, or a call wants to leave.
     pub(super) noticed: Arc<Notify>,
@@ -56,6 +60,7 @@ impl Core {
             connector,
             published: Mutex::default(),
             published_anew: Notify::new(),
+            configured: Configured::default(),
             state: watch::Sender::new(ConnectivityState::Idle),
             noticed: Arc::default(),
             is_wanted: AtomicBool::new(false),
@@ -111,7 +116,7 @@ impl Core {
         self.noticed.notify_one();
     }
 
-    fn start(self: &Arc<Self>) {
+    pub(super) fn start(self: &Arc<Self>) {
         let alive = {
             let mut published = self.published();
             let runs = published.manager.as_ref().is_some_and(|manager| manager.has_changed().is_ok());
@@ -139,7 +144,7 @@ impl Core {
         self: &Arc<Self>,
         call: PickCall<'_>,
         wait_for_ready: bool,
-    ) -> Result<Placed, Status> {
+    ) -> Result<Placed, Unplaced> {
         let _waiting = Waiting::begin(self);
         loop {
             let mut anew = pin!(self.published_anew.notified());
@@ -147,8 +152,8 @@ impl Core {
             let (backend, observer) = match self.pick(&call) {
                 Pick::To(backend) => (backend, None),
                 Pick::Observed(backend, observer) => (backend, Some(observer)),
-                Pick::Drop(status) => return Err(status),
-                Pick::Fail(status) if !wait_for_ready => return Err(status),
+                Pick::Drop(status) => return Err(Unplaced { status, is_dropped: true }),
+                Pick::Fail(status) if !wait_for_ready => return Err(Unplaced { status, is_dropped: false }),
                 Pick::Fail(_) | Pick::Queue => {
                     self.start();
                     anew.await;
@@ -176,7 +181,7 @@ impl Core {
         }
     }
 
-    fn pick(self: &Arc<Self>, call: &PickCall<'_>) -> Pick {
+    pub(super) fn pick(self: &Arc<Self>, call: &PickCall<'_>) -> Pick {
         let picker = self.published().picker.clone();
         match picker {
             Some(picker) => picker.pick(call),
@@ -189,10 +194,10 @@ impl Core {
 }
 
 /// Counts a call among those that wait.
-struct Waiting<'a>(&'a Core);
+pub(super) struct Waiting<'a>(&'a Core);
 
 impl<'a> Waiting<'a> {
-    fn begin(core: &'a Core) -> Self {
+    pub(super) fn begin(core: &'a Core) -> Self {
         core.waiting.fetch_add(1, Ordering::Relaxed);
         Waiting(core)
     }
@@ -210,6 +215,25 @@ pub(super) struct Placed {
     pub(super) connection: Connection,
     /// For the balancer, if it wants to know what becomes of the call.
     pub(super) observation: Option<Observation>,
+}
+
+/// Why an attempt of a call goes nowhere.
+#[derive(Debug)]
+pub(super) struct Unplaced {
+    pub(super) status: Status,
+    /// The balancer does not want it, now or later.
+    is_dropped: bool,
+}
+
+impl Unplaced {
+    /// Whether another attempt may find a place is for a policy to say.
+    pub(super) fn progress(&self) -> Progress {
+        if self.is_dropped { Progress::Final } else { Progress::Sent }
+    }
+
+    pub(super) fn unanswered(self) -> Unanswered {
+        Unanswered { progress: self.progress(), status: self.status, request: None }
+    }
 }
 
 /// An attempt that a balancer watches. Dropped without an end, it was given up.

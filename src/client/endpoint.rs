@@ -1,5 +1,7 @@
 //! What a channel is told before it connects.
 
+mod retries;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -7,7 +9,8 @@ use http::HeaderValue;
 
 use crate::client::Channel;
 use crate::client::backoff::BackoffBounds;
-use crate::client::balance::{Balance, Balancer};
+use crate::client::balance::Balance;
+use crate::client::endpoint::retries::RetrySettings;
 use crate::client::resolve::dns::{self, Dns};
 use crate::client::resolve::fixed::Fixed;
 use crate::client::resolve::{AnyResolver, Resolution, ResolveError, ResolveRequests, ResolvedEndpoint, Resolver};
@@ -70,6 +73,7 @@ pub struct Endpoint {
     pub(super) idle_timeout: Option<Duration>,
     pub(super) backoff: BackoffBounds,
     pub(super) balance: Balance,
+    pub(super) retries: RetrySettings,
     #[cfg(feature = "_tls")]
     pub(crate) tls: Option<crate::transport::tls::ClientTlsConfig>,
 }
@@ -133,6 +137,7 @@ impl Endpoint {
             idle_timeout: Some(IDLE_TIMEOUT_DEFAULT),
             backoff: BackoffBounds::default(),
             balance: Balance::default(),
+            retries: RetrySettings::default(),
             #[cfg(feature = "_tls")]
             tls: None,
         }
@@ -149,16 +154,6 @@ impl Endpoint {
                 Box::new(Fixed::new(addresses.iter().cloned().map(ResolvedEndpoint::new).collect()))
             }
         }
-    }
-
-    /// What spreads calls over them.
-    pub(super) fn balancer(&self) -> Box<dyn Balancer> {
-        self.balance.build()
-    }
-
-    /// Whether all calls go to one connection, and nobody watches what becomes of them.
-    pub(super) fn picks_first(&self) -> bool {
-        matches!(self.balance, Balance::PickFirst { .. })
     }
 
     /// The target as the user wrote it.

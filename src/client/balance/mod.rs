@@ -42,6 +42,11 @@ impl Balance {
             Balance::RoundRobin => Box::new(RoundRobin),
         }
     }
+
+    /// Whether all calls go to one connection, and nobody watches what becomes of them.
+    pub(super) fn picks_first(&self) -> bool {
+        matches!(self, Balance::PickFirst { .. })
+    }
 }
 
 /// Spreads calls over the backends of a channel.
