@@ -103,6 +103,10 @@ pub mod transport {
     pub(crate) mod io;
     #[cfg(feature = "server")]
     pub(crate) mod listen;
+    #[cfg(feature = "client")]
+    pub(crate) mod progress;
+    #[cfg(feature = "client")]
+    pub(crate) mod replay;
     pub(crate) mod response_body;
     #[cfg(feature = "client")]
     pub(crate) mod target;

@@ -127,12 +127,46 @@ impl<C: GrpcService> Client<C> {
         if let Some(channel) = (&self.service as &dyn Any).downcast_ref::<Channel>()
             && channel.has_short_way()
         {
-            let call =
-                UnaryCall { method, origin: self.origin.as_ref(), compression: &self.compression, limits: self.limits };
-            return channel.unary(call, codec, request).await;
+            if !channel.is_plain() {
+                return Box::pin(self.planned_unary(channel, method, codec, request)).await;
+            }
+            return channel.unary(self.unary_call(method), codec, request, None).await;
         }
         // In a box, so that calls which go the short way are small.
         Box::pin(self.single(CallTarget::of(method), codec, request.map(once))).await
+    }
+
+    #[cfg(feature = "client")]
+    fn unary_call(&self, method: &'static MethodDescriptor) -> UnaryCall<'_> {
+        UnaryCall { method, origin: self.origin.as_ref(), compression: &self.compression, limits: self.limits }
+    }
+
+    /// A unary call about which a service config may have something to say.
+    #[cfg(feature = "client")]
+    async fn planned_unary<D>(
+        &self,
+        channel: &Channel,
+        method: &'static MethodDescriptor,
+        codec: D,
+        request: Request<D::Encode>,
+    ) -> Result<Response<D::Decode>, Status>
+    where
+        D: Codec + Clone,
+        D::Encode: Sync,
+    {
+        let (metadata, mut extensions, message) = request.into_parts();
+        let plan = channel.plan(method.path, metadata.as_ref(), &mut extensions).await?;
+        let request = Request::from_parts(metadata, extensions, message);
+        match plan {
+            Some(plan) if plan.hedges() => self.single(CallTarget::of(method), codec, request.map(once)).await,
+            plan => {
+                let mut call = self.unary_call(method);
+                if let Some(plan) = &plan {
+                    call.limits = plan.limits(call.limits);
+                }
+                channel.unary(call, codec, request, plan.map(Box::new)).await
+            }
+        }
     }
 
     /// One request, a stream of responses.

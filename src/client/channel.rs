@@ -14,20 +14,19 @@ use crate::client::Endpoint;
 use crate::client::balance::PickCall;
 use crate::client::connectivity::ConnectivityState;
 use crate::client::connector::Connector;
-use crate::client::core::{Core, Placed};
+use crate::client::core::{Core, Placed, Unplaced};
 use crate::client::guard::CallGuard;
 use crate::client::heads::Heads;
 use crate::client::options::CallOptions;
+use crate::client::retry::Transparent;
 use crate::status::Status;
 use crate::transport::connection::{Connection, Origin};
 use crate::transport::error::{Error, Step};
 use crate::transport::h2::client::Sent;
 use crate::transport::in_process::InProcess;
+use crate::transport::progress::Unanswered;
+use crate::transport::replay::ReplayMemory;
 use crate::transport::target::Target;
-
-/// How often a request that surely never left is sent again, on a fresh connection each time: once covers a
-/// connection that closed between two calls, more would hide a server that keeps closing.
-pub(super) const RESENDS_MAX: usize = 1;
 
 /// A connection to a server, shared by any number of clients and tasks; clones are cheap.
 ///
@@ -49,6 +48,8 @@ pub(super) struct Inner {
     /// The header blocks of unary calls.
     pub(super) heads: Heads,
     pub(super) core: Arc<Core>,
+    /// What is kept of requests, to send them again.
+    pub(super) replay: Arc<ReplayMemory>,
 }
 
 impl Drop for Inner {
@@ -130,14 +131,15 @@ impl Channel {
         let endpoint = Arc::new(endpoint);
         let connector = Arc::new(Connector::new(Arc::clone(&endpoint), in_process));
         let core = Arc::new(Core::new(Arc::clone(&endpoint), connector));
-        Channel { inner: Arc::new(Inner { endpoint, heads: Heads::default(), core }) }
+        let replay = ReplayMemory::new(endpoint.retries.call_bytes_max, endpoint.retries.channel_bytes_max);
+        Channel { inner: Arc::new(Inner { endpoint, heads: Heads::default(), core, replay: Arc::new(replay) }) }
     }
 
     /// Waits until the channel is connected.
     pub(crate) async fn ready(&self) -> Result<(), Error> {
         let nothing = PickCall { path: "", metadata: &HeaderMap::new() };
         let connected = self.inner.core.connection(nothing, false).await;
-        connected.map(drop).map_err(|status| {
+        connected.map(drop).map_err(|Unplaced { status, .. }| {
             let source = std::error::Error::source(&status).and_then(|source| source.downcast_ref::<Error>());
             source.cloned().unwrap_or_else(|| Error::new(Step::Connect, status.message()))
         })
@@ -190,27 +192,26 @@ impl Channel {
 }
 
 impl Inner {
-    async fn send(
+    /// Sends a request; again where the server has surely done nothing for it.
+    pub(super) async fn send(
         self: &Arc<Self>,
         mut request: http::Request<Body>,
-        mut resends: usize,
+        mut transparent: Transparent,
+        wait_for_ready: bool,
     ) -> Result<http::Response<Body>, Status> {
-        let wait_for_ready = CallOptions::of(request.extensions()).waits_for_ready();
         loop {
             let call = PickCall { path: request.uri().path(), metadata: request.headers() };
-            let Placed { reserved, observation } = self.core.connection(call, wait_for_ready).await?;
+            let placed = self.core.connection(call, wait_for_ready).await;
+            let Placed { reserved, observation } = placed.map_err(|unplaced| unplaced.status)?;
             match (reserved.send(request, self.origin()).await, observation) {
                 (Ok(response), None) => return Ok(response),
                 (Ok(response), Some(observation)) => return Ok(observation.watch(response)),
-                (Err((status, unsent)), observation) => {
+                (Err(Unanswered { status, progress, request: again }), observation) => {
                     if let Some(observation) = observation {
                         observation.end(status.code(), None);
                     }
-                    match unsent {
-                        Some(unsent) if resends < RESENDS_MAX => {
-                            resends += 1;
-                            request = unsent;
-                        }
+                    match again {
+                        Some(again) if transparent.permits(progress) => request = again,
                         _ => return Err(status),
                     }
                 }
@@ -218,15 +219,25 @@ impl Inner {
         }
     }
 
+    /// The same for a call that no service config says anything about.
+    async fn send_waiting(
+        self: &Arc<Self>,
+        request: http::Request<Body>,
+        transparent: Transparent,
+    ) -> Result<http::Response<Body>, Status> {
+        let wait_for_ready = CallOptions::of(request.extensions()).waits_for_ready();
+        self.send(request, transparent, wait_for_ready).await
+    }
+
     /// What the channel knows and a call does not: whom it goes to and who asks.
-    fn origin(&self) -> Origin<'_> {
+    pub(super) fn origin(&self) -> Origin<'_> {
         let Endpoint { target, user_agent, .. } = &*self.endpoint;
         // Nothing is ever sent to a target that could not be read.
         let (scheme, authority) = match target {
             Ok(target) => (if target.encrypted { "https" } else { "http" }, target.authority.as_str()),
             Err(_) => ("http", ""),
         };
-        Origin { scheme, authority, user_agent }
+        Origin { scheme, authority, user_agent, replay: Some(&self.replay) }
     }
 
     /// Puts the name that a caller gives itself in front of ours.
@@ -251,8 +262,11 @@ impl tower_service::Service<http::Request<Body>> for Channel {
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let inner = Arc::clone(&self.inner);
-        let mut guard = CallGuard::begin(&mut request, inner.endpoint.timeout);
         inner.name_caller(request.headers_mut());
+        if !self.is_plain() {
+            return Box::pin(inner.send_as_planned(request));
+        }
+        let mut guard = CallGuard::begin(&mut request, inner.endpoint.timeout);
         if let Poll::Ready(status) = guard.poll_over(&mut std::task::Context::from_waker(Waker::noop())) {
             return Box::pin(std::future::ready(Err(status)));
         }
@@ -260,11 +274,11 @@ impl tower_service::Service<http::Request<Body>> for Channel {
         if let Some(Connection::Engine(connection)) = inner.core.only_connection() {
             match connection.send_at_once(request, inner.origin()) {
                 Ok(sent) => return Box::pin(Calling { inner, guard: Some(guard), stage: Stage::Sent(sent) }),
-                Err((_, Some(unsent))) => request = unsent,
-                Err((status, None)) => return Box::pin(std::future::ready(Err(status))),
+                Err(Unanswered { request: Some(unsent), .. }) => request = unsent,
+                Err(Unanswered { status, .. }) => return Box::pin(std::future::ready(Err(status))),
             }
         }
-        Box::pin(async move { guard.run(inner.send(request, 0)).await })
+        Box::pin(async move { guard.run(inner.send_waiting(request, Transparent::default())).await })
     }
 }
 
@@ -297,11 +311,13 @@ impl Future for Calling {
             match &mut this.stage {
                 Stage::Sent(sent) => match ready!(Pin::new(sent).poll(cx)) {
                     Ok(response) => break Ok(response),
-                    Err((_, Some(unsent))) => {
+                    Err(Unanswered { status, progress, request }) => {
+                        let mut transparent = Transparent::default();
+                        let Some(again) = request.filter(|_| transparent.permits(progress)) else { break Err(status) };
                         let inner = Arc::clone(&this.inner);
-                        this.stage = Stage::Again(Box::pin(async move { inner.send(unsent, 1).await }));
+                        this.stage =
+                            Stage::Again(Box::pin(async move { inner.send_waiting(again, transparent).await }));
                     }
-                    Err((status, None)) => break Err(status),
                 },
                 Stage::Again(again) => break ready!(again.as_mut().poll(cx)),
             }

@@ -17,10 +17,12 @@ use crate::client::balance::{CallObserver, CallOutcome, Pick, PickCall, Picker};
 use crate::client::connectivity::ConnectivityState;
 use crate::client::connector::Connector;
 use crate::client::manager::Manager;
+use crate::client::plan::Configured;
 use crate::context::Context;
 use crate::either::{Either, either};
 use crate::status::{Code, Status};
 use crate::transport::connection::{Connection, Reserved};
+use crate::transport::progress::{Progress, Unanswered};
 
 /// How often a call asks its picker again at once when the backend that it got has just lost its connection: any other
 /// may be ready. After that it waits for the next picker, which is on its way.
@@ -32,7 +34,9 @@ pub(super) struct Core {
     pub(super) connector: Arc<Connector>,
     published: Mutex<Published>,
     /// For calls that wait: there is another picker.
-    published_anew: Notify,
+    pub(super) published_anew: Notify,
+    /// The service config in force.
+    pub(super) configured: Configured,
     state: watch::Sender<ConnectivityState>,
     /// For the managing task: a backend has changed, or a call wants to leave.
     pub(super) noticed: Arc<Notify>,
@@ -62,6 +66,7 @@ impl Core {
             connector,
             published: Mutex::default(),
             published_anew: Notify::new(),
+            configured: Configured::default(),
             state: watch::Sender::new(ConnectivityState::Idle),
             noticed: Arc::default(),
             is_wanted: AtomicBool::new(false),
@@ -137,7 +142,7 @@ impl Core {
         self: &Arc<Self>,
         call: PickCall<'_>,
         wait_for_ready: bool,
-    ) -> Result<Placed, Status> {
+    ) -> Result<Placed, Unplaced> {
         let _waiting = Waiting::begin(self);
         let mut lost = 0;
         loop {
@@ -146,8 +151,8 @@ impl Core {
             let (backend, observer) = match self.pick(&call) {
                 Pick::To(backend) => (backend, None),
                 Pick::Observed(backend, observer) => (backend, Some(observer)),
-                Pick::Drop(status) => return Err(status),
-                Pick::Fail(status) if !wait_for_ready => return Err(status),
+                Pick::Drop(status) => return Err(Unplaced { status, is_dropped: true }),
+                Pick::Fail(status) if !wait_for_ready => return Err(Unplaced { status, is_dropped: false }),
                 Pick::Fail(_) | Pick::Queue => {
                     anew.await;
                     continue;
@@ -181,7 +186,7 @@ impl Core {
         }
     }
 
-    fn pick(self: &Arc<Self>, call: &PickCall<'_>) -> Pick {
+    pub(super) fn pick(self: &Arc<Self>, call: &PickCall<'_>) -> Pick {
         let picker = self.published().picker.clone();
         match picker {
             Some(picker) => picker.pick(call),
@@ -210,10 +215,10 @@ async fn first_turn(connections: &[Connection], anew: impl Future<Output = ()>) 
 }
 
 /// Counts a call among those that wait.
-struct Waiting<'a>(&'a Core);
+pub(super) struct Waiting<'a>(&'a Core);
 
 impl<'a> Waiting<'a> {
-    fn begin(core: &'a Core) -> Self {
+    pub(super) fn begin(core: &'a Core) -> Self {
         core.waiting.fetch_add(1, Ordering::Relaxed);
         Waiting(core)
     }
@@ -231,6 +236,25 @@ pub(super) struct Placed {
     pub(super) reserved: Reserved,
     /// For the balancer, if it wants to know what becomes of the call.
     pub(super) observation: Option<Observation>,
+}
+
+/// Why an attempt of a call goes nowhere.
+#[derive(Debug)]
+pub(super) struct Unplaced {
+    pub(super) status: Status,
+    /// The balancer does not want it, now or later.
+    is_dropped: bool,
+}
+
+impl Unplaced {
+    /// Whether another attempt may find a place is for a policy to say.
+    pub(super) fn progress(&self) -> Progress {
+        if self.is_dropped { Progress::Final } else { Progress::Sent }
+    }
+
+    pub(super) fn unanswered(self) -> Unanswered {
+        Unanswered { progress: self.progress(), status: self.status, request: None }
+    }
 }
 
 /// An attempt that a balancer watches. Dropped without an end, it was given up.

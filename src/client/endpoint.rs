@@ -1,6 +1,7 @@
 //! What a channel is told before it connects.
 
 mod balancing;
+mod retries;
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use http::HeaderValue;
 
 use crate::client::Channel;
 use crate::client::backoff::BackoffBounds;
-use crate::client::balance::{Balance, Balancer, OutlierDetection};
+use crate::client::balance::{Balance, OutlierDetection};
+use crate::client::endpoint::retries::RetrySettings;
 use crate::client::resolve::dns::{self, Dns};
 use crate::client::resolve::fixed::Fixed;
 use crate::client::resolve::{AnyResolver, Resolution, ResolveError, ResolveRequests, ResolvedEndpoint, Resolver};
@@ -73,6 +75,7 @@ pub struct Endpoint {
     pub(super) backoff: BackoffBounds,
     pub(super) balance: Balance,
     pub(super) outlier_detection: Option<OutlierDetection>,
+    pub(super) retries: RetrySettings,
     #[cfg(feature = "_tls")]
     pub(crate) tls: Option<crate::transport::tls::ClientTlsConfig>,
 }
@@ -137,6 +140,7 @@ impl Endpoint {
             backoff: BackoffBounds::default(),
             balance: Balance::default(),
             outlier_detection: None,
+            retries: RetrySettings::default(),
             #[cfg(feature = "_tls")]
             tls: None,
         }
@@ -153,16 +157,6 @@ impl Endpoint {
                 Box::new(Fixed::new(addresses.iter().cloned().map(ResolvedEndpoint::new).collect()))
             }
         }
-    }
-
-    /// What spreads calls over them.
-    pub(super) fn balancer(&self) -> Box<dyn Balancer> {
-        self.balance.build_with(self.outlier_detection.as_ref())
-    }
-
-    /// Whether all calls go to one connection, and nobody watches what becomes of them.
-    pub(super) fn picks_first(&self) -> bool {
-        matches!(self.balance, Balance::PickFirst { .. })
     }
 
     /// The target as the user wrote it.

@@ -28,6 +28,30 @@ pub(crate) fn deadline(headers: &HeaderMap, channel_timeout: Option<Duration>, c
     Deadline::earlier(own, current.deadline())
 }
 
+/// The same for a call that began a while ago, and whose method has a timeout of its own, the shorter of which counts.
+pub(crate) fn deadline_from(
+    begin: Instant,
+    headers: &HeaderMap,
+    timeouts: Timeouts,
+    current: &Context,
+) -> Option<Deadline> {
+    let own = headers.get(GRPC_TIMEOUT).and_then(parse_timeout).or(timeouts.of_channel);
+    let timeout = match (own, timeouts.of_method) {
+        (Some(own), Some(method)) => Some(own.min(method)),
+        (own, method) => own.or(method),
+    };
+    Deadline::earlier(timeout.map(|timeout| Deadline::counted_from(begin, timeout)), current.deadline())
+}
+
+/// Timeouts that a call does not bring along.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timeouts {
+    /// Where the call has none.
+    pub(crate) of_channel: Option<Duration>,
+    /// In any case.
+    pub(crate) of_method: Option<Duration>,
+}
+
 /// The limits of one call in time.
 pub(crate) struct CallGuard {
     timer: Option<Pin<Box<Sleep>>>,
@@ -57,15 +81,23 @@ impl CallGuard {
         self.timer = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline.tokio_instant())));
     }
 
+    /// Runs something as long as the call may go on.
+    ///
+    /// # Errors
+    /// It may not go on.
+    pub(crate) async fn within<F: Future>(&mut self, work: F) -> Result<F::Output, Status> {
+        match either(std::future::poll_fn(|cx| self.poll_over(cx)), work).await {
+            Either::First(status) => Err(status),
+            Either::Second(output) => Ok(output),
+        }
+    }
+
     /// Runs the call up to its response's head, and guards the body after it.
     pub(crate) async fn run<F>(mut self, call: F) -> Result<http::Response<Body>, Status>
     where
         F: Future<Output = Result<http::Response<Body>, Status>>,
     {
-        let response = match either(std::future::poll_fn(|cx| self.poll_over(cx)), call).await {
-            Either::First(status) => return Err(status),
-            Either::Second(response) => response.map_err(|status| self.explain(status))?,
-        };
+        let response = self.within(call).await?.map_err(|status| self.explain(status))?;
         Ok(self.guard(response))
     }
 

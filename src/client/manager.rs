@@ -14,6 +14,7 @@ use crate::client::connectivity::ConnectivityState;
 use crate::client::core::Core;
 use crate::client::opener::Opener;
 use crate::client::resolve::{AnyResolver, Resolution, ResolveError, ResolveRequests};
+use crate::client::service_config::{ServiceConfig, ServiceConfigError};
 use crate::either::{Either, either};
 use crate::status::Status;
 use crate::transport::error::{Error, Step};
@@ -32,6 +33,10 @@ pub(super) struct Manager {
 struct Active<'a> {
     core: &'a Arc<Core>,
     balancer: Box<dyn Balancer>,
+    /// Whether it sends all calls to one connection.
+    picks_first: bool,
+    /// What it was chosen by.
+    config: ServiceConfig,
     backends: Vec<Backend>,
     requests: ResolveRequests,
     resolved: Arc<Resolved>,
@@ -84,7 +89,9 @@ impl<'a> Active<'a> {
         let task = resolve(resolver, requests.clone(), Arc::clone(&resolved), Arc::clone(&core.noticed), core);
         let active = Active {
             core,
-            balancer: core.endpoint.balancer(),
+            balancer: core.endpoint.balance.build_with(core.endpoint.outlier_detection.as_ref()),
+            picks_first: core.endpoint.balance.picks_first(),
+            config: ServiceConfig::default(),
             backends: Vec::new(),
             requests,
             resolved,
@@ -105,8 +112,31 @@ impl<'a> Active<'a> {
         self.publish();
     }
 
+    /// Puts the service config in force that holds from now on.
+    fn configure(&mut self, found: Option<Result<ServiceConfig, ServiceConfigError>>) {
+        let Core { configured, endpoint, .. } = &**self.core;
+        let own = || endpoint.retries.service_config.clone();
+        let config = match found {
+            None => own(),
+            Some(Ok(config)) => Some(config),
+            Some(Err(error)) => {
+                tracing::warn!(target = endpoint.written(), %error, "the resolver found a service config that is wrong");
+                configured.config().or_else(own)
+            }
+        };
+        let effective = config.clone().unwrap_or_default();
+        if !effective.balances_like(&self.config) {
+            let balance = effective.balance().unwrap_or(&endpoint.balance);
+            let balancer = balance.build_with(endpoint.outlier_detection.as_ref());
+            (self.balancer, self.picks_first) = (balancer, balance.picks_first());
+        }
+        self.config = effective;
+        configured.set(config);
+    }
+
     fn apply(&mut self, resolution: Resolution) {
         (self.has_resolved, self.failure) = (true, None);
+        self.configure(resolution.service_config);
         if resolution.endpoints.is_empty() {
             let error = Error::new(Step::Resolve, "the name has no address").with_target(self.core.endpoint.written());
             self.failure = Some(error.into());
@@ -149,9 +179,7 @@ impl<'a> Active<'a> {
                 let picker = self.balancer.update(&self.backends);
                 let state = self.balancer.state(&self.backends);
                 let only = match &*self.backends {
-                    [one] if state == ConnectivityState::Ready && self.core.endpoint.picks_first() => {
-                        one.first_connection()
-                    }
+                    [one] if state == ConnectivityState::Ready && self.picks_first => one.first_connection(),
                     _ => None,
                 };
                 (state, picker, only)

@@ -32,10 +32,16 @@ mod observed;
 mod opener;
 #[cfg(feature = "client")]
 mod options;
+#[cfg(feature = "client")]
+mod plan;
 mod request;
 #[cfg(feature = "client")]
 pub mod resolve;
 mod response;
+#[cfg(feature = "client")]
+mod retry;
+#[cfg(feature = "client")]
+mod service_config;
 #[cfg(feature = "client")]
 mod unary;
 
@@ -52,3 +58,5 @@ pub use self::endpoint::Endpoint;
 pub use self::options::CallOptions;
 #[cfg(feature = "dynamic")]
 pub(crate) use self::request::CallTarget;
+#[cfg(feature = "client")]
+pub use self::service_config::{ServiceConfig, ServiceConfigError};

@@ -37,6 +37,11 @@ impl CallOptions {
     }
 
     pub(crate) fn waits_for_ready(&self) -> bool {
-        self.wait_for_ready.unwrap_or(false)
+        self.waits_for_ready_or(None)
+    }
+
+    /// The same, where the method's config may say what holds for calls that do not.
+    pub(crate) fn waits_for_ready_or(&self, of_method: Option<bool>) -> bool {
+        self.wait_for_ready.or(of_method).unwrap_or(false)
     }
 }

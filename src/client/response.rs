@@ -37,6 +37,11 @@ impl<D: Codec> CallResponse<D> {
         if let Some(status) = parts.extensions.remove::<Status>() {
             return Err(status);
         }
+        #[cfg(feature = "client")]
+        let limits = match parts.extensions.remove::<crate::client::retry::AnswerLimit>() {
+            Some(limit) => limit.lower(limits),
+            None => limits,
+        };
         let is_whole = body.is_end_stream();
         let (end, encoding) = read_head(parts.status, &parts.headers, compression, is_whole)?;
         let end = end.map(Ok);

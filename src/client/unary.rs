@@ -5,24 +5,27 @@ use std::cell::Cell;
 use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use bytes::BytesMut;
-use http::{Extensions, Uri};
+use http::{Extensions, HeaderMap, Uri};
 use seltzer_h2::limits::COPY_BYTES_MAX;
 use tonic::{Request, Response};
 
 use crate::client::balance::PickCall;
-use crate::client::channel::RESENDS_MAX;
 use crate::client::core::{Observation, Placed};
 use crate::client::guard::{self, CallGuard};
 use crate::client::heads::HeadOf;
 use crate::client::options::CallOptions;
+use crate::client::plan::CallPlan;
+use crate::client::retry::{Retries, Transparent, code_of_head, note_attempts};
 use crate::client::{Channel, response};
 use crate::codec::{
     Codec, Compression, CompressionEncoding, CompressionSwitch, MessageEncoder, MessageLimits, ReceivedCompressed,
     Rope, plain,
 };
 use crate::context;
+use crate::deadline::Deadline;
 use crate::either::{Either, either};
 use crate::metadata::{self, MetadataMap};
 use crate::service::MethodDescriptor;
@@ -33,6 +36,8 @@ use crate::transport::h2::client::{
     Failed, Head, Refusal, Trailers, UnaryAnswer, UnaryCall as Call, UnaryRequest, deadline_status,
 };
 use crate::transport::h2::{Message, Payload, Refused, only_message};
+use crate::transport::progress::Progress;
+use crate::transport::replay::ReplayMemory;
 
 /// What a client knows about the unary call that it makes.
 pub(super) struct UnaryCall<'a> {
@@ -42,6 +47,13 @@ pub(super) struct UnaryCall<'a> {
     pub(super) limits: MessageLimits,
 }
 
+impl<'a> UnaryCall<'a> {
+    fn head(&self, encoding: Option<CompressionEncoding>, content_subtype: Option<&'static str>) -> HeadOf<'a> {
+        let UnaryCall { method, origin, compression, .. } = *self;
+        HeadOf { path: method.path, content_subtype, encoding, compression, origin }
+    }
+}
+
 impl Channel {
     /// Whether unary calls can go the short way.
     #[inline]
@@ -49,71 +61,70 @@ impl Channel {
         self.inner.endpoint.connection.carrier == Carrier::Engine
     }
 
-    /// Makes a unary call.
+    /// Makes a unary call; with a plan, if the service config says anything about it.
     pub(super) async fn unary<D>(
         &self,
         call: UnaryCall<'_>,
         codec: D,
         request: Request<D::Encode>,
+        plan: Option<Box<CallPlan>>,
     ) -> Result<Response<D::Decode>, Status>
     where
         D: Codec + Clone,
         D::Encode: Sync,
     {
-        let (metadata, mut extensions, message) = request.into_parts();
+        let (mut metadata, mut extensions, message) = request.into_parts();
         // A `CompressionEncoding` in the request's extensions is for this call alone.
         let encoding = extensions.remove::<CompressionEncoding>().or(call.compression.send);
         let switch = extensions.get::<CompressionSwitch>().cloned();
         let current = context::current();
-        let wait_for_ready = CallOptions::of(&extensions).waits_for_ready();
-        let deadline = guard::deadline(metadata.as_ref(), self.inner.endpoint.timeout, &current);
-        let mut guard = CallGuard::without_timer(&current);
-        let block = self.inner.heads.get(
-            HeadOf {
-                path: call.method.path,
-                content_subtype: codec.content_subtype(),
-                encoding,
-                compression: call.compression,
-                origin: call.origin,
-            },
-            &self.inner.endpoint,
-        );
-        let outgoing = UnaryRequest {
-            block: &block,
-            metadata: metadata.as_ref(),
-            deadline,
-            answer_bytes_max: call.limits.decoding_bytes_max,
+        let mut again = Again::new(&extensions, plan.as_deref());
+        let deadline = match &plan {
+            None => guard::deadline(metadata.as_ref(), self.inner.endpoint.timeout, &current),
+            Some(plan) => plan.deadline(metadata.as_ref(), self.inner.endpoint.timeout, &current),
         };
+        let mut guard = CallGuard::without_timer(&current);
+        let block = self.inner.heads.get(call.head(encoding, codec.content_subtype()), &self.inner.endpoint);
         let mut encoder =
             MessageEncoder::new(codec.clone(), call.compression, encoding, call.limits.encoding_bytes_max)
                 .with_switch(switch);
-        let mut resends = 0;
         loop {
+            let outgoing = UnaryRequest {
+                block: &block,
+                metadata: metadata.as_ref(),
+                deadline,
+                answer_bytes_max: call.limits.decoding_bytes_max,
+            };
+            let placing = Placing { path: call.method.path, wait_for_ready: again.wait_for_ready };
             let mut bytes = take_scratch();
             encoder.encode(&message, &mut bytes)?;
-            let begun =
-                self.begin(&outgoing, &mut bytes, &mut guard, Placing { path: call.method.path, wait_for_ready }).await;
+            again.weigh(&bytes, &self.inner.replay);
+            let begun = self.begin(&outgoing, &mut bytes, &mut guard, placing).await;
             give_scratch(bytes);
-            let failed = match begun {
+            let ended = match begun {
                 Ok(Begun { call: mut begun, observation }) => {
                     let ended = poll_fn(|cx| poll_guarded(&mut guard, &mut begun, cx)).await;
                     if let Some(observation) = observation {
                         report(observation, &ended);
                     }
-                    match ended {
-                        Ok(answer) => return read(answer, &call, codec),
-                        Err(failed) => failed,
-                    }
+                    ended
                 }
-                Err(failed) => failed,
+                Err(failed) => Err(failed),
             };
-            match failed {
-                Failed::Lost { is_unprocessed: true, .. } if resends < RESENDS_MAX => resends += 1,
-                Failed::Lost { status, .. } | Failed::Refused(Refused::Status(status)) => return Err(status),
-                Failed::Refused(Refused::Cardinality(came)) => {
-                    return Err(response::cardinality(call.method.path, came));
+            match (again.after(&ended), ended) {
+                (None, Ok(answer)) => {
+                    if let Some(plan) = &plan
+                        && code_of_answer(&answer) == Code::Ok
+                    {
+                        plan.succeeded();
+                    }
+                    return read(answer, &call, codec);
                 }
+                (None, Err(failed)) => return Err(failed.into_status(call.method.path)),
+                (Some(Duration::ZERO), _) => {}
+                (Some(pause), _) => Box::pin(wait(pause, &mut guard, deadline)).await?,
             }
+            again.note(metadata.as_mut());
         }
     }
 
@@ -163,13 +174,16 @@ impl Channel {
         guard.start_timer(request.deadline);
         let begin = async {
             let call = PickCall { path: placing.path, metadata: request.metadata };
-            let Placed { reserved, observation } =
-                self.inner.core.connection(call, placing.wait_for_ready).await.map_err(lost)?;
+            let placed = self.inner.core.connection(call, placing.wait_for_ready).await;
+            let Placed { reserved, observation } = placed.map_err(|unplaced| {
+                let progress = unplaced.progress();
+                Failed::Lost { status: unplaced.status, progress }
+            })?;
             match reserved {
                 Reserved::Engine(turn) => match turn.begin_unary(request, message).await {
                     Ok(call) => Ok(Begun { call, observation }),
                     Err(Refusal::Unsendable(status)) => Err(lost(status)),
-                    Err(Refusal::Closed(status)) => Err(Failed::Lost { status, is_unprocessed: true }),
+                    Err(Refusal::Closed(status)) => Err(Failed::Lost { status, progress: Progress::Unsent }),
                     Err(Refusal::NoPlace) => Err(lost(Status::unavailable("the server permits no more calls"))),
                 },
                 #[cfg(feature = "carrier-hyper")]
@@ -183,6 +197,76 @@ impl Channel {
     }
 }
 
+impl Again {
+    #[inline]
+    fn new(extensions: &Extensions, plan: Option<&CallPlan>) -> Self {
+        let options = CallOptions::of(extensions);
+        let (wait_for_ready, retries) = match plan {
+            None => (options.waits_for_ready(), None),
+            Some(plan) => (plan.waits_for_ready(&options), plan.retries().map(Box::new)),
+        };
+        Again { wait_for_ready, transparent: Transparent::default(), retries }
+    }
+
+    /// A request larger than what is kept of requests is not made again by a policy, as on the general way.
+    #[inline]
+    fn weigh(&mut self, message: &Rope, memory: &ReplayMemory) {
+        if self.retries.is_some() && !memory.has_room_for(message.len()) {
+            self.retries = None;
+        }
+    }
+
+    /// After which pause the call is made again, if it is.
+    #[inline]
+    fn after(&mut self, ended: &Result<UnaryAnswer, Failed>) -> Option<Duration> {
+        match ended {
+            Ok(_) if self.retries.is_none() => None,
+            Err(Failed::Lost { progress, .. }) if self.transparent.permits(*progress) => Some(Duration::ZERO),
+            ended => self.by_policy(ended),
+        }
+    }
+
+    #[cold]
+    fn by_policy(&mut self, ended: &Result<UnaryAnswer, Failed>) -> Option<Duration> {
+        let retries = self.retries.as_mut()?;
+        match ended {
+            Ok(answer) => {
+                let code = code_of_answer(answer);
+                let trailers = match &answer.head {
+                    Head::Full(parts) if code != Code::Ok => Some(&parts.headers),
+                    _ => None,
+                };
+                retries.after(code, trailers)
+            }
+            Err(Failed::Lost { status, progress }) if *progress != Progress::Final => {
+                retries.after(status.code(), None)
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Notes among the metadata how many attempts went before the next one.
+    fn note(&self, metadata: &mut HeaderMap) {
+        if let Some(retries) = &self.retries {
+            note_attempts(metadata, retries.before());
+        }
+    }
+}
+
+/// What the head of an answer says: OK, where it settles the call, whatever came after.
+fn code_of_answer(answer: &UnaryAnswer) -> Code {
+    match (&answer.head, &answer.trailers) {
+        (Head::Full(parts), Trailers::None) => code_of_head(parts.status, &parts.headers),
+        _ => Code::Ok,
+    }
+}
+
+/// Waits until the next attempt.
+async fn wait(pause: Duration, guard: &mut CallGuard, deadline: Option<Deadline>) -> Result<(), Status> {
+    guard.start_timer(deadline);
+    guard.within(tokio::time::sleep(pause)).await
+}
+
 /// What decides where a call goes.
 #[derive(Clone, Copy)]
 struct Placing {
@@ -190,10 +274,27 @@ struct Placing {
     wait_for_ready: bool,
 }
 
+/// Whether a call is made again.
+struct Again {
+    wait_for_ready: bool,
+    transparent: Transparent,
+    /// `None`: there is no policy for it, or it is too large.
+    retries: Option<Box<Retries>>,
+}
+
 /// A call on its way, and who watches it.
 struct Begun {
     call: Call,
     observation: Option<Observation>,
+}
+
+impl Failed {
+    fn into_status(self, path: &str) -> Status {
+        match self {
+            Failed::Lost { status, .. } | Failed::Refused(Refused::Status(status)) => status,
+            Failed::Refused(Refused::Cardinality(came)) => response::cardinality(path, came),
+        }
+    }
 }
 
 /// Tells whoever watches how an attempt ended.
@@ -212,8 +313,9 @@ fn report(observation: Observation, ended: &Result<UnaryAnswer, Failed>) {
     observation.end(code, block);
 }
 
+/// Of a call that this side has ended.
 fn lost(status: Status) -> Failed {
-    Failed::Lost { status, is_unprocessed: false }
+    Failed::Lost { status, progress: Progress::Final }
 }
 
 #[inline]

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -14,6 +15,8 @@ use crate::transport::h2::client as engine;
 #[cfg(feature = "carrier-hyper")]
 use crate::transport::hyper::client as hyper;
 use crate::transport::io::Io;
+use crate::transport::progress::Unanswered;
+use crate::transport::replay::ReplayMemory;
 
 /// Settings of a client's connection.
 #[derive(Debug, Clone)]
@@ -33,6 +36,9 @@ pub(crate) struct Origin<'a> {
     pub(crate) scheme: &'static str,
     pub(crate) authority: &'a str,
     pub(crate) user_agent: &'a HeaderValue,
+    /// What streams of requests are kept in until they are answered, to be sent again where the server has surely done
+    /// nothing for them. `None`: whoever sends them keeps them.
+    pub(crate) replay: Option<&'a Arc<ReplayMemory>>,
 }
 
 /// An open HTTP/2 connection. Clones share it.
@@ -153,7 +159,7 @@ impl Reserved {
         self,
         request: http::Request<Body>,
         origin: Origin<'_>,
-    ) -> Result<http::Response<Body>, (Status, Option<http::Request<Body>>)> {
+    ) -> Result<http::Response<Body>, Unanswered> {
         match self {
             Reserved::Engine(reservation) => reservation.send(request, origin).await,
             #[cfg(feature = "carrier-hyper")]

@@ -39,6 +39,8 @@ struct Inner {
 pub enum Step {
     /// Reading the target's address (`http://host:port`, `unix:PATH`, ...).
     Target,
+    /// Reading a service config.
+    ServiceConfig,
     /// Looking a host name up.
     Resolve,
     /// Opening a connection.
@@ -57,6 +59,7 @@ impl Step {
     fn phrase(self) -> &'static str {
         match self {
             Step::Target => "cannot use the target",
+            Step::ServiceConfig => "cannot use the service config of",
             Step::Resolve => "cannot resolve",
             Step::Connect => "cannot connect to",
             Step::Tls => "TLS failed with",

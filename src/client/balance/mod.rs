@@ -137,6 +137,11 @@ impl Balance {
             (_, Some(detection)) => Box::new(OutlierBalancer::new(detection.clone(), self.build())),
         }
     }
+
+    /// Whether all calls go to one connection, and nobody watches what becomes of them.
+    pub(super) fn picks_first(&self) -> bool {
+        matches!(self, Balance::PickFirst { .. })
+    }
 }
 
 /// Spreads calls over the backends of a channel.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use crate::client::service_config::{ServiceConfig, ServiceConfigError};
 use crate::transport::address::Address;
 
 pub(super) mod dns;
@@ -55,13 +56,31 @@ pub trait Resolver: Send + 'static {
 #[derive(Debug, Clone, Default)]
 pub struct Resolution {
     pub(crate) endpoints: Vec<ResolvedEndpoint>,
+    pub(crate) service_config: Option<Result<ServiceConfig, ServiceConfigError>>,
 }
 
 impl Resolution {
     /// These endpoints, and no more.
     #[must_use]
     pub fn new(endpoints: Vec<ResolvedEndpoint>) -> Self {
-        Resolution { endpoints }
+        Resolution { endpoints, service_config: None }
+    }
+
+    /// How the service wants to be called, if the resolver has found that too.
+    ///
+    /// It stands in the place of the channel's own config. While it cannot be read, the last one that could be stays in
+    /// force, or else the channel's own.
+    ///
+    /// ```
+    /// use seltzer::client::{ServiceConfig, resolve::Resolution};
+    ///
+    /// let found = r#"{"loadBalancingConfig": [{"round_robin": {}}]}"#;
+    /// let resolution = Resolution::new(Vec::new()).service_config(ServiceConfig::from_json(found));
+    /// ```
+    #[must_use]
+    pub fn service_config(mut self, config: Result<ServiceConfig, ServiceConfigError>) -> Self {
+        self.service_config = Some(config);
+        self
     }
 
     /// What was found.

@@ -66,6 +66,12 @@ pub(crate) fn status_of(error: &hyper::Error) -> Status {
     Status::unavailable(format!("the connection broke: {}", whole_story(error)))
 }
 
+/// Whether the peer says that it did nothing for a stream.
+#[cfg(all(feature = "client", feature = "carrier-hyper"))]
+pub(crate) fn is_refused(error: &hyper::Error) -> bool {
+    reset_reason(error) == Some(h2::Reason::REFUSED_STREAM)
+}
+
 #[cfg(feature = "carrier-hyper")]
 fn reset_reason(error: &hyper::Error) -> Option<h2::Reason> {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);

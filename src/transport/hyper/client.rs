@@ -13,9 +13,10 @@ use tonic::body::Body;
 use crate::status::{Code, Status, drop_garbled_details};
 use crate::transport::connection::ConnectionSettings;
 use crate::transport::error::{Error, Step};
-use crate::transport::hyper::body::{ReceivedBody, status_of, whole_story};
+use crate::transport::hyper::body::{ReceivedBody, is_refused, status_of, whole_story};
 use crate::transport::hyper::cancel::{cancellable, guarded};
 use crate::transport::io::Io;
+use crate::transport::progress::{Progress, Unanswered};
 
 /// How long a failed call waits to learn how its connection ended, to be able to say so.
 const LAST_WORDS: Duration = Duration::from_millis(100);
@@ -89,10 +90,7 @@ impl Connection {
     ///
     /// # Errors
     /// The status that a broken stream or connection means, and the request itself where it surely never left.
-    pub(crate) async fn send(
-        &mut self,
-        request: http::Request<Body>,
-    ) -> Result<http::Response<Body>, (Status, Option<http::Request<Body>>)> {
+    pub(crate) async fn send(&mut self, request: http::Request<Body>) -> Result<http::Response<Body>, Unanswered> {
         let (request, guard) = cancellable(request);
         match self.requests.try_send_request(request).await {
             Ok(response) => {
@@ -107,7 +105,12 @@ impl Connection {
                 if request.is_some() {
                     guard.disarm();
                 }
-                Err((self.life.status_of(error.error()).await, request))
+                let progress = match &request {
+                    Some(_) => Progress::Unsent,
+                    None if is_refused(error.error()) => Progress::Refused,
+                    None => Progress::Sent,
+                };
+                Err(Unanswered { status: self.life.status_of(error.error()).await, progress, request })
             }
         }
     }

@@ -10,6 +10,7 @@ use http::response::Parts;
 use crate::deadline::Deadline;
 use crate::status::Status;
 use crate::transport::h2::message::Refused;
+use crate::transport::progress::Progress;
 
 /// Pieces of a response are put together up to this size.
 const PIECE_BYTES: usize = 16 * 1024;
@@ -91,8 +92,7 @@ pub(super) enum End {
 #[derive(Debug)]
 pub(super) struct Lost {
     pub(super) status: Status,
-    /// The peer has surely done nothing for it.
-    pub(super) is_unprocessed: bool,
+    pub(super) progress: Progress,
 }
 
 impl Call {

@@ -321,7 +321,7 @@ mod tests {
         };
         let connection = Connection::begin(Io::new(Dribbling(frames.concat().into())), &settings, "http://test");
         let user_agent = http::HeaderValue::from_static("test");
-        let origin = Origin { scheme: "http", authority: "test", user_agent: &user_agent };
+        let origin = Origin { scheme: "http", authority: "test", user_agent: &user_agent, replay: None };
         let download = connection.send_at_once(http::Request::new(Body::empty()), origin);
         let request = UnaryRequest {
             block: &Prepared::new([]),

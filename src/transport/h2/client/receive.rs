@@ -11,6 +11,7 @@ use crate::transport::h2::client::call::{Call, End, Head, Lost, Trailers, Unary,
 use crate::transport::h2::client::state::{Closing, State, deadline_status, reset_status};
 use crate::transport::h2::fields::header_map;
 use crate::transport::h2::message::{Refused, check, collect};
+use crate::transport::progress::Progress;
 
 /// Messages up to this size lie side by side until their callers take them.
 const SMALL_BYTES_MAX: usize = 4 * 1024;
@@ -64,7 +65,7 @@ impl State {
                     "the metadata of the answer is larger than {} bytes, the limit for receiving",
                     self.header_list_bytes_max
                 ));
-                self.end_call(stream, End::Lost(Lost { status, is_unprocessed: false }));
+                self.end_call(stream, End::Lost(Lost { status, progress: Progress::Final }));
             }
             Event::Reset { stream, reason, by_peer } => self.resets.push((stream, reason, by_peer)),
             Event::GoAway { reason, .. } if self.closing == Closing::Open => {
@@ -84,13 +85,14 @@ impl State {
     fn take_resets(&mut self) {
         while let Some((stream, reason, by_peer)) = self.resets.pop() {
             let has_head = self.calls.get(stream).is_some_and(Call::has_head);
-            let is_unprocessed = by_peer && reason == Reason::RefusedStream && !has_head;
+            let is_refused = by_peer && reason == Reason::RefusedStream && !has_head;
+            let progress = if is_refused { Progress::Refused } else { Progress::Sent };
             let status = match self.calls.get(stream) {
                 // A server that resets a call because its time is up may be heard before the timer here.
                 Some(Call::Unary(call)) if reason == Reason::Cancel && call.is_overdue() => deadline_status(),
                 _ => reset_status(reason, by_peer),
             };
-            self.end_call(stream, End::Lost(Lost { status, is_unprocessed }));
+            self.end_call(stream, End::Lost(Lost { status, progress }));
         }
     }
 
@@ -168,7 +170,7 @@ impl State {
 
     fn refuse_headers(&mut self, stream: StreamId) {
         let status = Status::internal("the metadata of the answer is malformed");
-        self.end_call(stream, End::Lost(Lost { status, is_unprocessed: false }));
+        self.end_call(stream, End::Lost(Lost { status, progress: Progress::Final }));
     }
 
     fn take_data(&mut self, stream: StreamId, bytes: &[u8], end_stream: bool) {

@@ -23,11 +23,9 @@ use crate::transport::h2::client::connection::{Connection, Shared};
 use crate::transport::h2::client::places::Ticket;
 use crate::transport::h2::client::response::{Ongoing, ResponseBody};
 use crate::transport::h2::client::state::State;
-use crate::transport::h2::client::upload::{Opening, Rest, Source, Upload};
+use crate::transport::h2::client::upload::{Opening, Rest, Upload, Uploaded};
 use crate::transport::h2::fields::allowed_field;
-
-/// A request that failed: its status, and the request itself where the server has surely done nothing for it.
-type Failed = (Status, Option<http::Request<Body>>);
+use crate::transport::progress::{Progress, Unanswered};
 
 impl Connection {
     /// Waits for a call's turn.
@@ -44,7 +42,7 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Reservation::send`].
-    pub(crate) fn send_at_once(&self, request: http::Request<Body>, origin: Origin<'_>) -> Result<Sent, Failed> {
+    pub(crate) fn send_at_once(&self, request: http::Request<Body>, origin: Origin<'_>) -> Result<Sent, Unanswered> {
         Place { shared: self.shared(), ticket: Ticket::None }.send(request, origin)
     }
 }
@@ -68,7 +66,7 @@ impl Reservation {
         mut self,
         request: http::Request<Body>,
         origin: Origin<'_>,
-    ) -> Result<http::Response<Body>, Failed> {
+    ) -> Result<http::Response<Body>, Unanswered> {
         let sent = self.place().send(request, origin)?;
         drop(self);
         sent.await
@@ -106,20 +104,23 @@ impl Place<'_> {
     }
 
     /// Sends a request, or as much of it as is there.
-    fn send(&mut self, request: http::Request<Body>, origin: Origin<'_>) -> Result<Sent, Failed> {
+    fn send(&mut self, request: http::Request<Body>, origin: Origin<'_>) -> Result<Sent, Unanswered> {
         let (head, body) = request.into_parts();
         let mut opening = Opening::take_from(body);
         if let Rest::Broken(status) = opening.rest {
-            return Err((status, None));
+            return Err(Unanswered { status, progress: Progress::Final, request: None });
         }
         match self.open(Fields { head: &head, origin }, &opening) {
             Ok(stream) => {
-                let upload = Upload::spawn(self.shared, stream, &mut opening);
+                let uploaded = Upload::spawn(self.shared, stream, &mut opening, origin.replay);
                 let call = Ongoing::new(Arc::clone(self.shared), stream);
-                Ok(Sent { call: Some(call), request: Some((head, opening)), upload })
+                Ok(Sent { call: Some(call), request: Some((head, opening)), uploaded })
             }
-            Err(Refused::NotNow(status)) => Err((status, Some(http::Request::from_parts(head, opening.into_body())))),
-            Err(Refused::Unsendable(status)) => Err((status, None)),
+            Err(Refused::NotNow(status)) => {
+                let request = Some(http::Request::from_parts(head, opening.into_body()));
+                Err(Unanswered { status, progress: Progress::Unsent, request })
+            }
+            Err(Refused::Unsendable(status)) => Err(Unanswered { status, progress: Progress::Final, request: None }),
         }
     }
 
@@ -208,11 +209,11 @@ pub(crate) struct Sent {
     call: Option<Ongoing>,
     /// What it was, to send it again.
     request: Option<(Parts, Opening)>,
-    upload: Option<Arc<Source>>,
+    uploaded: Option<Uploaded>,
 }
 
 impl Future for Sent {
-    type Output = Result<http::Response<Body>, Failed>;
+    type Output = Result<http::Response<Body>, Unanswered>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let over = || Err(lost(Status::internal("the call is over")));
@@ -223,16 +224,20 @@ impl Future for Sent {
         let (call, request) = (self.call.take(), self.request.take());
         let lost = match (head, call) {
             (Ok(head), Some(call)) => {
+                if let Some(uploaded) = self.uploaded.take() {
+                    uploaded.settle();
+                }
                 return Poll::Ready(Ok(http::Response::from_parts(head, Body::new(ResponseBody::new(call)))));
             }
             (Err(lost), _) => lost,
             (Ok(_), None) => lost(Status::internal("the call is over")),
         };
-        let again = request.filter(|_| lost.is_unprocessed).and_then(|(head, opening)| {
-            let body = opening.reclaim(self.upload.take())?;
+        let Lost { status, progress } = lost;
+        let request = request.filter(|_| progress.is_unprocessed()).and_then(|(head, opening)| {
+            let body = opening.reclaim(self.uploaded.as_ref())?;
             Some(http::Request::from_parts(head, body))
         });
-        Poll::Ready(Err((lost.status, again)))
+        Poll::Ready(Err(Unanswered { status, progress, request }))
     }
 }
 
@@ -243,7 +248,7 @@ impl fmt::Debug for Sent {
 }
 
 fn lost(status: Status) -> Lost {
-    Lost { status, is_unprocessed: false }
+    Lost { status, progress: Progress::Final }
 }
 
 impl State {

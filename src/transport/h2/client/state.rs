@@ -15,6 +15,7 @@ use crate::transport::h2::client::call::{Call, End, General, Lost, Trailers, Una
 use crate::transport::h2::client::connection::Phase;
 use crate::transport::h2::client::places::{Places, Ticket};
 use crate::transport::h2::heads::Heads;
+use crate::transport::progress::Progress;
 
 /// A connection and its calls.
 pub(super) struct State {
@@ -237,7 +238,7 @@ impl State {
         {
             self.deadlines.pop_first();
             let status = deadline_status();
-            self.end_call(stream, End::Lost(Lost { status, is_unprocessed: false }));
+            self.end_call(stream, End::Lost(Lost { status, progress: Progress::Final }));
         }
     }
 
@@ -264,8 +265,9 @@ impl State {
         for stream in self.calls.ids() {
             if let Some(call) = self.calls.get(stream) {
                 // What never was in the socket never left.
-                let is_unprocessed = !call.has_head() && call.begins_at() >= self.written;
-                self.end_call(stream, End::Lost(Lost { status: status.clone(), is_unprocessed }));
+                let has_left = call.has_head() || call.begins_at() < self.written;
+                let progress = if has_left { Progress::Sent } else { Progress::Unsent };
+                self.end_call(stream, End::Lost(Lost { status: status.clone(), progress }));
             }
         }
     }

@@ -23,6 +23,7 @@ use crate::transport::h2::client::send::{Place, Reservation, unsendable};
 use crate::transport::h2::client::state::State;
 use crate::transport::h2::fields::field_of;
 use crate::transport::h2::message::Refused;
+use crate::transport::progress::Progress;
 
 /// What a unary call says.
 #[derive(Debug)]
@@ -48,8 +49,8 @@ pub(crate) struct UnaryAnswer {
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum Failed {
-    /// The call ended early; whether the server has surely done nothing for it.
-    Lost { status: Status, is_unprocessed: bool },
+    /// The call ended early.
+    Lost { status: Status, progress: Progress },
     /// The answer is not one good message.
     Refused(Refused),
 }
@@ -160,9 +161,9 @@ impl State {
         Poll::Ready(match (head, end) {
             (Some(head), UnaryEnd::Complete(trailers)) => Ok(UnaryAnswer { head, body, trailers }),
             (_, UnaryEnd::Refused(refused)) => Err(Failed::Refused(refused)),
-            (_, UnaryEnd::Lost(lost)) => {
-                let Lost { status, is_unprocessed } = *lost;
-                Err(Failed::Lost { status, is_unprocessed })
+            (head, UnaryEnd::Lost(lost)) => {
+                let Lost { status, progress } = *lost;
+                Err(Failed::Lost { status, progress: if head.is_some() { Progress::Final } else { progress } })
             }
             (None, UnaryEnd::Complete(_)) => Err(gone()),
         })
@@ -223,7 +224,7 @@ impl Future for UnaryCall {
 }
 
 fn gone() -> Failed {
-    Failed::Lost { status: Status::internal("the call is gone"), is_unprocessed: false }
+    Failed::Lost { status: Status::internal("the call is gone"), progress: Progress::Final }
 }
 
 impl Drop for UnaryCall {

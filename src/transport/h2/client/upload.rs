@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
@@ -19,6 +19,8 @@ use crate::transport::h2::client::connection::Shared;
 use crate::transport::h2::client::send::unsendable;
 use crate::transport::h2::client::state::State;
 use crate::transport::h2::fields::fields_of;
+use crate::transport::progress::Progress;
+use crate::transport::replay::{Replay, ReplayMemory, ReplayReader};
 
 /// How many pieces a body may give before others have their turn: one that is always ready must not hold them up.
 const PIECES_MAX: usize = 32;
@@ -94,12 +96,11 @@ impl Opening {
     }
 
     /// The body that was to be sent, unless some of it is gone by now.
-    pub(super) fn reclaim(self, upload: Option<Arc<Source>>) -> Option<Body> {
-        match (&self.rest, upload) {
-            (Rest::Ended, _) => Some(self.into_body()),
-            (Rest::Handed, Some(upload)) if self.first.is_none() => upload.reclaim(),
-            _ => None,
+    pub(super) fn reclaim(mut self, uploaded: Option<&Uploaded>) -> Option<Body> {
+        if let Rest::Handed = self.rest {
+            self.rest = Rest::More(Body::new(uploaded?.replay.reader()?));
         }
+        Some(self.into_body())
     }
 }
 
@@ -124,40 +125,60 @@ impl http_body::Body for Again {
     }
 }
 
-/// A body whose rest is sent by a task of its own, and that can be had back as long as nothing came out of it.
-#[derive(Default)]
-pub(super) struct Source(Mutex<Option<Body>>);
+/// The rest of a body that is sent by a task of its own, and kept meanwhile.
+pub(super) struct Uploaded {
+    replay: Replay,
+    /// The task's own reader.
+    reader: u64,
+}
 
-impl Source {
-    fn reclaim(&self) -> Option<Body> {
-        // While it is being asked, it may well give something.
-        self.0.try_lock().ok()?.take()
+impl Uploaded {
+    /// The request is not made again: nothing more is kept of it.
+    pub(super) fn settle(&self) {
+        self.replay.choose(self.reader);
     }
+}
+
+/// Where the rest of a body comes from.
+enum Source {
+    /// What is kept to be sent again.
+    Kept(ReplayReader),
+    Body(Body),
 }
 
 /// The task that sends the rest of a body.
 pub(super) struct Upload {
     shared: Arc<Shared>,
     stream: StreamId,
-    source: Arc<Source>,
-    /// The body, once something came out of it.
-    body: Option<Body>,
+    source: Source,
     /// The request is complete, or nobody needs it any more.
     is_over: bool,
 }
 
 impl Upload {
-    /// Goes on with a body by itself, if there is more of it.
-    pub(super) fn spawn(shared: &Arc<Shared>, stream: StreamId, opening: &mut Opening) -> Option<Arc<Source>> {
+    /// Goes on with a body by itself, if there is more of it, and keeps it if there is memory for that.
+    pub(super) fn spawn(
+        shared: &Arc<Shared>,
+        stream: StreamId,
+        opening: &mut Opening,
+        memory: Option<&Arc<ReplayMemory>>,
+    ) -> Option<Uploaded> {
         let Rest::More(body) = std::mem::replace(&mut opening.rest, Rest::Handed) else {
             opening.rest = Rest::Ended;
             return None;
         };
-        let source = Arc::new(Source(Mutex::new(Some(body))));
-        let mut upload =
-            Upload { shared: Arc::clone(shared), stream, source: Arc::clone(&source), body: None, is_over: false };
+        let (source, uploaded) = match memory {
+            None => (Source::Body(body), None),
+            Some(memory) => {
+                let replay = Replay::new(body, memory);
+                let reader = replay.reader()?;
+                let number = reader.number();
+                (Source::Kept(reader), Some(Uploaded { replay, reader: number }))
+            }
+        };
+        let mut upload = Upload { shared: Arc::clone(shared), stream, source, is_over: false };
         shared.spawn(async move { poll_fn(|cx| upload.poll(cx)).await });
-        Some(source)
+        uploaded
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -177,14 +198,15 @@ impl Upload {
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Some(body) = &mut self.body {
-            return Pin::new(body).poll_frame(cx);
+        if let Source::Kept(reader) = &mut self.source
+            && let Some(body) = reader.take_source()
+        {
+            self.source = Source::Body(body);
         }
-        let mut source = self.source.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(body) = source.as_mut() else { return Poll::Ready(None) };
-        let frame = ready!(Pin::new(body).poll_frame(cx));
-        self.body = source.take();
-        Poll::Ready(frame)
+        match &mut self.source {
+            Source::Kept(reader) => Pin::new(reader).poll_frame(cx),
+            Source::Body(body) => Pin::new(body).poll_frame(cx),
+        }
     }
 }
 
@@ -238,5 +260,5 @@ fn send_frame(state: &mut State, stream: StreamId, frame: Option<Result<Frame<By
 }
 
 fn lost(status: Status) -> End {
-    End::Lost(Lost { status, is_unprocessed: false })
+    End::Lost(Lost { status, progress: Progress::Final })
 }

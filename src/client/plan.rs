@@ -1,0 +1,260 @@
+//! What the service config in force says about calls.
+
+use std::pin::pin;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::{Extensions, HeaderMap};
+use tokio::time::Instant;
+use tonic::body::Body;
+
+use crate::client::Channel;
+use crate::client::balance::{Pick, PickCall};
+use crate::client::channel::Inner;
+use crate::client::core::{Core, Waiting};
+use crate::client::guard::{self, CallGuard, Timeouts};
+use crate::client::options::CallOptions;
+use crate::client::retry::{Attempts, Retries, RetryThrottle, Transparent, code_of_head, limit_answer, limit_request};
+use crate::client::service_config::{MethodConfig, ServiceConfig};
+use crate::codec::MessageLimits;
+use crate::context::{self, Context};
+use crate::deadline::{Deadline, format_timeout};
+use crate::metadata::GRPC_TIMEOUT;
+use crate::status::{Code, Status};
+
+/// Nothing was resolved yet: what holds for calls is not known.
+const UNKNOWN: u8 = 0;
+/// There is no config: calls are made as they come.
+const NONE: u8 = 1;
+/// There is one.
+const SOME: u8 = 2;
+
+/// The service config in force.
+#[derive(Debug, Default)]
+pub(super) struct Configured {
+    state: AtomicU8,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug, Default)]
+struct Current {
+    config: Option<ServiceConfig>,
+    throttle: Option<Arc<RetryThrottle>>,
+}
+
+/// What the config says about one call.
+#[derive(Debug)]
+pub(super) struct CallPlan {
+    begin: Instant,
+    method: Arc<MethodConfig>,
+    throttle: Option<Arc<RetryThrottle>>,
+    /// Whether its policies are followed.
+    follows_policies: bool,
+}
+
+/// When a call began that has waited for its plan and is passed on.
+#[derive(Debug, Clone, Copy)]
+struct Began(Instant);
+
+impl Configured {
+    /// Whether no config says anything about any call.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == NONE
+    }
+
+    fn is_known(&self) -> bool {
+        self.state.load(Ordering::Acquire) != UNKNOWN
+    }
+
+    /// Puts another config in force.
+    pub(super) fn set(&self, config: Option<ServiceConfig>) {
+        let mut current = self.current();
+        let throttling = config.as_ref().and_then(ServiceConfig::throttling);
+        current.throttle = match (throttling, current.throttle.take()) {
+            (None, _) => None,
+            (Some(throttling), Some(throttle)) if throttle.config() == throttling => Some(throttle),
+            (Some(throttling), before) => Some(Arc::new(RetryThrottle::new(throttling, before.as_deref()))),
+        };
+        let state = if config.is_some() { SOME } else { NONE };
+        current.config = config;
+        self.state.store(state, Ordering::Release);
+    }
+
+    pub(super) fn config(&self) -> Option<ServiceConfig> {
+        self.current().config.clone()
+    }
+
+    fn plan(&self, path: &str, begin: Instant, follows_policies: bool) -> Option<CallPlan> {
+        let current = self.current();
+        let method = current.config.as_ref()?.method(path).cloned();
+        if method.is_none() && current.throttle.is_none() {
+            return None;
+        }
+        let (method, throttle) = (method.unwrap_or_default(), current.throttle.clone());
+        Some(CallPlan { begin, method, throttle, follows_policies })
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        // Only whole values are put in under this lock.
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Core {
+    /// What the service config says about a call, as soon as it is known; `None`: nothing.
+    ///
+    /// # Errors
+    /// The target cannot be resolved, and the call does not wait for that.
+    async fn plan(
+        self: &Arc<Self>,
+        call: PickCall<'_>,
+        wait_for_ready: bool,
+        begin: Instant,
+    ) -> Result<Option<CallPlan>, Status> {
+        let _waiting = Waiting::begin(self);
+        loop {
+            let mut anew = pin!(self.published_anew.notified());
+            anew.as_mut().enable();
+            if self.configured.is_known() {
+                return Ok(self.configured.plan(call.path, begin, self.endpoint.retries.is_enabled));
+            }
+            // Before anything is resolved, no balancer is asked.
+            match self.pick(&call) {
+                Pick::Fail(status) if !wait_for_ready => return Err(status),
+                _ => anew.await,
+            }
+        }
+    }
+}
+
+impl CallPlan {
+    pub(super) fn waits_for_ready(&self, options: &CallOptions) -> bool {
+        options.waits_for_ready_or(self.method.wait_for_ready)
+    }
+
+    /// When the call must be over.
+    pub(super) fn deadline(
+        &self,
+        headers: &HeaderMap,
+        of_channel: Option<Duration>,
+        current: &Context,
+    ) -> Option<Deadline> {
+        let timeouts = Timeouts { of_channel, of_method: self.method.timeout };
+        guard::deadline_from(self.begin, headers, timeouts, current)
+    }
+
+    /// The smaller of the limits on both sides.
+    pub(super) fn limits(&self, mut limits: MessageLimits) -> MessageLimits {
+        let smaller = |own: &mut usize, configured: Option<usize>| *own = configured.map_or(*own, |max| max.min(*own));
+        smaller(&mut limits.encoding_bytes_max, self.method.request_bytes_max);
+        smaller(&mut limits.decoding_bytes_max, self.method.response_bytes_max);
+        limits
+    }
+
+    pub(super) fn retries(&self) -> Option<Retries> {
+        if !self.follows_policies {
+            return None;
+        }
+        Retries::new(&self.method, self.throttle.as_ref())
+    }
+
+    /// Whether the call is made several times at once.
+    pub(super) fn hedges(&self) -> bool {
+        self.follows_policies && self.method.hedging.is_some()
+    }
+
+    /// The call was answered.
+    pub(super) fn succeeded(&self) {
+        if let Some(throttle) = &self.throttle {
+            throttle.succeeded();
+        }
+    }
+
+    /// Makes a call of the general way.
+    async fn send(
+        &self,
+        inner: &Arc<Inner>,
+        request: http::Request<Body>,
+        deadline: Option<Deadline>,
+    ) -> Result<http::Response<Body>, Status> {
+        let wait_for_ready = self.waits_for_ready(&CallOptions::of(request.extensions()));
+        let request = request.map(|body| limit_request(body, self.method.request_bytes_max));
+        let response = if let (true, Some(policy)) = (self.follows_policies, &self.method.hedging) {
+            let attempts = Attempts::new(inner, request, deadline, wait_for_ready);
+            attempts.hedge(policy, self.throttle.as_ref()).await
+        } else if let Some(retries) = self.retries() {
+            Attempts::new(inner, request, deadline, wait_for_ready).retry(retries).await
+        } else {
+            let response = inner.send(request, Transparent::default(), wait_for_ready).await;
+            if let Ok(response) = &response
+                && code_of_head(response.status(), response.headers()) == Code::Ok
+            {
+                self.succeeded();
+            }
+            response
+        };
+        response.map(|response| limit_answer(response, self.method.response_bytes_max))
+    }
+}
+
+impl Inner {
+    /// Makes a call of the general way as the service config says.
+    pub(super) fn send_as_planned(
+        self: Arc<Self>,
+        mut request: http::Request<Body>,
+    ) -> impl Future<Output = Result<http::Response<Body>, Status>> + Send + 'static {
+        let current = context::current();
+        let begin = request.extensions_mut().remove::<Began>().map_or_else(Instant::now, |Began(begin)| begin);
+        async move {
+            let of_channel = self.endpoint.timeout;
+            let timeouts = Timeouts { of_channel, of_method: None };
+            let mut deadline = guard::deadline_from(begin, request.headers(), timeouts, &current);
+            let mut guard = CallGuard::without_timer(&current);
+            guard.start_timer(deadline);
+            let call = PickCall { path: request.uri().path(), metadata: request.headers() };
+            let wait_for_ready = CallOptions::of(request.extensions()).waits_for_ready();
+            let plan = guard.within(self.core.plan(call, wait_for_ready, begin)).await??;
+            if let Some(plan) = &plan {
+                deadline = plan.deadline(request.headers(), of_channel, &current);
+                guard.start_timer(deadline);
+            }
+            if let Some(deadline) = deadline {
+                request.headers_mut().insert(GRPC_TIMEOUT, format_timeout(deadline.remaining()));
+            }
+            match &plan {
+                Some(plan) => guard.run(plan.send(&self, request, deadline)).await,
+                None => guard.run(self.send(request, Transparent::default(), wait_for_ready)).await,
+            }
+        }
+    }
+}
+
+impl Channel {
+    /// Whether no service config says anything about any call.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.inner.core.configured.is_plain()
+    }
+
+    /// What the service config says about a call that is about to be made, as soon as it is known.
+    ///
+    /// # Errors
+    /// The target cannot be resolved, or not in time.
+    pub(super) async fn plan(
+        &self,
+        path: &str,
+        metadata: &HeaderMap,
+        extensions: &mut Extensions,
+    ) -> Result<Option<CallPlan>, Status> {
+        let (begin, current) = (Instant::now(), context::current());
+        let timeouts = Timeouts { of_channel: self.inner.endpoint.timeout, of_method: None };
+        let mut guard = CallGuard::without_timer(&current);
+        guard.start_timer(guard::deadline_from(begin, metadata, timeouts, &current));
+        let wait_for_ready = CallOptions::of(extensions).waits_for_ready();
+        let call = PickCall { path, metadata };
+        extensions.insert(Began(begin));
+        guard.within(self.inner.core.plan(call, wait_for_ready, begin)).await?
+    }
+}

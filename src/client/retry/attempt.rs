@@ -1,0 +1,169 @@
+//! Attempts of a call on the general way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use http::HeaderMap;
+use http::request::Parts;
+use tonic::body::Body;
+
+use crate::client::balance::PickCall;
+use crate::client::channel::Inner;
+use crate::client::core::{Placed, Unplaced};
+use crate::client::retry::retries::Retries;
+use crate::client::retry::{Transparent, note_attempts};
+use crate::deadline::{Deadline, format_timeout};
+use crate::metadata::GRPC_TIMEOUT;
+use crate::status::{self, Code, Status, code_for_http_status};
+use crate::transport::connection::Origin;
+use crate::transport::progress::{Progress, Unanswered};
+use crate::transport::replay::Replay;
+
+/// A call that may be attempted several times: its request, kept as long as need be.
+pub(in crate::client) struct Attempts {
+    inner: Arc<Inner>,
+    head: Parts,
+    pub(super) replay: Replay,
+    deadline: Option<Deadline>,
+    wait_for_ready: bool,
+    transparent: Mutex<Transparent>,
+}
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub(super) enum Attempted {
+    /// The server has begun to answer.
+    Answered(http::Response<Body>),
+    /// It ended before that.
+    Ended(Ended),
+}
+
+/// An attempt without an answer.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) code: Code,
+    /// Whether another attempt could follow at all.
+    pub(super) is_final: bool,
+    /// What the caller gets if none does.
+    pub(super) result: Result<http::Response<Body>, Status>,
+}
+
+impl Ended {
+    /// What the server sent along with the status.
+    pub(super) fn trailers(&self) -> Option<&HeaderMap> {
+        self.result.as_ref().ok().map(http::Response::headers)
+    }
+}
+
+/// The number of the reader that an attempt has of the request.
+pub(super) type ReaderNumber = Arc<AtomicU64>;
+
+impl Attempts {
+    pub(in crate::client) fn new(
+        inner: &Arc<Inner>,
+        request: http::Request<Body>,
+        deadline: Option<Deadline>,
+        wait_for_ready: bool,
+    ) -> Self {
+        let (head, body) = request.into_parts();
+        let replay = Replay::new(body, &inner.replay);
+        Attempts { inner: Arc::clone(inner), head, replay, deadline, wait_for_ready, transparent: Mutex::default() }
+    }
+
+    /// Makes attempts as the policy says, until one is answered or none follows.
+    pub(in crate::client) async fn retry(self, mut retries: Retries) -> Result<http::Response<Body>, Status> {
+        let reader = ReaderNumber::default();
+        loop {
+            let ended = match self.make(retries.before(), &reader).await {
+                Attempted::Answered(response) => {
+                    retries.succeeded();
+                    return Ok(response);
+                }
+                Attempted::Ended(ended) => ended,
+            };
+            let is_over = ended.is_final || !self.can_go_on();
+            let pause = if is_over { None } else { retries.after(ended.code, ended.trailers()) };
+            match pause {
+                None => return ended.result,
+                Some(pause) => tokio::time::sleep(pause).await,
+            }
+        }
+    }
+
+    /// Whether the request can be sent once more.
+    pub(super) fn can_go_on(&self) -> bool {
+        self.replay.chosen().is_none() && self.replay.failure().is_none()
+    }
+
+    /// Makes one attempt. What the server has surely done nothing for is the same attempt still.
+    pub(super) async fn make(&self, before: u32, reader: &ReaderNumber) -> Attempted {
+        loop {
+            let unanswered = match self.send(before, reader).await {
+                Ok(response) => return self.judge(response, reader.load(Ordering::Relaxed)),
+                Err(unanswered) => unanswered,
+            };
+            if self.can_go_on() && self.permits(unanswered.progress) {
+                continue;
+            }
+            let Unanswered { status, progress, .. } = unanswered;
+            return Attempted::Ended(Ended {
+                code: status.code(),
+                is_final: progress == Progress::Final,
+                result: Err(status),
+            });
+        }
+    }
+
+    fn permits(&self, progress: Progress) -> bool {
+        self.transparent.lock().unwrap_or_else(PoisonError::into_inner).permits(progress)
+    }
+
+    async fn send(&self, before: u32, number: &ReaderNumber) -> Result<http::Response<Body>, Unanswered> {
+        let Some(reader) = self.replay.reader() else {
+            let status = Status::unavailable("the request is larger than what is kept of it, and cannot be sent again");
+            return Err(Unanswered { status, progress: Progress::Final, request: None });
+        };
+        number.store(reader.number(), Ordering::Relaxed);
+        let mut head = self.head.clone();
+        note_attempts(&mut head.headers, before);
+        if let Some(deadline) = self.deadline {
+            head.headers.insert(GRPC_TIMEOUT, format_timeout(deadline.remaining()));
+        }
+        let call = PickCall { path: head.uri.path(), metadata: &head.headers };
+        let Placed { reserved, observation } =
+            self.inner.core.connection(call, self.wait_for_ready).await.map_err(Unplaced::unanswered)?;
+        let request = http::Request::from_parts(head, Body::new(reader));
+        let origin = Origin { replay: None, ..self.inner.origin() };
+        let sent = reserved.send(request, origin).await;
+        match (observation, &sent) {
+            (None, _) => sent,
+            (Some(observation), Ok(_)) => sent.map(|response| observation.watch(response)),
+            (Some(observation), Err(unanswered)) => {
+                observation.end(unanswered.status.code(), None);
+                sent
+            }
+        }
+    }
+
+    /// Whether a response is the answer, or only says that there is none.
+    fn judge(&self, response: http::Response<Body>, reader: u64) -> Attempted {
+        match code_of_head(response.status(), response.headers()) {
+            Code::Ok => {
+                self.replay.choose(reader);
+                Attempted::Answered(response)
+            }
+            code => Attempted::Ended(Ended { code, is_final: false, result: Ok(response) }),
+        }
+    }
+}
+
+/// What the head of a response says: OK, where it is the beginning of an answer.
+pub(in crate::client) fn code_of_head(status: http::StatusCode, headers: &HeaderMap) -> Code {
+    match (status::from_peer(headers), status) {
+        (Some(status), _) => status.code(),
+        (None, http::StatusCode::OK) => Code::Ok,
+        // Not from a gRPC server, but from something between.
+        (None, other) => code_for_http_status(other),
+    }
+}
