@@ -3,7 +3,7 @@
 use crate::connection::{Connection, Phase, Role};
 use crate::error::{OpenError, SendError};
 use crate::flow::SendWindow;
-use crate::frame::{END_HEADERS, END_STREAM, data, patch_length, put_head};
+use crate::frame::{END_HEADERS, END_STREAM, patch_length};
 use crate::limits::{COPY_BYTES_MAX, OUTPUT_BYTES_TARGET};
 use crate::output::{BegunData, MERGED_DATA_BYTES_MAX};
 use crate::prepared::Prepared;
@@ -144,10 +144,8 @@ impl Connection {
             return self.send_response_in_parts(stream, head, write, trailers);
         }
         let start = self.output.open_rope().mark();
-        self.write_prepared_frame(stream, head, END_HEADERS);
-        let data_at = self.output.position();
+        let data_at = self.begin_response(stream, head);
         let rope = self.output.open_rope();
-        put_head(rope.written(), 0, data::KIND, 0, stream);
         let payload = rope.mark();
         if let Err(error) = write(rope) {
             rope.truncate(start);

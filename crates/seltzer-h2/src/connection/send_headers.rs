@@ -3,10 +3,14 @@
 use crate::connection::Connection;
 use crate::error::SendError;
 use crate::fields::HeaderField;
-use crate::frame::{END_HEADERS, END_STREAM, HEAD_BYTES, continuation, headers, patch_length, put_head};
+use crate::frame::{
+    END_HEADERS, END_STREAM, HEAD_BYTES, continuation, data, head_bytes, headers, patch_length, put_head,
+};
+use crate::hpack::SETTLED_BYTES_MAX;
 use crate::prepared::Prepared;
 use crate::stream::Sent;
 use crate::stream_id::StreamId;
+use bytes::BytesMut;
 
 impl Connection {
     /// Sends a block of headers: a request's, an interim or final response's, or trailers, which wait for data that
@@ -151,12 +155,11 @@ impl Connection {
 
     #[inline]
     pub(crate) fn write_prepared_frame(&mut self, id: StreamId, block: &Prepared, flags: u8) {
-        if let Some(bytes) = self.encoder.settled(block)
-            && bytes.len() <= self.peer.frame_bytes_max
-        {
-            let buffer = self.output.buffer();
-            put_head(buffer, bytes.len(), headers::KIND, flags, id);
-            buffer.extend_from_slice(bytes);
+        if let Some((bytes, length)) = self.encoder.settled(block) {
+            let mut frame = [0; HEAD_BYTES + SETTLED_BYTES_MAX];
+            frame[..HEAD_BYTES].copy_from_slice(&head_bytes(length, headers::KIND, flags, id));
+            frame[HEAD_BYTES..].copy_from_slice(bytes);
+            put_front(self.output.buffer(), &frame, HEAD_BYTES + length);
             return;
         }
         let head_at = self.output.position();
@@ -164,6 +167,27 @@ impl Connection {
         put_head(buffer, 0, headers::KIND, flags, id);
         self.encoder.encode_prepared(block, buffer);
         self.end_headers(id, head_at);
+    }
+
+    /// The headers of an answer, and the head of the DATA behind them. Returns where that is.
+    #[inline]
+    pub(crate) fn begin_response(&mut self, id: StreamId, block: &Prepared) -> usize {
+        const DATA_AT: usize = HEAD_BYTES + SETTLED_BYTES_MAX;
+        if let Some((bytes, length)) = self.encoder.settled(block) {
+            let mut frames = [0; DATA_AT + HEAD_BYTES];
+            frames[..HEAD_BYTES].copy_from_slice(&head_bytes(length, headers::KIND, END_HEADERS, id));
+            frames[HEAD_BYTES..DATA_AT].copy_from_slice(bytes);
+            let end = HEAD_BYTES + length.min(SETTLED_BYTES_MAX);
+            frames[end..end + HEAD_BYTES].copy_from_slice(&head_bytes(0, data::KIND, 0, id));
+            let buffer = self.output.buffer();
+            let data_at = buffer.len() + end;
+            put_front(buffer, &frames, end + HEAD_BYTES);
+            return data_at;
+        }
+        self.write_prepared_frame(id, block, END_HEADERS);
+        let data_at = self.output.position();
+        put_head(self.output.buffer(), 0, data::KIND, 0, id);
+        data_at
     }
 
     /// Ends a HEADERS frame. Of a block that is larger than the peer's frames the rest goes into CONTINUATION.
@@ -194,4 +218,13 @@ impl Connection {
             buffer.extend_from_slice(chunk);
         }
     }
+}
+
+/// Appends the first so many of some bytes. All are copied, because a fixed number of them is copied faster, and what is
+/// too much is cut off.
+#[inline]
+fn put_front<const BYTES: usize>(output: &mut BytesMut, bytes: &[u8; BYTES], length: usize) {
+    let end = output.len() + length;
+    output.extend_from_slice(bytes);
+    output.truncate(end);
 }

@@ -4,6 +4,7 @@ use bytes::BufMut;
 
 use crate::fields::HeaderField;
 use crate::hpack::encoder_table::{EncoderTable, Found};
+pub(crate) use crate::hpack::prepared_cache::BYTES_MAX as SETTLED_BYTES_MAX;
 use crate::hpack::prepared_cache::PreparedCache;
 use crate::hpack::recent::Recent;
 use crate::hpack::{TABLE_BYTES_DEFAULT, hash, huffman, integer, known};
@@ -111,16 +112,14 @@ impl Encoder {
             && (self.table.size_max() == 0 || self.prepared.knows(block.id(), self.table.generation()))
     }
 
-    /// The bytes of a block whose encoding changes no table now. `None`: it does, or they are not kept.
+    /// The bytes of a block whose encoding changes no table now, as the first of some more. `None`: it does, or they are
+    /// not kept.
     #[inline]
-    pub(crate) fn settled<'b>(&'b self, block: &'b Prepared) -> Option<&'b [u8]> {
-        if self.announce.is_some() {
+    pub(crate) fn settled(&self, block: &Prepared) -> Option<(&[u8; SETTLED_BYTES_MAX], usize)> {
+        if self.announce.is_some() || self.table.size_max() == 0 {
             return None;
         }
-        if self.table.size_max() == 0 {
-            return Some(block.literal());
-        }
-        self.prepared.find(block.id(), self.table.generation())
+        self.prepared.find_padded(block.id(), self.table.generation())
     }
 
     /// Gives back all memory but the table's.

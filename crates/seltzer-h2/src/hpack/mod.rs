@@ -29,8 +29,8 @@ mod static_table;
 
 pub use self::block_cache::Memo;
 pub use self::decoder::{Decoded, Decoder, Limits};
-pub(crate) use self::encoder::PreparedField;
 pub use self::encoder::{Encoder, Indexing};
+pub(crate) use self::encoder::{PreparedField, SETTLED_BYTES_MAX};
 pub(crate) use self::known::known_token;
 
 use std::fmt;

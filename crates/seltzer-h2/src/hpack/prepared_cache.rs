@@ -19,7 +19,7 @@ struct Slot {
 }
 
 /// Enough for a request whose fields are all in a table; with the rest a slot is 40 bytes.
-const BYTES_MAX: usize = 27;
+pub(crate) const BYTES_MAX: usize = 27;
 
 const TOO_LONG: u8 = u8::MAX;
 
@@ -30,6 +30,13 @@ const SLOTS_MIN: usize = 4;
 const SLOTS_MAX: usize = 32;
 
 impl PreparedCache {
+    /// The bytes of a block as the first of so many, all of which can be copied in one go.
+    #[inline]
+    pub(super) fn find_padded(&self, id: u64, generation: u32) -> Option<(&[u8; BYTES_MAX], usize)> {
+        let slot = self.slot(id).filter(|slot| slot.id == id && slot.generation == generation)?;
+        (usize::from(slot.len) <= BYTES_MAX).then_some((&slot.bytes, usize::from(slot.len)))
+    }
+
     /// The bytes of a block.
     #[inline]
     pub(super) fn find(&self, id: u64, generation: u32) -> Option<&[u8]> {
