@@ -32,6 +32,8 @@ mod observed;
 mod opener;
 #[cfg(feature = "client")]
 mod options;
+#[cfg(feature = "client")]
+mod race;
 mod request;
 #[cfg(feature = "client")]
 pub mod resolve;

@@ -38,7 +38,7 @@ impl Default for Balance {
 impl Balance {
     pub(super) fn build(&self) -> Box<dyn Balancer> {
         match self {
-            Balance::PickFirst { shuffle } => Box::new(PickFirst { shuffles: *shuffle }),
+            Balance::PickFirst { shuffle } => Box::new(PickFirst { shuffles: *shuffle, has_begun: false }),
             Balance::RoundRobin => Box::new(RoundRobin),
         }
     }

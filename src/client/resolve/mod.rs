@@ -9,8 +9,10 @@ use tokio::sync::Notify;
 
 use crate::transport::address::Address;
 
+pub(super) mod again;
 pub(super) mod dns;
 pub(super) mod fixed;
+pub(super) mod joined;
 
 /// Why a name could not be resolved: any error; the channel says which target it was about.
 pub type ResolveError = Box<dyn std::error::Error + Send + Sync>;
