@@ -85,6 +85,8 @@ pub mod services;
 pub mod transport {
     #[cfg(feature = "client")]
     pub(crate) mod address;
+    #[cfg(feature = "client")]
+    pub(crate) mod address_list;
     #[cfg(any(feature = "server", feature = "client"))]
     pub(crate) mod carrier;
     #[cfg(feature = "client")]
@@ -101,10 +103,18 @@ pub mod transport {
     pub(crate) mod incoming_body;
     #[cfg(any(feature = "server", feature = "client"))]
     pub(crate) mod io;
+    #[cfg(feature = "client")]
+    pub(crate) mod keepalive;
     #[cfg(feature = "server")]
     pub(crate) mod listen;
     #[cfg(feature = "client")]
+    pub(crate) mod no_proxy;
+    #[cfg(feature = "client")]
     pub(crate) mod progress;
+    #[cfg(feature = "client")]
+    pub(crate) mod proxy;
+    #[cfg(feature = "client")]
+    pub(crate) mod remote;
     #[cfg(feature = "client")]
     pub(crate) mod replay;
     pub(crate) mod response_body;

@@ -3,7 +3,7 @@
 use seltzer::client::ConnectivityState;
 use seltzer::{Channel, Server};
 
-use crate::client_engine::say;
+use crate::support::call::say;
 use crate::support::peer::{MAX_CONCURRENT_STREAMS, Place};
 use crate::support::probe::{Client, Probe, ask, text};
 use crate::support::{Running, endpoint, patiently};

@@ -9,6 +9,7 @@ use seltzer::{Channel, Code, Request, Response, Server, Status, Streaming};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::support::call::{Unary, begin, outcome, say};
 use crate::support::peer::{
     ACK, CANCEL, DATA, END_STREAM, Frame, GOAWAY, GOOD, HEADERS, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, NO_ERROR,
     PING, Peer, Place, REFUSED_STREAM, RST_STREAM, WINDOW_UPDATE,
@@ -21,8 +22,6 @@ const SHORT: Duration = Duration::from_millis(50);
 
 /// Not a multiple of what timers count in.
 const TIMEOUT: Duration = Duration::from_micros(20_100);
-
-type Unary = JoinHandle<Result<Response<SimpleResponse>, Status>>;
 
 /// A channel within a layer that does nothing: calls go the general way through it.
 #[derive(Clone)]
@@ -51,13 +50,6 @@ enum Way {
 
 const WAYS: [Way; 2] = [Way::Short, Way::General];
 
-/// A call at work.
-fn begin(client: &Client, command: &str) -> Unary {
-    let client = client.clone();
-    let request = ask(command);
-    tokio::spawn(async move { client.unary_call(request).await })
-}
-
 fn begin_by(way: Way, channel: &Channel, command: &str) -> Unary {
     let channel = channel.clone();
     let request = ask(command);
@@ -65,17 +57,6 @@ fn begin_by(way: Way, channel: &Channel, command: &str) -> Unary {
         Way::Short => tokio::spawn(async move { Client::new(channel).unary_call(request).await }),
         Way::General => tokio::spawn(async move { Client::new(Layered(channel)).unary_call(request).await }),
     }
-}
-
-/// The text of a call's answer, or the code and the words of its status.
-async fn outcome(call: Unary) -> Result<String, (Code, String)> {
-    let answer = patiently(call).await.unwrap();
-    answer.map(|answer| text(answer.get_ref())).map_err(|status| (status.code(), status.message().to_owned()))
-}
-
-/// An answer that says this.
-pub(crate) fn say(words: &str) -> Vec<u8> {
-    SimpleResponse { payload: ask(words).payload, ..SimpleResponse::default() }.encode_to_vec()
 }
 
 async fn connected(settings: &[(u16, u32)]) -> (Place, Client, Peer) {

@@ -9,11 +9,15 @@
 //! | `client_engine` | what a channel on our own engine says and understands, frame by frame |
 //! | `client_frames` | a channel against servers that use HTTP/2 in rare ways |
 //! | `compression` | encodings and message limits on the wire |
+//! | `connecting` | opening connections, losing them, and opening them again |
+//! | `connection_errors` | what a caller is told who cannot connect |
 //! | `deadlines` | deadlines, cancellation, and what a call inside a call inherits |
 //! | `channels` | how channels open, keep and lose connections |
 //! | `engine` | what our own engine's connections do under strain |
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
 //! | `memory` | what a server keeps of messages that are not complete |
+//! | `proxies` | connections through HTTP proxies |
+//! | `resolving` | from targets to addresses, and what becomes of connections when those change |
 //! | `services` | each demo service, in process and over a socket |
 //! | `streams` | streams that their connection writes by itself |
 //! | `tls` | certificates |
@@ -32,11 +36,15 @@ mod channels;
 mod client_engine;
 mod client_frames;
 mod compression;
+mod connecting;
+mod connection_errors;
 mod deadlines;
 #[cfg(unix)]
 mod engine;
 mod lifecycle;
 mod memory;
+mod proxies;
+mod resolving;
 mod services;
 mod streams;
 mod support;

@@ -2,8 +2,11 @@
 //!
 //! The handshakes themselves, with every kind of certificate, are tested beside the code in `src/transport/tls`.
 
+use std::time::Duration;
+
+use seltzer::client::ConnectivityState;
 use seltzer::transport::{Certificate, ClientTlsConfig, Identity, ServerTlsConfig, Step};
-use seltzer::{Channel, Code, Server};
+use seltzer::{Channel, Code, Server, Status};
 
 use crate::support::probe::{Client, Probe, ask, text};
 use crate::support::{Running, patiently};
@@ -91,4 +94,127 @@ async fn a_certificate_that_cannot_be_used_is_found_before_the_port_is_taken() {
     let server = Server::builder().tls_config(config).unwrap();
     let error = server.bind("127.0.0.1:0").await.unwrap_err();
     assert_eq!(error.step(), Step::Tls, "{error}");
+}
+
+/// One call, on a channel that closes its connections as soon as it may.
+async fn call_on_a_new_connection(channel: &Channel) -> Result<String, Status> {
+    let mut states = channel.watch_state();
+    patiently(states.wait_for(|state| *state == ConnectivityState::Idle)).await.unwrap();
+    let answer = patiently(Client::new(channel.clone()).unary_call(ask("secure"))).await;
+    answer.map(|answer| text(answer.get_ref()))
+}
+
+const IDLE: Duration = Duration::from_millis(20);
+
+#[tokio::test]
+async fn changed_certificates_are_used_by_the_next_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let roots = folder.path().join("roots.pem");
+    let server = server(ServerTlsConfig::new().identity(identity("rsa"))).await;
+    let target = format!("https://localhost:{}", server.address.port());
+    let config = ClientTlsConfig::new().ca_certificate_file(&roots);
+    let builder = Channel::builder(target).tls_config(config).unwrap().idle_timeout(IDLE);
+    let error = builder.connect().await.unwrap_err();
+    assert!(error.step() == Step::Tls && error.to_string().contains("roots.pem cannot be read: No such"), "{error}");
+
+    std::fs::write(&roots, pem("rsa.pem")).unwrap();
+    let channel = builder.connect().await.unwrap();
+    // What is half written, damaged or gone changes nothing; what is another certificate does.
+    for (contents, expected) in [
+        (Some(pem("rsa.pem")), Ok("true none")),
+        (Some(pem("rsa.pem")[..100].to_owned()), Ok("true none")),
+        (Some(String::new()), Ok("true none")),
+        (None, Ok("true none")),
+        (Some(pem("ecdsa.pem")), Err(Code::Unavailable)),
+    ] {
+        match &contents {
+            Some(contents) => std::fs::write(&roots, contents).unwrap(),
+            None => std::fs::remove_file(&roots).unwrap(),
+        }
+        let outcome = call_on_a_new_connection(&channel).await;
+        assert_eq!(outcome.as_deref().map_err(Status::code), expected, "{contents:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_identity_is_shown_by_the_next_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let (chain, key) = (folder.path().join("client.pem"), folder.path().join("client.key"));
+    let config = ServerTlsConfig::new().identity(identity("server")).client_ca_root(certificate("ca"));
+    let server = server(config).await;
+    let target = format!("https://localhost:{}", server.address.port());
+    let config = ClientTlsConfig::new().ca_certificate(certificate("ca")).identity_files(&chain, &key);
+    let builder = Channel::builder(target).tls_config(config).unwrap().idle_timeout(IDLE);
+
+    std::fs::write(&chain, pem("client.pem")).unwrap();
+    std::fs::write(&key, pem("rsa.key")).unwrap();
+    let error = builder.connect().await.unwrap_err();
+    assert!(error.to_string().contains("the private key does not belong to the certificate"), "{error}");
+
+    std::fs::write(&key, pem("client.key")).unwrap();
+    let channel = builder.connect().await.unwrap();
+    assert_eq!(call_on_a_new_connection(&channel).await.unwrap(), "true 1 certificates");
+    // Two files change one after the other: in between the old ones are shown.
+    std::fs::write(&chain, pem("client-self-signed.pem")).unwrap();
+    assert_eq!(call_on_a_new_connection(&channel).await.unwrap(), "true 1 certificates");
+    std::fs::write(&key, pem("client-self-signed.key")).unwrap();
+    assert!(call_on_a_new_connection(&channel).await.is_err(), "the server does not trust that one");
+}
+
+#[tokio::test]
+async fn the_name_of_the_certificate_follows_from_the_target_unless_it_is_named() {
+    // Its certificate is for elsewhere.example alone.
+    let server = server(ServerTlsConfig::new().identity(identity("wrong-name"))).await;
+    let port = server.address.port();
+    let trusting = || ClientTlsConfig::new().ca_certificate(certificate("wrong-name"));
+    let by_name = || Channel::builder(format!("dns:///localhost:{port}"));
+    let by_address = || Channel::builder(format!("ipv4:127.0.0.1:{port}"));
+    let table = [
+        ("the host", by_name().tls_config(trusting()), false),
+        ("the address", by_address().tls_config(trusting()), false),
+        ("a domain name", by_name().tls_config(trusting().domain_name("elsewhere.example")), true),
+        ("a domain name for an address", by_address().tls_config(trusting().domain_name("elsewhere.example")), true),
+        ("another domain name", by_address().tls_config(trusting().domain_name("nowhere.example")), false),
+        ("an authority", by_address().tls_config(trusting()).and_then(|b| b.origin("elsewhere.example:1")), true),
+        (
+            "both",
+            by_address()
+                .tls_config(trusting().domain_name("elsewhere.example"))
+                .and_then(|builder| builder.origin("localhost")),
+            true,
+        ),
+    ];
+    for (what, builder, expected) in table {
+        match (patiently(builder.unwrap().connect()).await, expected) {
+            (Ok(_), true) => {}
+            (Err(error), false) => assert_eq!(error.step(), Step::Tls, "{what}: {error}"),
+            (other, _) => panic!("{what}: {other:?}"),
+        }
+    }
+    let mixed = ["https://localhost:1", "https://elsewhere.example:1"].map(Channel::from_static);
+    let error = patiently(Client::new(Channel::balance_list(mixed.into_iter())).unary_call(ask("hi"))).await;
+    assert!(error.unwrap_err().message().contains("certificates of https://localhost:1 and https://elsewhere"));
+}
+
+#[cfg(feature = "tls-native-roots")]
+#[tokio::test]
+async fn the_certificates_of_the_system_are_trusted() {
+    const VARIABLE: &str = "SSL_CERT_FILE";
+    let ca = format!("{}/tests/support/tls/ca.pem", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var(VARIABLE).as_deref() != Ok(&ca) {
+        // The variable stands for the system, and belongs to a process of its own.
+        let again = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "tls::the_certificates_of_the_system_are_trusted"])
+            .env(VARIABLE, ca)
+            .output()
+            .unwrap();
+        let output = String::from_utf8_lossy(&again.stdout);
+        assert!(again.status.success() && output.contains("1 passed"), "{output}");
+        return;
+    }
+    for (name, is_trusted) in [("server", true), ("rsa", false)] {
+        let server = server(ServerTlsConfig::new().identity(identity(name))).await;
+        let connected = connect(&server, ClientTlsConfig::new().with_native_roots()).await;
+        assert_eq!(connected.is_ok(), is_trusted, "{name}: {connected:?}");
+    }
 }

@@ -41,7 +41,7 @@ struct Standing {
     must_connect: bool,
     /// All its connections are full, and one more is wanted.
     must_grow: bool,
-    /// Those who wait after a failure need wait no longer.
+    /// There are addresses that it did not have before.
     must_hurry: bool,
     task: Option<AbortHandle>,
 }
@@ -107,7 +107,10 @@ impl Backend {
         if self.0.is_ejected.load(Ordering::Relaxed) {
             return ConnectivityState::TransientFailure;
         }
-        self.standing().state
+        match &*self.standing() {
+            Standing { state: ConnectivityState::Idle, must_connect: true, .. } => ConnectivityState::Connecting,
+            Standing { state, .. } => *state,
+        }
     }
 
     /// Why it fails: why the last attempt to connect did, or that it is kept away from calls.
@@ -162,15 +165,18 @@ impl Backend {
         self.standing().task = Some(task);
     }
 
-    /// Replaces its addresses. Connections to those that are still among them stay.
+    /// Replaces its addresses. Connections to those that are still among them stay, the others finish their calls.
     pub(super) fn set_endpoint(&self, endpoint: ResolvedEndpoint) {
         let mut standing = self.standing();
         let lost: Vec<_> =
             standing.connections.extract_if(.., |(address, _)| !endpoint.addresses.contains(address)).collect();
-        standing.endpoint = endpoint;
+        let old = std::mem::replace(&mut standing.endpoint, endpoint);
+        let has_changed = standing.endpoint.addresses != old.addresses;
+        // Whoever waits after a failure does not try the same addresses again any sooner.
+        standing.must_hurry |= standing.endpoint.addresses.iter().any(|address| !old.addresses.contains(address));
         drop(standing);
-        if !lost.is_empty() {
-            drop(lost);
+        drop(lost);
+        if has_changed {
             self.0.wanted.notify_one();
         }
     }

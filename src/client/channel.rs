@@ -20,10 +20,12 @@ use crate::client::heads::Heads;
 use crate::client::options::CallOptions;
 use crate::client::retry::Transparent;
 use crate::status::Status;
+use crate::transport::address::Address;
 use crate::transport::connection::{Connection, Origin};
 use crate::transport::error::{Error, Step};
 use crate::transport::h2::client::Sent;
 use crate::transport::in_process::InProcess;
+use crate::transport::keepalive::KeepalivePace;
 use crate::transport::progress::Unanswered;
 use crate::transport::replay::ReplayMemory;
 use crate::transport::target::Target;
@@ -59,7 +61,8 @@ impl Drop for Inner {
 }
 
 impl Channel {
-    /// Connects to a target: `http://host:port`, `https://host:port`, `dns:///host:port` or `unix:PATH`.
+    /// Connects to a target: `http://host:port`, `https://host:port`, `dns:///host:port`, `unix:PATH` or any other that
+    /// [`Endpoint::new`] names.
     ///
     /// # Errors
     /// The target cannot be read or reached; the error says at which step and what to try.
@@ -127,7 +130,39 @@ impl Channel {
         Channel::new(Endpoint::from_target(Ok(Target::in_process())), Some(server.clone()))
     }
 
-    pub(crate) fn new(endpoint: Endpoint, in_process: Option<InProcess>) -> Self {
+    /// The settings of a channel to addresses instead of a name; see [`Endpoint::from_addresses`].
+    ///
+    /// # Errors
+    /// There is no address.
+    pub fn from_addresses<A: Into<Address>>(addresses: impl IntoIterator<Item = A>) -> Result<Endpoint, Error> {
+        Endpoint::from_addresses(addresses)
+    }
+
+    /// A channel that spreads its calls over everything behind several endpoints, by turns unless the first endpoint
+    /// says otherwise ([`Endpoint::balance`]).
+    ///
+    /// It has one set of settings, those of the first endpoint, its authority and TLS among them. Endpoints that cannot
+    /// share them are reported by the first call.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use seltzer::Channel;
+    ///
+    /// let replicas = ["http://[::1]:50051", "http://[::1]:50052"].map(Channel::from_static);
+    /// let channel = Channel::balance_list(replicas.into_iter());
+    /// # drop(channel);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn balance_list(list: impl Iterator<Item = Endpoint>) -> Self {
+        let endpoint = Endpoint::joined(list.collect()).unwrap_or_else(|error| Endpoint::from_target(Err(error)));
+        endpoint.connect_lazy()
+    }
+
+    pub(crate) fn new(mut endpoint: Endpoint, in_process: Option<InProcess>) -> Self {
+        // What one channel learns is not for another with the same settings.
+        endpoint.connection.keepalive_pace = KeepalivePace::default();
         let endpoint = Arc::new(endpoint);
         let connector = Arc::new(Connector::new(Arc::clone(&endpoint), in_process));
         let core = Arc::new(Core::new(Arc::clone(&endpoint), connector));

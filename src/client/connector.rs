@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -12,26 +13,39 @@ use crate::transport::connection::Connection;
 use crate::transport::error::{Error, Step};
 use crate::transport::in_process::InProcess;
 use crate::transport::io::Io;
+use crate::transport::proxy;
+use crate::transport::remote::Remote;
 use crate::transport::target::Target;
+use crate::transport::tcp::TcpSettings;
 #[cfg(feature = "_tls")]
-use crate::transport::tls::TlsConnector;
+use crate::transport::tls::{ClientTls, ClientTlsConfig};
 
 /// Knows how a channel's connections are made.
 pub(super) struct Connector {
     endpoint: Arc<Endpoint>,
     in_process: Option<InProcess>,
-    /// Made once: the certificates are read once, and sessions are resumed.
+    /// Made once: the certificates are read once unless they change, and sessions are resumed.
     #[cfg(feature = "_tls")]
-    tls: std::sync::OnceLock<TlsConnector>,
+    tls: ClientTls,
+}
+
+/// When an attempt must be over, and how long that is in all.
+#[derive(Clone, Copy)]
+struct Limit {
+    until: Instant,
+    timeout: Duration,
 }
 
 impl Connector {
     pub(super) fn new(endpoint: Arc<Endpoint>, in_process: Option<InProcess>) -> Self {
         Connector {
+            #[cfg(feature = "_tls")]
+            tls: ClientTls::new(
+                endpoint.tls.clone().unwrap_or_else(|| ClientTlsConfig::new().with_enabled_roots()),
+                endpoint.target.as_ref().map_or("", Target::host),
+            ),
             endpoint,
             in_process,
-            #[cfg(feature = "_tls")]
-            tls: std::sync::OnceLock::new(),
         }
     }
 
@@ -39,42 +53,31 @@ impl Connector {
     ///
     /// # Errors
     /// The step that failed, or that was not over in time.
-    pub(super) async fn open(&self, address: &Address, until: Instant) -> Result<Connection, Error> {
+    pub(super) async fn open(&self, address: &Address, timeout: Duration) -> Result<Connection, Error> {
         let target = self.endpoint.target.as_ref().map_err(Clone::clone)?;
-        let io = self.in_time(Step::Connect, until, self.connect(address, target)).await?;
-        let io = self.in_time(Step::Tls, until, self.secure(io, target)).await?;
-        let begin = async {
-            let connection = Connection::begin(io, &self.endpoint.connection, &target.written).await?;
-            connection.established().await?;
-            Ok(connection)
-        };
-        self.in_time(Step::Http2, until, begin).await
-    }
-
-    async fn in_time<T>(
-        &self,
-        step: Step,
-        until: Instant,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        tokio::time::timeout_at(until, work).await.unwrap_or_else(|_elapsed| {
-            let (what, hint) = match step {
-                Step::Http2 => ("no word of HTTP/2", "it takes connections, but does it speak gRPC?"),
-                Step::Tls => ("no end of its handshake", "does the server speak TLS on this port?"),
-                _ => ("no answer", "is the address right, and does a firewall drop packets in between?"),
+        let remote = Remote::new(target, address);
+        let limit = Limit { until: Instant::now() + timeout, timeout };
+        let open = async {
+            let io = in_time(Step::Connect, limit, self.connect(address)).await?;
+            let io = in_time(Step::Tls, limit, self.secure(io, target)).await?;
+            let begin = async {
+                let connection = Connection::begin(io, &self.endpoint.connection, remote.clone()).await?;
+                connection.established().await?;
+                Ok(connection)
             };
-            let message = format!("{what} within {:?}", self.endpoint.connect_timeout);
-            Err(Error::new(step, message).with_target(self.endpoint.written()).with_hint(hint))
-        })
+            in_time(Step::Http2, limit, begin).await
+        };
+        open.await.map_err(|error| remote.name(error))
     }
 
-    async fn connect(&self, address: &Address, target: &Target) -> Result<Io, Error> {
-        match (&self.in_process, address) {
-            (Some(server), Address::InProcess) => server
-                .connect()
-                .await
-                .map_err(|error| Error::new(Step::Connect, error.to_string()).with_target(target.to_string())),
-            _ => connect(address, target, self.endpoint.tcp).await,
+    async fn connect(&self, address: &Address) -> Result<Io, Error> {
+        if let (Some(server), Address::InProcess) = (&self.in_process, address) {
+            return server.connect().await.map_err(|error| Error::new(Step::Connect, error.to_string()));
+        }
+        let settings = TcpSettings { user_timeout: self.endpoint.user_timeout(), ..self.endpoint.tcp };
+        match self.endpoint.proxy.proxy_to(address, proxy::environment)? {
+            Some(proxy) => proxy.connect(address, settings).await,
+            None => connect(address, settings).await,
         }
     }
 
@@ -83,23 +86,7 @@ impl Connector {
         if !target.encrypted {
             return Ok(io);
         }
-        let named = |error: Error| error.or_target(&target.written);
-        let connector = match self.tls.get() {
-            Some(connector) => connector,
-            None => {
-                let connector = self.tls_connector(target.host()).map_err(named)?;
-                self.tls.get_or_init(|| connector)
-            }
-        };
-        connector.connect(io).await.map(Io::new).map_err(named)
-    }
-
-    #[cfg(feature = "_tls")]
-    fn tls_connector(&self, host: &str) -> Result<TlsConnector, Error> {
-        match &self.endpoint.tls {
-            Some(config) => config.connector(host),
-            None => crate::transport::tls::ClientTlsConfig::new().with_enabled_roots().connector(host),
-        }
+        self.tls.connector().await?.connect(io).await.map(Io::new)
     }
 
     #[cfg(not(feature = "_tls"))]
@@ -107,4 +94,15 @@ impl Connector {
     async fn secure(&self, io: Io, _: &Target) -> Result<Io, Error> {
         Ok(io)
     }
+}
+
+async fn in_time<T>(step: Step, limit: Limit, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::time::timeout_at(limit.until, work).await.unwrap_or_else(|_elapsed| {
+        let (what, hint) = match step {
+            Step::Http2 => ("no word of HTTP/2", "it takes connections, but does it speak gRPC?"),
+            Step::Tls => ("no end of its handshake", "does the server speak TLS on this port?"),
+            _ => ("no answer", "is the address right, and does a firewall drop packets in between?"),
+        };
+        Err(Error::new(step, format!("{what} within {:?}", limit.timeout)).with_hint(hint))
+    })
 }

@@ -1,25 +1,28 @@
 //! What a channel is told before it connects.
 
 mod balancing;
+mod resolving;
 mod retries;
 
 use std::fmt;
 use std::time::Duration;
 
 use http::HeaderValue;
+use http::uri::Authority;
 
 use crate::client::Channel;
 use crate::client::backoff::BackoffBounds;
 use crate::client::balance::{Balance, OutlierDetection};
+use crate::client::endpoint::resolving::ResolverFactory;
 use crate::client::endpoint::retries::RetrySettings;
-use crate::client::resolve::dns::{self, Dns};
-use crate::client::resolve::fixed::Fixed;
-use crate::client::resolve::{AnyResolver, Resolution, ResolveError, ResolveRequests, ResolvedEndpoint, Resolver};
+use crate::client::resolve::dns;
 use crate::transport::carrier::Carrier;
 use crate::transport::connection::ConnectionSettings;
 use crate::transport::error::{Error, Step};
 use crate::transport::h2::WINDOW_BYTES_MAX;
-use crate::transport::target::{Target, TargetAddress};
+use crate::transport::keepalive::KeepalivePace;
+use crate::transport::proxy::ProxyChoice;
+use crate::transport::target::Target;
 use crate::transport::tcp::TcpSettings;
 
 /// The receive window of a stream: large enough that one download is not slowed down by round trips of a few
@@ -31,9 +34,6 @@ const CONNECTION_WINDOW_BYTES_DEFAULT: u32 = 8 * 1024 * 1024;
 
 /// The headers or trailers of one answer, as HTTP/2 counts them.
 const HEADER_LIST_BYTES_MAX_DEFAULT: u32 = 16 * 1024;
-
-/// How long a connection may take to open, TLS included: gRPC's minimum connect timeout.
-const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(20);
 
 /// How long a peer may take to answer a keepalive ping.
 const KEEPALIVE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(20);
@@ -65,7 +65,12 @@ const USER_AGENT: &str = concat!("grpc-rust-seltzer/", env!("CARGO_PKG_VERSION")
 pub struct Endpoint {
     /// A target that cannot be used is reported when the channel connects.
     pub(crate) target: Result<Target, Error>,
-    pub(crate) connect_timeout: Duration,
+    /// What requests name as their authority, where that does not follow from the target.
+    origin: Option<Authority>,
+    resolver: Option<ResolverFactory>,
+    dns_interval_min: Duration,
+    pub(super) proxy: ProxyChoice,
+    pub(super) connect_timeout: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) user_agent: HeaderValue,
     pub(crate) connection: ConnectionSettings,
@@ -81,7 +86,20 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads a target: `http://host:port`, `https://host:port`, `dns:///host:port`, `host:port` or `unix:PATH`.
+    /// Reads a target.
+    ///
+    /// | target | leads to |
+    /// |---|---|
+    /// | `http://host:port`, `http://host` | a host, without TLS; the port is 80 unless named |
+    /// | `https://host:port`, `https://host` | a host, with TLS; the port is 443 unless named |
+    /// | `dns:///host:port`, `host:port` | a host, with TLS if [`tls_config`](Self::tls_config) is set |
+    /// | `ipv4:10.0.0.1:50051,10.0.0.2:50051` | addresses, with TLS if it is set |
+    /// | `ipv6:[2001:db8::1]:50051,[fe80::1%25eth0]:50051` | the same |
+    /// | `unix:PATH`, `unix:///PATH` | a unix socket |
+    /// | `unix-abstract:NAME` | a unix socket without a file (Linux) |
+    ///
+    /// Requests name the host and port as their authority, of several addresses the first, and `localhost` for unix
+    /// sockets; [`origin`](Self::origin) names another. Schemes of your own are for [`resolver`](Self::resolver).
     ///
     /// # Errors
     /// It is none of these; or `https://` while no TLS feature is compiled in.
@@ -122,7 +140,11 @@ impl Endpoint {
     pub(crate) fn from_target(target: Result<Target, Error>) -> Self {
         Endpoint {
             target,
-            connect_timeout: CONNECT_TIMEOUT_DEFAULT,
+            origin: None,
+            resolver: None,
+            dns_interval_min: dns::INTERVAL_MIN_DEFAULT,
+            proxy: ProxyChoice::default(),
+            connect_timeout: None,
             timeout: None,
             user_agent: HeaderValue::from_static(USER_AGENT),
             connection: ConnectionSettings {
@@ -133,8 +155,9 @@ impl Endpoint {
                 keepalive_interval: None,
                 keepalive_timeout: KEEPALIVE_TIMEOUT_DEFAULT,
                 keepalive_while_idle: false,
+                keepalive_pace: KeepalivePace::default(),
             },
-            tcp: TcpSettings { nodelay: true, keepalive: None },
+            tcp: TcpSettings { nodelay: true, keepalive: None, user_timeout: None },
             connections_max: CONNECTIONS_MAX_DEFAULT,
             idle_timeout: Some(IDLE_TIMEOUT_DEFAULT),
             backoff: BackoffBounds::default(),
@@ -146,17 +169,10 @@ impl Endpoint {
         }
     }
 
-    /// What finds the target's addresses.
-    pub(super) fn resolver(&self) -> Box<dyn AnyResolver> {
-        match &self.target {
-            Err(error) => Box::new(Unusable(error.clone())),
-            Ok(Target { address: TargetAddress::Name { host, port }, .. }) => {
-                Box::new(Dns::new(host, *port, dns::INTERVAL_MIN_DEFAULT))
-            }
-            Ok(Target { address: TargetAddress::Fixed(addresses), .. }) => {
-                Box::new(Fixed::new(addresses.iter().cloned().map(ResolvedEndpoint::new).collect()))
-            }
-        }
+    /// After how long the system gives up a connection that acknowledges nothing: where pings are sent, as soon as
+    /// they would show it (gRFC A18).
+    pub(super) fn user_timeout(&self) -> Option<Duration> {
+        self.connection.keepalive_interval.map(|_| self.connection.keepalive_timeout)
     }
 
     /// The target as the user wrote it.
@@ -174,10 +190,11 @@ impl Endpoint {
         self
     }
 
-    /// How long a connection may take to open, TLS included. 20 seconds unless set.
+    /// How long a connection to an address may take to open, TLS included. Unless set, 20 seconds, or as long as the
+    /// pause after a failure would be, if that is longer.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+        self.connect_timeout = Some(timeout);
         self
     }
 
@@ -230,17 +247,22 @@ impl Endpoint {
         Ok(self)
     }
 
-    /// Names this authority in requests, instead of the host that is connected to.
+    /// Names this authority in requests, instead of the host that is connected to. With TLS the server's certificate
+    /// must be for it, unless `ClientTlsConfig::domain_name` names another.
     ///
     /// # Errors
     /// The text is no authority.
     pub fn origin(mut self, authority: impl AsRef<str>) -> Result<Self, Error> {
         let text = authority.as_ref();
         let text = text.split_once("://").map_or(text, |(_, rest)| rest).trim_end_matches('/');
-        let authority =
+        let authority: Authority =
             text.parse().map_err(|error| Error::new(Step::Target, format!("{text:?} is not an authority: {error}")))?;
         if let Ok(target) = &mut self.target {
-            target.authority = authority;
+            target.authority = authority.clone();
+        }
+        self.origin = Some(authority);
+        if self.resolver.is_some() {
+            self.read_custom_target();
         }
         Ok(self)
     }
@@ -261,7 +283,8 @@ impl Endpoint {
     }
 
     /// Pings the server at this interval while calls run, and gives the connection up when no answer comes. Off
-    /// unless set.
+    /// unless set. A server that finds it too often says so, and the channel waits twice as long on its next
+    /// connections.
     #[must_use]
     pub fn http2_keep_alive_interval(mut self, interval: Duration) -> Self {
         self.connection.keepalive_interval = Some(interval);
@@ -325,15 +348,6 @@ impl Endpoint {
     #[must_use]
     pub fn connect_lazy(&self) -> Channel {
         Channel::new(self.clone(), None)
-    }
-}
-
-/// Says what is wrong with the target.
-struct Unusable(Error);
-
-impl Resolver for Unusable {
-    async fn next(&mut self, _: &mut ResolveRequests) -> Result<Resolution, ResolveError> {
-        Err(Box::new(self.0.clone()))
     }
 }
 

@@ -1,18 +1,17 @@
 //! The task of a channel: resolves its target, keeps its backends, and publishes where calls go.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::client::backend::{Backend, Wish};
-use crate::client::backoff::Backoff;
+use crate::client::backend::Backend;
 use crate::client::balance::{Balancer, Pick, PickCall, Picker};
 use crate::client::connectivity::ConnectivityState;
 use crate::client::core::Core;
 use crate::client::opener::Opener;
+use crate::client::resolve::again::resolve_again;
 use crate::client::resolve::{AnyResolver, Resolution, ResolveError, ResolveRequests};
 use crate::client::service_config::{ServiceConfig, ServiceConfigError};
 use crate::either::{Either, either};
@@ -63,7 +62,7 @@ impl Manager {
                 while !core.take_wanted() {
                     core.noticed.notified().await;
                 }
-                let resolver = core.endpoint.resolver();
+                let resolver = core.endpoint.make_resolver();
                 Active::begin(core, resolver).run().await;
             }
         };
@@ -145,7 +144,6 @@ impl<'a> Active<'a> {
         let mut old = std::mem::take(&mut self.backends);
         if let ([one], [endpoint]) = (&*old, &*endpoints) {
             one.set_endpoint(endpoint.clone());
-            one.wish(Wish::Hurry);
             self.backends = old;
             return;
         }
@@ -263,41 +261,25 @@ impl Resolved {
 
 /// Resolves a target again and again, on a task of its own.
 fn resolve(
-    mut resolver: Box<dyn AnyResolver>,
-    mut requests: ResolveRequests,
+    resolver: Box<dyn AnyResolver>,
+    requests: ResolveRequests,
     resolved: Arc<Resolved>,
     noticed: Arc<Notify>,
     core: &Core,
 ) -> AbortHandle {
-    let mut backoff = Backoff::new(core.endpoint.backoff);
-    let task = async move {
-        loop {
-            let found = resolver.next(&mut requests).await;
-            let pause = match &found {
-                Ok(_) => {
-                    backoff.reset();
-                    Duration::ZERO
-                }
-                Err(_) => backoff.next_pause(),
-            };
-            resolved.put(found);
-            noticed.notify_one();
-            if !pause.is_zero() {
-                tokio::time::sleep(pause).await;
-                requests.request();
-            }
-        }
-    };
+    let task = resolve_again(resolver, requests, core.endpoint.backoff, move |found| {
+        resolved.put(found);
+        noticed.notify_one();
+    });
     tokio::spawn(task).abort_handle()
 }
 
 fn unresolved(core: &Core, error: ResolveError) -> Error {
-    match error.downcast::<Error>() {
+    let error = match error.downcast::<Error>() {
         Ok(error) => *error,
-        Err(error) => {
-            Error::new(Step::Resolve, error.to_string()).with_target(core.endpoint.written()).with_source(error)
-        }
-    }
+        Err(error) => Error::new(Step::Resolve, error.to_string()).with_source(error),
+    };
+    error.or_target(core.endpoint.written())
 }
 
 /// Lets all calls wait: nothing is known yet.

@@ -34,6 +34,8 @@ mod opener;
 mod options;
 #[cfg(feature = "client")]
 mod plan;
+#[cfg(feature = "client")]
+mod race;
 mod request;
 #[cfg(feature = "client")]
 pub mod resolve;

@@ -1,12 +1,9 @@
 //! The task of a backend: connects it, keeps it connected, and waits after failures.
 
-use std::collections::VecDeque;
-use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::client::Endpoint;
@@ -14,14 +11,15 @@ use crate::client::backend::{Backend, Wish};
 use crate::client::backoff::Backoff;
 use crate::client::connectivity::ConnectivityState;
 use crate::client::connector::Connector;
+use crate::client::race::{Addresses, connect_first};
 use crate::client::resolve::ResolveRequests;
 use crate::either::{Either, either};
 use crate::transport::address::Address;
 use crate::transport::connection::Connection;
-use crate::transport::error::{Error, Step};
+use crate::transport::error::Error;
 
-/// How long an attempt has to itself before the next address is tried beside it (RFC 8305, gRFC A61).
-const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+/// How long an attempt at one address may take at least, TLS included: gRPC's minimum connect timeout.
+const CONNECT_TIMEOUT_MIN: Duration = Duration::from_secs(20);
 
 /// The connections of one backend.
 pub(super) struct Opener {
@@ -52,6 +50,7 @@ impl Opener {
             while !self.backend.take_wish(Wish::Connect) {
                 self.wanted.notified().await;
             }
+            self.backend.take_wish(Wish::Hurry);
             self.backend.set_state(ConnectivityState::Connecting, None);
             self.connect().await;
             self.serve().await;
@@ -66,27 +65,30 @@ impl Opener {
     async fn connect(&mut self) {
         loop {
             let begin = Instant::now();
-            match self.attempt().await {
-                Ok((address, connection)) => return self.add(address, connection),
+            let pause = self.backoff.next_pause();
+            match self.attempt(pause).await {
+                Ok((address, connection)) => {
+                    // It may have vanished meanwhile.
+                    if self.backend.current().contains(&address) {
+                        return self.add(address, connection);
+                    }
+                }
                 Err(error) => {
+                    let error = error.or_target(self.endpoint.written());
                     self.backend.set_state(ConnectivityState::TransientFailure, Some(error.into()));
                     self.requests.request();
-                    let until = begin + self.backoff.next_pause();
-                    self.pause(until).await;
+                    self.pause(begin + pause).await;
                 }
             }
         }
     }
 
-    /// Waits after a failure, unless somebody is in a hurry.
-    async fn pause(&self, until: Instant) {
-        let hurry = async {
-            while !self.backend.take_wish(Wish::Hurry) {
-                self.wanted.notified().await;
-            }
-        };
+    /// Waits after a failure, unless there are addresses that were not tried.
+    async fn pause(&mut self, until: Instant) {
         // Past or not, it lets others run.
-        let _ = either(hurry, tokio::time::sleep_until(until)).await;
+        if let Either::First(()) = either(self.backend.changed(), tokio::time::sleep_until(until)).await {
+            self.backoff.reset();
+        }
     }
 
     /// Keeps it connected until all its connections are gone, and adds one where one is wanted.
@@ -98,14 +100,25 @@ impl Opener {
             if left == 0 {
                 return;
             }
-            let may_grow = left < self.endpoint.connections_max && Instant::now() >= not_before;
-            if self.backend.take_wish(Wish::Grow) && may_grow {
-                match self.attempt().await {
-                    Ok((address, connection)) => self.add(address, connection),
-                    // No failure of the backend: it has others.
-                    Err(_) => not_before = Instant::now() + self.backoff.next_pause(),
-                }
+            if !self.backend.take_wish(Wish::Grow)
+                || left >= self.endpoint.connections_max
+                || Instant::now() < not_before
+            {
+                continue;
             }
+            // Meanwhile the others may be lost.
+            match either(self.attempt(Duration::ZERO), self.all_lost()).await {
+                Either::First(Ok((address, connection))) => self.add(address, connection),
+                // No failure of the backend: there are others.
+                Either::First(Err(_)) => not_before = Instant::now() + self.backoff.next_pause(),
+                Either::Second(()) => return,
+            }
+        }
+    }
+
+    async fn all_lost(&self) {
+        while self.backend.retain_open() > 0 {
+            self.wanted.notified().await;
         }
     }
 
@@ -120,78 +133,27 @@ impl Opener {
         self.backend.add_connection(address, connection);
     }
 
-    /// Tries all addresses, each a while after the one before or as soon as that failed; the first that connects wins.
-    async fn attempt(&self) -> Result<(Address, Connection), Error> {
-        let until = Instant::now() + self.endpoint.connect_timeout;
-        let mut waiting: VecDeque<Address> = interleaved(self.backend.endpoint().addresses).into();
-        let mut attempts = JoinSet::new();
-        let mut failed = None;
-        loop {
-            if let Some(address) = waiting.pop_front() {
-                let connector = Arc::clone(&self.connector);
-                attempts.spawn(
-                    async move { connector.open(&address, until).await.map(|connection| (address, connection)) },
-                );
-            }
-            let delay = async {
-                if waiting.is_empty() {
-                    pending::<()>().await;
-                }
-                tokio::time::sleep(ATTEMPT_DELAY).await;
-            };
-            match either(attempts.join_next(), delay).await {
-                Either::First(Some(Ok(Ok(connected)))) => return Ok(connected),
-                Either::First(Some(Ok(Err(error)))) => failed = Some(error),
-                // It panicked, or its runtime ends.
-                Either::First(Some(Err(ended))) => {
-                    failed = Some(Error::new(Step::Connect, ended.to_string()).with_target(self.endpoint.written()));
-                }
-                Either::First(None) if waiting.is_empty() => {
-                    return Err(failed.unwrap_or_else(|| {
-                        Error::new(Step::Resolve, "the name has no address").with_target(self.endpoint.written())
-                    }));
-                }
-                Either::First(None) | Either::Second(()) => {}
-            }
-        }
+    /// Tries all addresses. An attempt at one of them may last as long as the pause after it, if that is longer than
+    /// the usual time.
+    async fn attempt(&self, pause: Duration) -> Result<(Address, Connection), Error> {
+        let timeout = self.endpoint.connect_timeout.unwrap_or(CONNECT_TIMEOUT_MIN.max(pause));
+        connect_first(&self.backend, |address| {
+            let connector = Arc::clone(&self.connector);
+            async move { connector.open(&address, timeout).await }
+        })
+        .await
     }
 }
 
-/// The addresses of both families by turns, beginning with the family of the first, in their order otherwise.
-fn interleaved(addresses: Vec<Address>) -> Vec<Address> {
-    let family = |address: &Address| matches!(address, Address::Tcp(address) if address.is_ipv6());
-    let Some(first) = addresses.first().map(family) else { return addresses };
-    let (mut same, mut other): (VecDeque<_>, VecDeque<_>) =
-        addresses.into_iter().partition(|address| family(address) == first);
-    let mut mixed = Vec::with_capacity(same.len() + other.len());
-    while !same.is_empty() || !other.is_empty() {
-        mixed.extend(same.pop_front());
-        mixed.extend(other.pop_front());
+impl Addresses for Backend {
+    fn current(&self) -> Vec<Address> {
+        self.endpoint().addresses
     }
-    mixed
-}
 
-#[cfg(test)]
-mod tests {
-    use std::net::SocketAddr;
-
-    use super::*;
-
-    #[test]
-    fn families_take_turns() {
-        let address = |text: &str| Address::Tcp(text.parse::<SocketAddr>().expect("it is an address"));
-        let table = [
-            (vec![], vec![]),
-            (vec!["[::1]:1", "[::2]:1", "1.1.1.1:1"], vec!["[::1]:1", "1.1.1.1:1", "[::2]:1"]),
-            (
-                vec!["1.1.1.1:1", "2.2.2.2:1", "[::1]:1", "[::2]:1"],
-                vec!["1.1.1.1:1", "[::1]:1", "2.2.2.2:1", "[::2]:1"],
-            ),
-            (vec!["1.1.1.1:1", "2.2.2.2:1"], vec!["1.1.1.1:1", "2.2.2.2:1"]),
-        ];
-        for (given, expected) in table {
-            let mixed = interleaved(given.iter().map(|text| address(text)).collect());
-            assert_eq!(mixed, expected.iter().map(|text| address(text)).collect::<Vec<_>>(), "{given:?}");
+    async fn changed(&self) {
+        let wanted = self.wanted();
+        while !self.take_wish(Wish::Hurry) {
+            wanted.notified().await;
         }
     }
 }

@@ -67,7 +67,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             limits: Limits::server(),
-            tcp: TcpSettings { nodelay: true, keepalive: None },
+            tcp: TcpSettings { nodelay: true, keepalive: None, user_timeout: None },
             drain_grace: DRAIN_GRACE_DEFAULT,
             carrier: Carrier::default(),
             workers: None,

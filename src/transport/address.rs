@@ -17,6 +17,14 @@ use std::path::PathBuf;
 pub enum Address {
     /// TCP, with the port.
     Tcp(SocketAddr),
+    /// TCP to a host whose name is looked up where the connection leaves: by the proxy, or by this system where there
+    /// is none.
+    Host {
+        /// The name, or an address without brackets.
+        host: String,
+        /// The port.
+        port: u16,
+    },
     /// A unix socket in the file system.
     Unix(PathBuf),
     /// A unix socket in the abstract namespace of Linux: its name without the leading zero byte.
@@ -35,6 +43,8 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Address::Tcp(address) => address.fmt(f),
+            Address::Host { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Address::Host { host, port } => write!(f, "{host}:{port}"),
             Address::Unix(path) => write!(f, "unix:{}", path.display()),
             Address::UnixAbstract(name) => write!(f, "unix-abstract:{}", name.escape_ascii()),
             Address::InProcess => f.write_str("the server in this process"),

@@ -15,7 +15,9 @@ use crate::transport::h2::client as engine;
 #[cfg(feature = "carrier-hyper")]
 use crate::transport::hyper::client as hyper;
 use crate::transport::io::Io;
+use crate::transport::keepalive::KeepalivePace;
 use crate::transport::progress::Unanswered;
+use crate::transport::remote::Remote;
 use crate::transport::replay::ReplayMemory;
 
 /// Settings of a client's connection.
@@ -28,6 +30,7 @@ pub(crate) struct ConnectionSettings {
     pub(crate) keepalive_interval: Option<Duration>,
     pub(crate) keepalive_timeout: Duration,
     pub(crate) keepalive_while_idle: bool,
+    pub(crate) keepalive_pace: KeepalivePace,
 }
 
 /// Whom a request goes to, and who asks, where it does not say so itself.
@@ -57,11 +60,11 @@ impl Connection {
     /// # Errors
     /// The connection broke at once.
     #[cfg_attr(not(feature = "carrier-hyper"), allow(clippy::unused_async, reason = "hyper's handshake waits"))]
-    pub(crate) async fn begin(io: Io, settings: &ConnectionSettings, target: &str) -> Result<Self, Error> {
+    pub(crate) async fn begin(io: Io, settings: &ConnectionSettings, remote: Remote) -> Result<Self, Error> {
         match settings.carrier {
-            Carrier::Engine => Ok(Connection::Engine(engine::Connection::begin(io, settings, target))),
+            Carrier::Engine => Ok(Connection::Engine(engine::Connection::begin(io, settings, remote))),
             #[cfg(feature = "carrier-hyper")]
-            Carrier::Hyper => hyper::Connection::handshake(io, settings, target).await.map(Connection::Hyper),
+            Carrier::Hyper => hyper::Connection::handshake(io, settings, remote).await.map(Connection::Hyper),
         }
     }
 

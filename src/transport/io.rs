@@ -75,7 +75,6 @@ impl Io {
     }
 
     /// Puts bytes that were read back in front of those that come.
-    #[cfg(feature = "server")]
     pub(crate) fn with_head(mut self, head: Vec<u8>) -> Self {
         self.head = head.into();
         self

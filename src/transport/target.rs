@@ -1,28 +1,40 @@
 //! What a channel connects to.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::transport::address::Address;
+use crate::transport::address_list;
 use crate::transport::error::{Error, Step};
 
 /// The ports of URIs that name none. Other targets must name one: gRPC has no port of its own.
 const PORT_HTTP: u16 = 80;
 const PORT_HTTPS: u16 = 443;
 
+/// How many addresses of a list a message names.
+const WRITTEN_ADDRESSES_MAX: usize = 3;
+
+/// What stays as it is in an authority that is made of a name (RFC 3986, section 3.2).
+const AUTHORITY_ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
+
 /// A server's address as a user writes it, read.
 ///
-/// | written | means |
-/// |---|---|
-/// | `http://host:port`, `http://host` | without TLS; the port is 80 unless named |
-/// | `https://host:port`, `https://host` | with TLS (needs one of the TLS features); the port is 443 unless named |
-/// | `host:port`, `dns:host:port`, `dns:///host:port` | without TLS; the port must be named |
-/// | `ipv4:1.2.3.4:50051,5.6.7.8:50051` | several servers by their addresses |
-/// | `unix:PATH`, `unix:///PATH` | a unix socket |
+/// | written | means | `:authority` |
+/// |---|---|---|
+/// | `http://host:port`, `http://host` | without TLS; the port is 80 unless named | as written |
+/// | `https://host:port`, `https://host` | with TLS (needs one of the TLS features); the port is 443 unless named | as written |
+/// | `host:port`, `dns:host:port`, `dns:///host:port` | the port must be named | `host:port` |
+/// | `ipv4:1.2.3.4:50051,5.6.7.8:50051` | several servers by their addresses | the first address |
+/// | `ipv6:[::1]:50051,[fe80::1%25eth0]:50051` | the same | the first address |
+/// | `unix:PATH`, `unix:///PATH` | a unix socket | `localhost` |
+/// | `unix-abstract:NAME` | a unix socket in Linux's abstract namespace | `localhost` |
+///
+/// A list of addresses as a whole is no authority that servers would take, so it is the first of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) address: TargetAddress,
@@ -40,50 +52,55 @@ pub(crate) enum TargetAddress {
     Name { host: String, port: u16 },
     /// Addresses that are known.
     Fixed(Vec<Address>),
+    /// Whatever a resolver of the user's makes of this name.
+    Custom(String),
 }
 
 impl Target {
     pub(crate) fn parse(written: &str) -> Result<Self, Error> {
-        if let Some(path) = written.strip_prefix("unix:") {
-            return unix(written, path.strip_prefix("//").unwrap_or(path));
+        match written.split_once(':') {
+            Some(("unix", path)) => unix(written, path.strip_prefix("//").unwrap_or(path)),
+            Some(("unix-abstract", name)) => unix_abstract(written, name),
+            Some(("ipv4", list)) => literal(written, list, address_list::ipv4),
+            Some(("ipv6", list)) => literal(written, list, address_list::ipv6),
+            Some(("dns", name)) => dns(written, name),
+            _ => host_and_port(written, written),
         }
-        if let Some(list) = written.strip_prefix("ipv4:") {
-            return ipv4(written, list);
-        }
-        let text = match written.strip_prefix("dns:") {
-            Some(rest) => rest.strip_prefix("///").unwrap_or(rest),
-            None => written,
+    }
+
+    /// A target that only its resolver understands: `scheme:///name`, `scheme:name` or anything else.
+    ///
+    /// # Errors
+    /// The name can be no authority, and none is given.
+    pub(crate) fn custom(written: &str, origin: Option<&Authority>, encrypted: bool) -> Result<Self, Error> {
+        let name = name_of(written);
+        let authority = match origin {
+            Some(origin) => origin.clone(),
+            None => utf8_percent_encode(name, AUTHORITY_ESCAPED).to_string().parse().map_err(|_| {
+                bad(written, format!("its name {name:?} cannot be an `:authority`"))
+                    .with_hint("name one by `Endpoint::origin`")
+            })?,
         };
-        let uri: Uri = text.parse().map_err(|error| bad(written, format!("it is not an address: {error}")))?;
-        let encrypted = uri.scheme() == Some(&Scheme::HTTPS);
-        let port_default = match uri.scheme() {
-            Some(scheme) if *scheme == Scheme::HTTPS => Some(PORT_HTTPS),
-            Some(scheme) if *scheme == Scheme::HTTP => Some(PORT_HTTP),
-            Some(scheme) => return Err(bad(written, format!("the scheme {:?} is not known", scheme.as_str()))),
-            None => None,
+        Ok(Target {
+            address: TargetAddress::Custom(name.to_owned()),
+            encrypted,
+            authority,
+            written: written.to_owned(),
+        })
+    }
+
+    /// A list of addresses instead of a name.
+    ///
+    /// # Errors
+    /// It is empty.
+    pub(crate) fn of_addresses(addresses: Vec<Address>) -> Result<Self, Error> {
+        let written = written_list(&addresses);
+        let Some(first) = addresses.first() else {
+            return Err(Error::new(Step::Target, "the list of addresses is empty")
+                .with_hint("name one address at least; one that comes later is for a resolver to find"));
         };
-        let Some(authority) = uri.authority().cloned() else {
-            return Err(bad(written, "it names no host"));
-        };
-        if authority.host().is_empty() || authority.as_str().contains('@') {
-            return Err(bad(written, "it names no host, or a user besides"));
-        }
-        if uri.path_and_query().map_or("/", PathAndQuery::as_str) != "/" {
-            return Err(bad(written, "a path means nothing here: a channel leads to a server, not to a page"));
-        }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = match authority.port_u16() {
-            Some(port) => port,
-            None if authority.as_str() != authority.host() => {
-                return Err(bad(written, "the port is not a number from 0 to 65535"));
-            }
-            None => port_default.ok_or_else(|| without_port(written, authority.host()))?,
-        };
-        let address = match host.parse::<IpAddr>() {
-            Ok(ip) => TargetAddress::Fixed(vec![Address::Tcp(SocketAddr::new(ip, port))]),
-            Err(_) => TargetAddress::Name { host, port },
-        };
-        Ok(Target { address, encrypted, authority, written: written.to_owned() })
+        let authority = authority_of(first);
+        Ok(Target { address: TargetAddress::Fixed(addresses), encrypted: false, authority, written })
     }
 
     /// A target without an address: the server lives in this process.
@@ -114,31 +131,126 @@ impl fmt::Display for Target {
     }
 }
 
+/// `http://`, `https://`, and a bare host with its port.
+fn host_and_port(written: &str, text: &str) -> Result<Target, Error> {
+    let uri: Uri = text.parse().map_err(|error| bad(written, format!("it is not an address: {error}")))?;
+    let encrypted = uri.scheme() == Some(&Scheme::HTTPS);
+    let port_default = match uri.scheme() {
+        Some(scheme) if *scheme == Scheme::HTTPS => Some(PORT_HTTPS),
+        Some(scheme) if *scheme == Scheme::HTTP => Some(PORT_HTTP),
+        Some(scheme) => {
+            let why = format!("the scheme {:?} is not known, unless to a resolver of your own", scheme.as_str());
+            return Err(bad(written, why));
+        }
+        None => None,
+    };
+    let Some(authority) = uri.authority().cloned() else {
+        return Err(bad(written, "it names no host"));
+    };
+    if authority.host().is_empty() || authority.as_str().contains('@') {
+        return Err(bad(written, "it names no host, or a user besides"));
+    }
+    if uri.path_and_query().map_or("/", PathAndQuery::as_str) != "/" {
+        return Err(bad(written, "a path means nothing here: a channel leads to a server, not to a page"));
+    }
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let port = match authority.port_u16() {
+        Some(port) => port,
+        None if authority.as_str() != authority.host() => {
+            return Err(bad(written, "the port is not a number from 0 to 65535"));
+        }
+        None => port_default.ok_or_else(|| without_port(written, authority.host()))?,
+    };
+    let address = match host.parse::<IpAddr>() {
+        Ok(ip) => TargetAddress::Fixed(vec![Address::Tcp(SocketAddr::new(ip, port))]),
+        Err(_) => TargetAddress::Name { host, port },
+    };
+    Ok(Target { address, encrypted, authority, written: written.to_owned() })
+}
+
+fn dns(written: &str, name: &str) -> Result<Target, Error> {
+    let Some(rest) = name.strip_prefix("//") else {
+        return host_and_port(written, name.strip_prefix('/').unwrap_or(name));
+    };
+    match rest.split_once('/') {
+        Some(("", name)) => host_and_port(written, name),
+        Some((server, name)) => Err(bad(written, format!("the name server {server:?} cannot be asked"))
+            .with_hint(format!("write dns:///{name}; names are looked up as this system does it"))),
+        None => Err(bad(written, format!("{rest:?} stands where a name server would be named"))
+            .with_hint(format!("write dns:///{rest}, with three slashes"))),
+    }
+}
+
+/// Reads a list of addresses, each of one family.
+type ReadList = fn(&str) -> Result<Vec<SocketAddr>, String>;
+
+fn literal(written: &str, list: &str, read: ReadList) -> Result<Target, Error> {
+    let addresses = read(list).map_err(|why| {
+        bad(written, why).with_hint("write ipv4:10.0.0.1:50051,10.0.0.2:50051 or ipv6:[2001:db8::1]:50051")
+    })?;
+    let target = Target::of_addresses(addresses.into_iter().map(Address::Tcp).collect())?;
+    Ok(Target { written: written.to_owned(), ..target })
+}
+
 fn unix(written: &str, path: &str) -> Result<Target, Error> {
     if path.is_empty() {
         return Err(bad(written, "no path follows `unix:`"));
     }
-    Ok(Target {
-        address: TargetAddress::Fixed(vec![Address::Unix(PathBuf::from(path))]),
-        encrypted: false,
-        authority: Authority::from_static("localhost"),
-        written: written.to_owned(),
-    })
+    let target = Target::of_addresses(vec![Address::Unix(PathBuf::from(path))])?;
+    Ok(Target { written: written.to_owned(), ..target })
 }
 
-/// Addresses with commas in between.
-fn ipv4(written: &str, list: &str) -> Result<Target, Error> {
-    let read = |text: &str| text.parse::<SocketAddrV4>().map(|address| Address::Tcp(address.into()));
-    let addresses = list.split(',').map(read).collect::<Result<Vec<_>, _>>();
-    let addresses = addresses.map_err(|error| bad(written, format!("it is no list of addresses: {error}")))?;
-    let first = list.split(',').next().and_then(|first| first.parse().ok());
-    let authority = first.unwrap_or(Authority::from_static("localhost"));
-    Ok(Target { address: TargetAddress::Fixed(addresses), encrypted: false, authority, written: written.to_owned() })
+fn unix_abstract(written: &str, name: &str) -> Result<Target, Error> {
+    if name.is_empty() {
+        return Err(bad(written, "no name follows `unix-abstract:`"));
+    }
+    if cfg!(not(target_os = "linux")) {
+        return Err(bad(written, "unix sockets without a file exist on Linux alone").with_hint("write unix:PATH"));
+    }
+    let target = Target::of_addresses(vec![Address::UnixAbstract(name.as_bytes().to_vec())])?;
+    Ok(Target { written: written.to_owned(), ..target })
+}
+
+/// What requests to a server name as their `:authority` that is known by its address alone.
+fn authority_of(address: &Address) -> Authority {
+    let text = match address {
+        // A scope means something on this machine only, and is no part of an authority.
+        Address::Tcp(address) => SocketAddr::new(address.ip(), address.port()).to_string(),
+        Address::Host { host, port } if host.contains(':') => format!("[{host}]:{port}"),
+        Address::Host { host, port } => format!("{host}:{port}"),
+        Address::Unix(_) | Address::UnixAbstract(_) | Address::InProcess => "localhost".to_owned(),
+    };
+    text.parse().unwrap_or_else(|_| Authority::from_static("localhost"))
+}
+
+/// What follows the scheme of a target that only its resolver understands.
+fn name_of(written: &str) -> &str {
+    if let Some((_, rest)) = written.split_once("://") {
+        return match rest.split_once('/') {
+            Some((_, path)) if !path.is_empty() => path,
+            Some((authority, _)) => authority,
+            None => rest,
+        };
+    }
+    match written.split_once(':') {
+        // A host and its port have no scheme.
+        Some((_, rest)) if rest.parse::<u16>().is_err() => rest.trim_start_matches('/'),
+        _ => written,
+    }
+}
+
+/// A list as messages name it.
+fn written_list(addresses: &[Address]) -> String {
+    let told: Vec<_> = addresses.iter().take(WRITTEN_ADDRESSES_MAX).map(ToString::to_string).collect();
+    match addresses.len().saturating_sub(told.len()) {
+        0 => told.join(","),
+        more => format!("{} and {more} more", told.join(",")),
+    }
 }
 
 fn bad(written: &str, why: impl Into<String>) -> Error {
     Error::new(Step::Target, why)
-        .with_target(format!("{written:?}"))
+        .with_target(written)
         .with_hint("write http://host:port, https://host:port, dns:///host:port or unix:PATH")
 }
 
@@ -166,6 +278,50 @@ mod tests {
         TargetAddress::Fixed(vec![Address::Unix(path.into())])
     }
 
+    fn list(addresses: &[&str]) -> TargetAddress {
+        TargetAddress::Fixed(addresses.iter().map(|text| Address::Tcp(text.parse().expect(text))).collect())
+    }
+
+    #[test]
+    fn authorities_are_those_of_the_naming_document() {
+        let table = [
+            ("http://example.com", "example.com"),
+            ("https://example.com:50051", "example.com:50051"),
+            ("dns:///example.com:50051", "example.com:50051"),
+            ("dns:[::1]:50051", "[::1]:50051"),
+            ("ipv4:1.2.3.4:1,5.6.7.8:2", "1.2.3.4:1"),
+            ("ipv6:[fe80::1%253]:2", "[fe80::1]:2"),
+            ("unix:/run/a.sock", "localhost"),
+            #[cfg(target_os = "linux")]
+            ("unix-abstract:greeter", "localhost"),
+        ];
+        for (written, authority) in table {
+            assert_eq!(Target::parse(written).expect(written).authority, authority, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_resolver_gets_the_name_and_the_authority_follows_from_it() {
+        let table = [
+            ("registry:///greeter", "greeter", "greeter"),
+            ("registry://region/greeter", "greeter", "greeter"),
+            ("registry://region", "region", "region"),
+            ("registry:greeter", "greeter", "greeter"),
+            ("greeter", "greeter", "greeter"),
+            ("greeter:50051", "greeter:50051", "greeter:50051"),
+            ("http://greeter:50051", "greeter:50051", "greeter:50051"),
+        ];
+        for (written, name, authority) in table {
+            let target = Target::custom(written, None, false).expect(written);
+            assert_eq!(target.address, TargetAddress::Custom(name.to_owned()), "{written}");
+            assert_eq!(target.authority, authority, "{written}");
+        }
+        let error = Target::custom("registry:///a/b", None, false).expect_err("a/b is no authority");
+        assert!(error.to_string().contains("Endpoint::origin"), "{error}");
+        let named = Target::custom("registry:///a/b", Some(&Authority::from_static("b.a")), true);
+        assert_eq!(named.expect("it has an origin").authority, "b.a");
+    }
+
     #[test]
     fn targets_are_read() {
         let table = [
@@ -180,6 +336,13 @@ mod tests {
             ("unix:/run/a.sock", unix("/run/a.sock"), false),
             ("unix:///run/a.sock", unix("/run/a.sock"), false),
             ("unix:a.sock", unix("a.sock"), false),
+            ("dns:/localhost:50051", tcp("localhost", 50051), false),
+            ("ipv4:1.2.3.4:50051", tcp("1.2.3.4", 50051), false),
+            ("ipv6:[::1]:50051", tcp("::1", 50051), false),
+            ("ipv4:1.2.3.4:1,5.6.7.8:2", list(&["1.2.3.4:1", "5.6.7.8:2"]), false),
+            ("ipv6:[::1]:1,[fe80::1%253]:2", list(&["[::1]:1", "[fe80::1%3]:2"]), false),
+            #[cfg(target_os = "linux")]
+            ("unix-abstract:greeter", TargetAddress::Fixed(vec![Address::UnixAbstract(b"greeter".to_vec())]), false),
         ];
         for (written, address, encrypted) in table {
             let target = Target::parse(written).expect(written);
@@ -205,6 +368,18 @@ mod tests {
             ("dns:///greeter", "it names no port (write greeter:50051; "),
             ("greeter:", "the port is not a number"),
             ("50051", "it names no host (write 127.0.0.1:50051)"),
+            ("dns://8.8.8.8/greeter:1", "the name server \"8.8.8.8\" cannot be asked (write dns:///greeter:1; "),
+            ("dns://greeter:1", "(write dns:///greeter:1, with three slashes)"),
+            ("ipv4:", "it names no address"),
+            ("ipv4:1.2.3.4", "\"1.2.3.4\" names no port"),
+            ("ipv4:[::1]:1", "\"[::1]:1\" is no IPv4 address"),
+            ("ipv4:localhost:1", "\"localhost:1\" is no IPv4 address"),
+            ("ipv6:1.2.3.4:1", "\"1.2.3.4:1\" is no IPv6 address"),
+            ("ipv6:[::1]", "\"[::1]\" names no port"),
+            ("ipv6:[fe80::1%25no-such-interface]:1", "no network interface is called \"no-such-interface\""),
+            ("unix-abstract:", "no name follows"),
+            #[cfg(not(target_os = "linux"))]
+            ("unix-abstract:greeter", "Linux alone"),
         ];
         for (written, why) in table {
             let error = Target::parse(written).expect_err(written).to_string();

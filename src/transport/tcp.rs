@@ -22,12 +22,19 @@ pub(crate) struct TcpSettings {
     pub(crate) nodelay: bool,
     /// After how much idle time the system probes the connection.
     pub(crate) keepalive: Option<Duration>,
+    /// After how long the system gives up a connection on which sent bytes are not acknowledged, where it can be told
+    /// (Linux).
+    pub(crate) user_timeout: Option<Duration>,
 }
 
 pub(crate) fn configure(stream: &TcpStream, settings: TcpSettings) -> io::Result<()> {
     stream.set_nodelay(settings.nodelay)?;
     if let Some(idle) = settings.keepalive {
         socket2::SockRef::from(stream).set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(idle))?;
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if settings.user_timeout.is_some() {
+        socket2::SockRef::from(stream).set_tcp_user_timeout(settings.user_timeout)?;
     }
     Ok(())
 }
@@ -67,5 +74,21 @@ pub(crate) fn set_congestion(listener: &TcpListener, algorithm: &str) -> io::Res
     {
         let _ = (listener, algorithm);
         Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_system_gives_a_connection_up_after_the_time_that_is_set() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        for user_timeout in [None, Some(Duration::from_millis(1234))] {
+            let stream = TcpStream::connect(address).await.expect("it listens");
+            configure(&stream, TcpSettings { nodelay: true, keepalive: None, user_timeout }).expect("a socket");
+            assert_eq!(socket2::SockRef::from(&stream).tcp_user_timeout().expect("a socket"), user_timeout);
+        }
     }
 }

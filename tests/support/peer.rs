@@ -1,9 +1,10 @@
 //! A server that says exactly what a test tells it, frame by frame.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::support::{patiently, raw};
 
@@ -23,6 +24,7 @@ const END_HEADERS: u8 = 0x4;
 pub(crate) const NO_ERROR: u32 = 0;
 pub(crate) const REFUSED_STREAM: u32 = 7;
 pub(crate) const CANCEL: u32 = 8;
+pub(crate) const ENHANCE_YOUR_CALM: u32 = 11;
 
 /// Of SETTINGS entries.
 pub(crate) const MAX_CONCURRENT_STREAMS: u16 = 3;
@@ -35,6 +37,25 @@ pub(crate) const GOOD: &[(&str, &str)] = &[(":status", "200"), ("content-type", 
 
 /// A port on which scripted servers listen.
 pub(crate) struct Place(TcpListener);
+
+/// A port that belongs to the test, and at which nobody listens yet: whoever connects is refused.
+pub(crate) struct Reserved(TcpSocket);
+
+impl Reserved {
+    pub(crate) fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        Reserved(socket)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+
+    pub(crate) fn listen(self) -> Place {
+        Place(self.0.listen(16).unwrap())
+    }
+}
 
 /// A frame as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,8 +85,12 @@ impl Place {
         Place(TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+
     pub(crate) fn uri(&self) -> String {
-        format!("http://{}", self.0.local_addr().unwrap())
+        format!("http://{}", self.address())
     }
 
     /// Accepts a connection and exchanges prefaces, with these settings.
@@ -155,7 +180,11 @@ impl Peer {
     }
 
     pub(crate) async fn go_away(&mut self, last: u32, code: u32) {
-        self.send(GOAWAY, 0, 0, &[last.to_be_bytes(), code.to_be_bytes()].concat()).await;
+        self.go_away_saying(last, code, b"").await;
+    }
+
+    pub(crate) async fn go_away_saying(&mut self, last: u32, code: u32, words: &[u8]) {
+        self.send(GOAWAY, 0, 0, &[&last.to_be_bytes(), &code.to_be_bytes(), words].concat()).await;
     }
 
     /// A whole good answer with this message.

@@ -120,7 +120,7 @@ impl Balance {
 
     pub(super) fn build(&self) -> Box<dyn Balancer> {
         match self {
-            Balance::PickFirst { shuffle } => Box::new(PickFirst { shuffles: *shuffle }),
+            Balance::PickFirst { shuffle } => Box::new(PickFirst { shuffles: *shuffle, has_begun: false }),
             Balance::RoundRobin => Box::new(RoundRobin),
             Balance::WeightedRoundRobin(settings) => Box::new(WeightedRoundRobinBalancer::new(settings.clone())),
             Balance::LeastRequest(settings) => Box::new(LeastRequestBalancer::new(settings.clone())),

@@ -15,6 +15,8 @@ use crate::client::resolve::ResolvedEndpoint;
 pub(crate) struct PickFirst {
     /// Whether clients with the same addresses are to begin with different ones.
     pub(crate) shuffles: bool,
+    /// Whether it was told to connect for the first time; later the next call says so.
+    pub(crate) has_begun: bool,
 }
 
 impl Balancer for PickFirst {
@@ -27,6 +29,10 @@ impl Balancer for PickFirst {
     }
 
     fn update(&mut self, backends: &[Backend]) -> Arc<dyn Picker> {
+        // A channel leaves idleness because somebody wants to call.
+        if !std::mem::replace(&mut self.has_begun, true) {
+            backends.iter().for_each(Backend::connect);
+        }
         Arc::new(Placing { backends: backends.to_vec() })
     }
 }

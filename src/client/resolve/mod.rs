@@ -10,8 +10,10 @@ use tokio::sync::Notify;
 use crate::client::service_config::{ServiceConfig, ServiceConfigError};
 use crate::transport::address::Address;
 
+pub(super) mod again;
 pub(super) mod dns;
 pub(super) mod fixed;
+pub(super) mod joined;
 
 /// Why a name could not be resolved: any error; the channel says which target it was about.
 pub type ResolveError = Box<dyn std::error::Error + Send + Sync>;

@@ -17,6 +17,7 @@ use crate::transport::hyper::body::{ReceivedBody, is_refused, status_of, whole_s
 use crate::transport::hyper::cancel::{cancellable, guarded};
 use crate::transport::io::Io;
 use crate::transport::progress::{Progress, Unanswered};
+use crate::transport::remote::Remote;
 
 /// How long a failed call waits to learn how its connection ended, to be able to say so.
 const LAST_WORDS: Duration = Duration::from_millis(100);
@@ -31,7 +32,7 @@ pub(crate) struct Connection {
 /// What is known of a connection by those who use it.
 #[derive(Debug)]
 struct Life {
-    target: String,
+    remote: Remote,
     /// Whether any request was ever answered.
     has_answered: AtomicBool,
     /// Why the connection ended.
@@ -41,7 +42,7 @@ struct Life {
 
 impl Connection {
     /// Exchanges prefaces and starts the task that drives the connection, which ends with its last clone.
-    pub(crate) async fn handshake(io: Io, settings: &ConnectionSettings, target: &str) -> Result<Self, Error> {
+    pub(crate) async fn handshake(io: Io, settings: &ConnectionSettings, remote: Remote) -> Result<Self, Error> {
         let (requests, driver) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(settings.stream_window_bytes)
@@ -53,13 +54,13 @@ impl Connection {
             .handshake(TokioIo::new(io))
             .await
             .map_err(|error| {
-                Error::new(Step::Http2, whole_story(&error))
-                    .with_target(target)
+                remote
+                    .error(Step::Http2, whole_story(&error))
                     .with_hint("does the server speak HTTP/2 (gRPC), and without TLS if the target says http://?")
                     .with_source(error)
             })?;
         let life = Arc::new(Life {
-            target: target.to_owned(),
+            remote,
             has_answered: AtomicBool::new(false),
             end: OnceLock::new(),
             ended: CancellationToken::new(),
@@ -125,14 +126,6 @@ impl Life {
         // hyper tells a call only that its connection is gone; why is known where the connection ended.
         let _ = tokio::time::timeout(LAST_WORDS, self.ended.cancelled()).await;
         let why = self.end.get().cloned().unwrap_or_else(|| whole_story(error));
-        let mut error = Error::new(Step::Http2, format!("the connection broke: {why}")).with_target(&self.target);
-        // Under TLS the handshake has shown already who is there.
-        if !self.has_answered.load(Ordering::Relaxed) && !self.target.starts_with("https:") {
-            error = error.with_hint(
-                "it never answered anything: does the server speak gRPC, and does it want https:// where the target \
-                 says http://?",
-            );
-        }
-        error.into()
+        self.remote.broken(&why, self.has_answered.load(Ordering::Relaxed)).into()
     }
 }

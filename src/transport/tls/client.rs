@@ -1,6 +1,7 @@
 //! The client's side: settings, and the handshake with a server.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::transport::tls::identity::{Certificate, Identity};
 use crate::transport::tls::pinned::{AcceptAnything, ServerVerifier};
 use crate::transport::tls::provider::provider;
 use crate::transport::tls::stream::TlsStream;
-use crate::transport::tls::{ALPN_HTTP2, HANDSHAKE_TIMEOUT, roots};
+use crate::transport::tls::{ALPN_HTTP2, HANDSHAKE_TIMEOUT, native, roots};
 
 /// TLS settings of a client.
 ///
@@ -39,8 +40,10 @@ use crate::transport::tls::{ALPN_HTTP2, HANDSHAKE_TIMEOUT, roots};
 pub struct ClientTlsConfig {
     domain_name: Option<String>,
     ca_certificates: Vec<Certificate>,
+    files: Files,
     trust_anchors: Vec<TrustAnchor<'static>>,
     webpki_roots: bool,
+    native_roots: bool,
     identity: Option<Identity>,
     assume_http2: bool,
     accept_invalid_certificates: bool,
@@ -79,6 +82,24 @@ impl ClientTlsConfig {
         self
     }
 
+    /// Trusts the certificates of a PEM file, as [`ca_certificate`](Self::ca_certificate) does, and follows the file:
+    /// connections that open after it changed trust what it holds then. While it cannot be used, they trust what it
+    /// held before, and a warning says why.
+    ///
+    /// ```
+    /// use seltzer::transport::ClientTlsConfig;
+    ///
+    /// let tls = ClientTlsConfig::new()
+    ///     .ca_certificate_file("/etc/greeter/ca.pem")
+    ///     .identity_files("/etc/greeter/client.pem", "/etc/greeter/client.key");
+    /// # drop(tls);
+    /// ```
+    #[must_use]
+    pub fn ca_certificate_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.files.ca_certificates.push(path.into());
+        self
+    }
+
     /// Trusts servers whose certificate was signed with this key (the type is that of the crate `rustls-pki-types`).
     #[must_use]
     pub fn trust_anchor(mut self, trust_anchor: TrustAnchor<'static>) -> Self {
@@ -101,10 +122,20 @@ impl ClientTlsConfig {
         self
     }
 
-    /// Trusts the public CAs, if any are compiled in: with the feature `tls-webpki-roots`.
+    /// Trusts the CAs that this system trusts. They are read once, when the channel connects for the first time.
+    #[cfg(feature = "tls-native-roots")]
+    #[must_use]
+    pub fn with_native_roots(mut self) -> Self {
+        self.native_roots = true;
+        self
+    }
+
+    /// Trusts the public CAs as far as they are compiled in: with the features `tls-webpki-roots` and
+    /// `tls-native-roots`.
     #[must_use]
     pub fn with_enabled_roots(mut self) -> Self {
         self.webpki_roots = cfg!(feature = "tls-webpki-roots");
+        self.native_roots = cfg!(feature = "tls-native-roots");
         self
     }
 
@@ -112,6 +143,14 @@ impl ClientTlsConfig {
     #[must_use]
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
+        self
+    }
+
+    /// The same from PEM files, and follows them: connections that open after they changed show what they hold then.
+    /// While the two do not fit together, they show what they held before, and a warning says why.
+    #[must_use]
+    pub fn identity_files(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.files.identity = Some((certificate.into(), key.into()));
         self
     }
 
@@ -186,6 +225,30 @@ impl ClientTlsConfig {
         })
     }
 
+    /// Whether it names a name that certificates must be for.
+    #[cfg(feature = "client")]
+    pub(crate) fn has_domain_name(&self) -> bool {
+        self.domain_name.is_some()
+    }
+
+    /// The files that it follows.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        let Files { ca_certificates, identity } = &self.files;
+        let identity = identity.iter().flat_map(|(certificate, key)| [certificate, key]);
+        ca_certificates.iter().chain(identity).cloned().collect()
+    }
+
+    /// The same settings with what these files hold, in the order of [`paths`](Self::paths).
+    pub(super) fn with_contents(&self, contents: &[Vec<u8>]) -> ClientTlsConfig {
+        let mut config = self.clone();
+        let (roots, identity) = contents.split_at(self.files.ca_certificates.len().min(contents.len()));
+        config.ca_certificates.extend(roots.iter().map(Certificate::from_pem));
+        if let [certificate, key] = identity {
+            config.identity = Some(Identity::from_pem(certificate, key));
+        }
+        config
+    }
+
     fn server_name(&self, host: &str) -> Result<ServerName<'static>, Error> {
         let name = self.domain_name.as_deref().unwrap_or(host);
         let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
@@ -214,6 +277,9 @@ impl ClientTlsConfig {
         if self.webpki_roots {
             store.extend(PUBLIC_ROOTS.iter().cloned());
         }
+        if self.native_roots {
+            native::add(&mut store)?;
+        }
         if store.is_empty() {
             return Err(no_roots());
         }
@@ -222,6 +288,14 @@ impl ClientTlsConfig {
             .map_err(|error| Error::new(Step::Tls, format!("{owner} cannot be used")).with_source(error))?;
         Ok(Arc::new(ServerVerifier { inner, roots }))
     }
+}
+
+/// PEM files that are read when a connection opens.
+#[derive(Debug, Clone, Default)]
+struct Files {
+    ca_certificates: Vec<PathBuf>,
+    /// The certificate and its key.
+    identity: Option<(PathBuf, PathBuf)>,
 }
 
 #[cfg(feature = "tls-webpki-roots")]
@@ -235,7 +309,7 @@ fn no_roots() -> Error {
          certificate, with `ClientTlsConfig::ca_certificate`"
     } else {
         "give a CA's certificate, or a self-signed server's own, to `ClientTlsConfig::ca_certificate`; the public CAs \
-         come with the feature `tls-webpki-roots`"
+         come with the features `tls-webpki-roots` and `tls-native-roots`"
     };
     Error::new(Step::Tls, "no root certificate is configured, so no server can be trusted").with_hint(hint)
 }

@@ -14,10 +14,12 @@ mod client;
 mod der;
 mod failure;
 mod identity;
+mod native;
 mod pem;
 mod pinned;
 mod private_key;
 mod provider;
+mod reload;
 mod roots;
 mod server;
 mod stream;
@@ -32,7 +34,7 @@ pub use self::identity::{Certificate, Identity};
 pub use self::server::ServerTlsConfig;
 
 #[cfg(feature = "client")]
-pub(crate) use self::client::TlsConnector;
+pub(crate) use self::reload::ClientTls;
 #[cfg(feature = "server")]
 pub(crate) use self::server::TlsAcceptor;
 

@@ -12,12 +12,21 @@ use crate::stream_id::StreamId;
 pub(crate) struct Closing {
     /// The last stream of the latest GOAWAY that was sent.
     pub(crate) sent: Option<StreamId>,
-    /// The last stream of the latest GOAWAY that came.
-    pub(crate) received: Option<StreamId>,
+    /// What the GOAWAY frames said that came; few connections ever have any.
+    pub(crate) received: Option<Box<Received>>,
     /// A PING follows the first GOAWAY; the second one waits for its answer.
     is_draining: bool,
     /// PING frames of the application that were not answered.
     pub(crate) pings_sent: u32,
+}
+
+/// What the peer's GOAWAY frames said.
+#[derive(Debug)]
+pub(crate) struct Received {
+    /// The last stream of the latest.
+    pub(crate) last_stream: StreamId,
+    /// The text of the first that has any.
+    pub(crate) text: Vec<u8>,
 }
 
 impl Closing {
@@ -106,6 +115,12 @@ impl Connection {
         if self.closing.is_draining {
             self.go_away(Reason::NoError, b"");
         }
+    }
+
+    /// What the peer's GOAWAY says in words, cut after 256 bytes; empty if it says nothing.
+    #[must_use]
+    pub fn go_away_text(&self) -> &[u8] {
+        self.closing.received.as_ref().map_or(&[], |received| &received.text)
     }
 
     /// Whether the connection is over, once the output is flushed: then close the socket.

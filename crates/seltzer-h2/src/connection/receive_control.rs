@@ -1,5 +1,6 @@
 //! Frames that carry no message: WINDOW_UPDATE, RST_STREAM, PING, GOAWAY, PRIORITY. RFC 9113 section 6.
 
+use crate::connection::close::Received;
 use crate::connection::{Connection, Role};
 use crate::error::{Error, Reason};
 use crate::event::Event;
@@ -131,16 +132,21 @@ impl Connection {
         if head.stream != StreamId::ZERO {
             return Err(Error::peer(Reason::ProtocolError, "GOAWAY on a stream"));
         }
-        let Some((last_stream, reason)) = go_away::parse(payload) else {
+        let Some((last_stream, reason, text)) = go_away::parse(payload) else {
             return Err(Error::peer(Reason::FrameSizeError, "a GOAWAY frame shorter than 8 bytes"));
         };
-        if self.closing.received.is_some_and(|earlier| last_stream > earlier) {
+        if self.closing.received.as_ref().is_some_and(|earlier| last_stream > earlier.last_stream) {
             return Err(Error::peer(Reason::ProtocolError, "a second GOAWAY that takes the first one back"));
         }
         if self.closing.received.is_some() {
             self.idle_frame()?;
         }
-        self.closing.received = Some(last_stream);
+        let received =
+            self.closing.received.get_or_insert_with(|| Box::new(Received { last_stream, text: Vec::new() }));
+        received.last_stream = last_stream;
+        if received.text.is_empty() {
+            received.text = text.to_vec();
+        }
         // Only streams of this side: the peer speaks of what it accepts, not of what it opens.
         if self.role == Role::Client {
             for id in self.streams.ids() {

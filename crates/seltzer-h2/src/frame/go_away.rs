@@ -14,11 +14,15 @@ pub(crate) const PAYLOAD_BYTES_MIN: usize = 8;
 /// Text of our own is cut there.
 const DEBUG_BYTES_MAX: usize = 1024;
 
+/// Text of the peer is cut there: it is kept for messages.
+const PEER_DEBUG_BYTES_MAX: usize = 256;
+
 /// Reads a payload; `None`: too short.
-pub(crate) fn parse(payload: &[u8]) -> Option<(StreamId, Reason)> {
+pub(crate) fn parse(payload: &[u8]) -> Option<(StreamId, Reason, &[u8])> {
     let last = number(payload)?;
     let code = number(payload.get(4..)?)?;
-    Some((StreamId::new(last), Reason::from_code(code)))
+    let debug = &payload[PAYLOAD_BYTES_MIN..];
+    Some((StreamId::new(last), Reason::from_code(code), &debug[..debug.len().min(PEER_DEBUG_BYTES_MAX)]))
 }
 
 /// Appends the frame.

@@ -127,6 +127,20 @@ fn go_away_at_once_with_words() {
 }
 
 #[test]
+fn the_words_of_a_go_away_are_kept_as_far_as_they_are_short() {
+    let saying = |words: &[u8]| [&7u32.to_be_bytes()[..], &0xbu32.to_be_bytes(), words].concat();
+    let long = vec![b'x'; 1000];
+    for (words, expected) in [(&b""[..], &b""[..]), (b"too_many_pings", b"too_many_pings"), (&long, &long[..256])] {
+        let mut tested = Tested::client();
+        assert_eq!(tested.connection.go_away_text(), b"");
+        tested.receive(&frame(GO_AWAY, 0, 0, &saying(words)));
+        assert_eq!(tested.connection.go_away_text(), expected);
+        tested.receive(&frame(GO_AWAY, 0, 0, &saying(b"later")));
+        assert_eq!(tested.connection.go_away_text(), if words.is_empty() { b"later" } else { expected });
+    }
+}
+
+#[test]
 fn pings_of_the_application_come_back() {
     let mut tested = Tested::client();
     tested.connection.ping([7; 8]);

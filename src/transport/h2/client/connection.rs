@@ -15,6 +15,8 @@ use crate::transport::error::Error;
 use crate::transport::h2::client::driver::Driver;
 use crate::transport::h2::client::state::State;
 use crate::transport::io::Io;
+use crate::transport::keepalive::KeepaliveUse;
+use crate::transport::remote::Remote;
 
 /// A socket or a stream that takes nothing does not end by itself: how long a call may take is for its deadline to
 /// say, and whoever wants to hear of a dead server sooner turns keepalive on. This only has to be a number.
@@ -60,13 +62,15 @@ pub(super) enum Phase {
 
 impl Connection {
     /// Starts the task that drives the connection.
-    pub(crate) fn begin(io: Io, settings: &ConnectionSettings, target: &str) -> Self {
-        let engine = seltzer_h2::Connection::client(&config(settings), Instant::now().into_std());
+    pub(crate) fn begin(io: Io, settings: &ConnectionSettings, remote: Remote) -> Self {
+        let interval = settings.keepalive_pace.interval(settings.keepalive_interval);
+        let engine = seltzer_h2::Connection::client(&config(settings, interval), Instant::now().into_std());
+        let pace = KeepaliveUse { pace: settings.keepalive_pace.clone(), interval };
         let shared = Arc::new(Shared {
             phase: watch::Sender::new(Phase::Opening),
             is_closed: AtomicBool::new(false),
             runtime: tokio::runtime::Handle::current(),
-            state: Mutex::new(State::new(engine, target, settings.header_list_bytes_max)),
+            state: Mutex::new(State::new(engine, remote, settings.header_list_bytes_max, pace)),
         });
         shared.spawn(Driver::new(io, Arc::clone(&shared)).run());
         Connection { handle: Arc::new(Handle(shared)) }
@@ -171,14 +175,14 @@ impl fmt::Debug for Connection {
     }
 }
 
-fn config(settings: &ConnectionSettings) -> Config {
+fn config(settings: &ConnectionSettings, keepalive_interval: Option<Duration>) -> Config {
     let header_list_bytes_max = usize::try_from(settings.header_list_bytes_max).unwrap_or(usize::MAX);
     let mut limits = Limits::client();
     limits.stream_window_bytes = settings.stream_window_bytes;
     limits.connection_window_bytes = settings.connection_window_bytes;
     limits.header_list_bytes_max = header_list_bytes_max;
     limits.header_fields_max = header_list_bytes_max / FIELD_BYTES_MIN;
-    limits.keepalive_interval = settings.keepalive_interval;
+    limits.keepalive_interval = keepalive_interval;
     limits.keepalive_timeout = settings.keepalive_timeout;
     limits.keepalive_while_idle = settings.keepalive_while_idle;
     limits.stall_timeout = STALL_TIMEOUT;

@@ -276,10 +276,14 @@ mod tests {
     use crate::codec::Rope;
     use crate::deadline::Deadline;
     use crate::status::Code;
+    use crate::transport::address::Address;
     use crate::transport::carrier::Carrier;
     use crate::transport::connection::{ConnectionSettings, Origin};
     use crate::transport::h2::client::connection::Connection;
     use crate::transport::h2::client::{Failed, UnaryRequest};
+    use crate::transport::keepalive::KeepalivePace;
+    use crate::transport::remote::Remote;
+    use crate::transport::target::Target;
 
     /// A server that takes everything, and always has one byte more.
     struct Dribbling(VecDeque<u8>);
@@ -318,8 +322,10 @@ mod tests {
             keepalive_interval: None,
             keepalive_timeout: FAREWELL,
             keepalive_while_idle: false,
+            keepalive_pace: KeepalivePace::default(),
         };
-        let connection = Connection::begin(Io::new(Dribbling(frames.concat().into())), &settings, "http://test");
+        let remote = Remote::new(&Target::in_process(), &Address::InProcess);
+        let connection = Connection::begin(Io::new(Dribbling(frames.concat().into())), &settings, remote);
         let user_agent = http::HeaderValue::from_static("test");
         let origin = Origin { scheme: "http", authority: "test", user_agent: &user_agent, replay: None };
         let download = connection.send_at_once(http::Request::new(Body::empty()), origin);

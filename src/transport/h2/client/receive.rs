@@ -68,8 +68,13 @@ impl State {
                 self.end_call(stream, End::Lost(Lost { status, progress: Progress::Final }));
             }
             Event::Reset { stream, reason, by_peer } => self.resets.push((stream, reason, by_peer)),
-            Event::GoAway { reason, .. } if self.closing == Closing::Open => {
-                self.closing = Closing::GoingAway(Some(reason));
+            Event::GoAway { reason, .. } => {
+                if reason == Reason::EnhanceYourCalm {
+                    self.keepalive.take_complaint(self.engine.go_away_text());
+                }
+                if self.closing == Closing::Open {
+                    self.closing = Closing::GoingAway(Some(reason));
+                }
             }
             Event::SettingsChanged => self.has_said_settings = true,
             Event::Closed(error) => {

@@ -10,12 +10,14 @@ use seltzer_h2::{OpenError, Prepared, Reason, StreamId, StreamTable};
 
 use crate::deadline::Deadline;
 use crate::status::{Code, Status, code_for_reset};
-use crate::transport::error::{Error, Step};
+use crate::transport::error::Error;
 use crate::transport::h2::client::call::{Call, End, General, Lost, Trailers, UnaryEnd, register};
 use crate::transport::h2::client::connection::Phase;
 use crate::transport::h2::client::places::{Places, Ticket};
 use crate::transport::h2::heads::Heads;
+use crate::transport::keepalive::KeepaliveUse;
 use crate::transport::progress::Progress;
+use crate::transport::remote::Remote;
 
 /// A connection and its calls.
 pub(super) struct State {
@@ -30,7 +32,8 @@ pub(super) struct State {
     /// Where small answers lie until their callers take them: one piece of memory for many.
     pub(super) arena: BytesMut,
     places: Places,
-    target: String,
+    remote: Remote,
+    pub(super) keepalive: KeepaliveUse,
     pub(super) header_list_bytes_max: u32,
     /// Whether any request was ever answered.
     pub(super) has_answered: bool,
@@ -69,7 +72,12 @@ pub(super) enum Closing {
 }
 
 impl State {
-    pub(super) fn new(engine: seltzer_h2::Connection, target: &str, header_list_bytes_max: u32) -> Self {
+    pub(super) fn new(
+        engine: seltzer_h2::Connection,
+        remote: Remote,
+        header_list_bytes_max: u32,
+        keepalive: KeepaliveUse,
+    ) -> Self {
         State {
             engine,
             calls: StreamTable::new(),
@@ -78,7 +86,8 @@ impl State {
             maps: Heads::new(),
             arena: BytesMut::new(),
             places: Places::default(),
-            target: target.to_owned(),
+            remote,
+            keepalive,
             header_list_bytes_max,
             has_answered: false,
             has_said_settings: false,
@@ -255,7 +264,9 @@ impl State {
         if !matches!(self.closing, Closing::Broken(_)) {
             let why = match self.closing {
                 Closing::GoingAway(Some(reason)) if reason != Reason::NoError => {
-                    format!("{why} after GOAWAY with {reason}")
+                    let text = self.engine.go_away_text();
+                    let colon = if text.is_empty() { "" } else { ": " };
+                    format!("{why} after GOAWAY with {reason}{colon}{}", text.escape_ascii())
                 }
                 _ => why.to_owned(),
             };
@@ -283,15 +294,7 @@ impl State {
             Closing::Broken(why) => why.as_str(),
             _ => "the server takes no more calls on it",
         };
-        let mut error = Error::new(Step::Http2, format!("the connection broke: {why}")).with_target(&self.target);
-        // Under TLS the handshake has shown already who is there.
-        if !self.has_answered && !self.target.starts_with("https:") {
-            error = error.with_hint(
-                "it never answered anything: does the server speak gRPC, and does it want https:// where the target \
-                 says http://?",
-            );
-        }
-        error
+        self.remote.broken(why, self.has_answered)
     }
 
     /// All users of the connection are gone.
