@@ -357,10 +357,11 @@ impl Future for Calling {
                 Stage::Again(again) => break ready!(again.as_mut().poll(cx)),
             }
         };
-        Poll::Ready(response.map(|response| match this.guard.take() {
-            Some(guard) => guard.guard(response),
-            None => response,
-        }))
+        Poll::Ready(match (response, this.guard.take()) {
+            (Ok(response), Some(guard)) => Ok(guard.guard(response)),
+            (Err(status), Some(guard)) => Err(guard.explain(status)),
+            (response, None) => response,
+        })
     }
 }
 

@@ -128,7 +128,7 @@ impl CallGuard {
 impl CallGuard {
     /// What a call ends with that failed: a server that resets it because its time is up says no more than CANCEL, and
     /// may be heard before the timer here.
-    fn explain(&self, status: Status) -> Status {
+    pub(crate) fn explain(&self, status: Status) -> Status {
         let is_overdue = self.timer.as_ref().is_some_and(|timer| timer.deadline() <= Instant::now());
         if is_overdue && status.code() == Code::Cancelled { deadline_status() } else { status }
     }
