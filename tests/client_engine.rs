@@ -19,11 +19,11 @@ use crate::support::{Running, patiently};
 
 const SHORT: Duration = Duration::from_millis(50);
 
-type Unary = JoinHandle<Result<Response<SimpleResponse>, Status>>;
+pub(crate) type Unary = JoinHandle<Result<Response<SimpleResponse>, Status>>;
 
 /// A channel within a layer that does nothing: calls go the general way through it.
 #[derive(Clone)]
-struct Layered(Channel);
+pub(crate) struct Layered(pub(crate) Channel);
 
 impl tower_service::Service<http::Request<tonic::body::Body>> for Layered {
     type Response = http::Response<tonic::body::Body>;
@@ -41,12 +41,12 @@ impl tower_service::Service<http::Request<tonic::body::Body>> for Layered {
 
 /// Which way unary calls go.
 #[derive(Debug, Clone, Copy)]
-enum Way {
+pub(crate) enum Way {
     Short,
     General,
 }
 
-const WAYS: [Way; 2] = [Way::Short, Way::General];
+pub(crate) const WAYS: [Way; 2] = [Way::Short, Way::General];
 
 /// A call at work.
 fn begin(client: &Client, command: &str) -> Unary {
@@ -55,7 +55,7 @@ fn begin(client: &Client, command: &str) -> Unary {
     tokio::spawn(async move { client.unary_call(request).await })
 }
 
-fn begin_by(way: Way, channel: &Channel, command: &str) -> Unary {
+pub(crate) fn begin_by(way: Way, channel: &Channel, command: &str) -> Unary {
     let channel = channel.clone();
     let request = ask(command);
     match way {
@@ -65,13 +65,13 @@ fn begin_by(way: Way, channel: &Channel, command: &str) -> Unary {
 }
 
 /// The text of a call's answer, or the code and the words of its status.
-async fn outcome(call: Unary) -> Result<String, (Code, String)> {
+pub(crate) async fn outcome(call: Unary) -> Result<String, (Code, String)> {
     let answer = patiently(call).await.unwrap();
     answer.map(|answer| text(answer.get_ref())).map_err(|status| (status.code(), status.message().to_owned()))
 }
 
 /// An answer that says this.
-fn say(words: &str) -> Vec<u8> {
+pub(crate) fn say(words: &str) -> Vec<u8> {
     SimpleResponse { payload: ask(words).payload, ..SimpleResponse::default() }.encode_to_vec()
 }
 
@@ -240,11 +240,24 @@ async fn a_refused_call_is_made_again_once() {
             assert_eq!(outcome(call).await.unwrap_err().0, Code::Unavailable);
         }
     }
-    // Of requests that are on their way nobody knows what was read: they are not made again.
-    let (call, _requests) = begin_both(&client).await;
+    // Of requests that are on their way what was sent is kept, and sent again.
+    let (call, requests) = begin_both(&client).await;
     let stream = peer.next_of(DATA).await.stream;
+    requests.send(ask("second")).await.unwrap();
+    peer.next_of(DATA).await;
     peer.reset(stream, REFUSED_STREAM).await;
-    assert_eq!(patiently(call).await.unwrap().unwrap_err().code(), Code::Unavailable);
+    let again = peer.next_of(HEADERS).await.stream;
+    let expected = ["first", "second"].map(|words| framed(0, &ask(words).encode_to_vec())).concat();
+    let mut got = Vec::new();
+    while got.len() < expected.len() {
+        let frame = peer.next_of(DATA).await;
+        assert_eq!(frame.stream, again);
+        got.extend(frame.payload);
+    }
+    assert_eq!(got, expected);
+    peer.headers(again, GOOD, false).await;
+    drop(patiently(call).await.unwrap().unwrap());
+    assert_cancelled(&mut peer, again).await;
     // A stream of requests of which none came yet is as good as new.
     let (requests, stream) = tokio::sync::mpsc::channel(1);
     let again = client.clone();

@@ -8,9 +8,13 @@
 //! | `client_engine` | what a channel on our own engine says and understands, frame by frame |
 //! | `compression` | encodings and message limits on the wire |
 //! | `deadlines` | deadlines, cancellation, and what a call inside a call inherits |
+//! | `endings` | how soon deadlines, cancellation and dead peers show |
 //! | `engine` | what our own engine's connections do under strain |
+//! | `hedging` | calls that are made several times at once |
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
 //! | `memory` | what a server keeps of messages that are not complete |
+//! | `races` | calls against servers that refuse, reset and go away at every moment there is |
+//! | `retries` | service configs: retry policies, timeouts, limits, balancers |
 //! | `services` | each demo service, in process and over a socket |
 //! | `streams` | streams that their connection writes by itself |
 //! | `tls` | certificates |
@@ -27,10 +31,14 @@ mod carriers;
 mod client_engine;
 mod compression;
 mod deadlines;
+mod endings;
 #[cfg(unix)]
 mod engine;
+mod hedging;
 mod lifecycle;
 mod memory;
+mod races;
+mod retries;
 mod services;
 mod streams;
 mod support;

@@ -4,6 +4,7 @@
 pub(crate) mod peer;
 pub(crate) mod probe;
 pub(crate) mod raw;
+pub(crate) mod scripted;
 
 use std::future::Future;
 use std::net::SocketAddr;
