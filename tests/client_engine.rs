@@ -25,7 +25,7 @@ const TIMEOUT: Duration = Duration::from_micros(20_100);
 
 /// A channel within a layer that does nothing: calls go the general way through it.
 #[derive(Clone)]
-struct Layered(Channel);
+pub(crate) struct Layered(pub(crate) Channel);
 
 impl tower_service::Service<http::Request<tonic::body::Body>> for Layered {
     type Response = http::Response<tonic::body::Body>;
@@ -43,14 +43,14 @@ impl tower_service::Service<http::Request<tonic::body::Body>> for Layered {
 
 /// Which way unary calls go.
 #[derive(Debug, Clone, Copy)]
-enum Way {
+pub(crate) enum Way {
     Short,
     General,
 }
 
-const WAYS: [Way; 2] = [Way::Short, Way::General];
+pub(crate) const WAYS: [Way; 2] = [Way::Short, Way::General];
 
-fn begin_by(way: Way, channel: &Channel, command: &str) -> Unary {
+pub(crate) fn begin_by(way: Way, channel: &Channel, command: &str) -> Unary {
     let channel = channel.clone();
     let request = ask(command);
     match way {
@@ -224,11 +224,24 @@ async fn a_refused_call_is_made_again_once() {
             assert_eq!(outcome(call).await.unwrap_err().0, Code::Unavailable);
         }
     }
-    // Of requests that are on their way nobody knows what was read: they are not made again.
-    let (call, _requests) = begin_both(&client).await;
+    // Of requests that are on their way what was sent is kept, and sent again.
+    let (call, requests) = begin_both(&client).await;
     let stream = peer.next_of(DATA).await.stream;
+    requests.send(ask("second")).await.unwrap();
+    peer.next_of(DATA).await;
     peer.reset(stream, REFUSED_STREAM).await;
-    assert_eq!(patiently(call).await.unwrap().unwrap_err().code(), Code::Unavailable);
+    let again = peer.next_of(HEADERS).await.stream;
+    let expected = ["first", "second"].map(|words| framed(0, &ask(words).encode_to_vec())).concat();
+    let mut got = Vec::new();
+    while got.len() < expected.len() {
+        let frame = peer.next_of(DATA).await;
+        assert_eq!(frame.stream, again);
+        got.extend(frame.payload);
+    }
+    assert_eq!(got, expected);
+    peer.headers(again, GOOD, false).await;
+    drop(patiently(call).await.unwrap().unwrap());
+    assert_cancelled(&mut peer, again).await;
     // A stream of requests of which none came yet is as good as new.
     let (requests, stream) = tokio::sync::mpsc::channel(1);
     let again = client.clone();

@@ -13,11 +13,15 @@
 //! | `connection_errors` | what a caller is told who cannot connect |
 //! | `deadlines` | deadlines, cancellation, and what a call inside a call inherits |
 //! | `channels` | how channels open, keep and lose connections |
+//! | `endings` | how soon deadlines, cancellation and dead peers show |
 //! | `engine` | what our own engine's connections do under strain |
+//! | `hedging` | calls that are made several times at once |
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
 //! | `memory` | what a server keeps of messages that are not complete |
 //! | `proxies` | connections through HTTP proxies |
 //! | `resolving` | from targets to addresses, and what becomes of connections when those change |
+//! | `races` | calls against servers that refuse, reset and go away at every moment there is |
+//! | `retries` | service configs: retry policies, timeouts, limits, balancers |
 //! | `services` | each demo service, in process and over a socket |
 //! | `streams` | streams that their connection writes by itself |
 //! | `tls` | certificates |
@@ -39,12 +43,16 @@ mod compression;
 mod connecting;
 mod connection_errors;
 mod deadlines;
+mod endings;
 #[cfg(unix)]
 mod engine;
+mod hedging;
 mod lifecycle;
 mod memory;
 mod proxies;
+mod races;
 mod resolving;
+mod retries;
 mod services;
 mod streams;
 mod support;

@@ -299,3 +299,75 @@ impl Picker for Fails {
         Pick::Fail(self.0.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Endpoint;
+    use crate::client::balance::Balance;
+    use crate::client::connector::Connector;
+    use crate::client::resolve::Resolver;
+
+    struct Never;
+
+    impl Resolver for Never {
+        async fn next(&mut self, _: &mut ResolveRequests) -> Result<Resolution, ResolveError> {
+            std::future::pending().await
+        }
+    }
+
+    fn core(endpoint: Endpoint) -> Arc<Core> {
+        let endpoint = Arc::new(endpoint);
+        Arc::new(Core::new(Arc::clone(&endpoint), Arc::new(Connector::new(endpoint, None))))
+    }
+
+    fn timeout(secs: u32) -> String {
+        format!(r#"{{"methodConfig": [{{"name": [{{}}], "timeout": "{secs}s"}}]}}"#)
+    }
+
+    #[tokio::test]
+    async fn what_the_resolver_says_goes_before_what_the_channel_was_told() {
+        let endpoint = Endpoint::from_static("http://127.0.0.1:1");
+        let with_own = endpoint.clone().service_config(timeout(1)).expect("it is right");
+        for (endpoint, own) in [(endpoint, None), (with_own, Some(1))] {
+            let core = core(endpoint);
+            let mut running = Active::begin(&core, Box::new(Never));
+            assert!(!core.configured.is_plain(), "nothing is known yet");
+            let table = [
+                (None, own),
+                (Some("["), own),
+                (Some(&*timeout(2)), Some(2)),
+                (Some(r#"{"retryThrottling": 1}"#), Some(2)),
+                (Some("{}"), None),
+                (Some("]"), None),
+                (None, own),
+            ];
+            for (found, expected) in table {
+                let found = found.map(ServiceConfig::from_json);
+                running.active.configure(found);
+                let config = core.configured.config();
+                let method = config.as_ref().and_then(|config| config.method("/a/b"));
+                let timeout = method.and_then(|method| method.timeout).map(|timeout| timeout.as_secs());
+                assert_eq!(timeout, expected);
+                assert_eq!(core.configured.is_plain(), config.is_none());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_config_chooses_the_balancer_as_long_as_it_is_in_force() {
+        let endpoint = Endpoint::from_static("http://127.0.0.1:1").balance(Balance::RoundRobin);
+        let core = core(endpoint);
+        let mut running = Active::begin(&core, Box::new(Never));
+        for (found, picks_first) in [
+            (None, false),
+            (Some(r#"{"loadBalancingConfig": [{"pick_first": {}}]}"#), true),
+            (Some(r#"{"loadBalancingPolicy": "round_robin"}"#), false),
+            (Some(r#"{"loadBalancingPolicy": "pick_first"}"#), true),
+            (Some("{}"), false),
+        ] {
+            running.active.configure(found.map(ServiceConfig::from_json));
+            assert_eq!(running.active.picks_first, picks_first, "{found:?}");
+        }
+    }
+}

@@ -277,3 +277,183 @@ impl fmt::Debug for Replay {
         f.debug_struct("Replay").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::task::Wake;
+
+    use super::*;
+
+    /// A body that gives what it is told to, and waits else.
+    #[derive(Clone, Default)]
+    struct Told(Arc<Mutex<Telling>>);
+
+    #[derive(Default)]
+    struct Telling {
+        pieces: VecDeque<Option<Result<Bytes, Status>>>,
+        waker: Option<Waker>,
+    }
+
+    impl Told {
+        fn tell(&self, piece: Option<Result<&'static str, Status>>) {
+            let mut telling = self.0.lock().expect("nothing panics under it");
+            telling.pieces.push_back(piece.map(|piece| piece.map(|text| Bytes::from_static(text.as_bytes()))));
+            if let Some(waker) = telling.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    impl http_body::Body for Told {
+        type Data = Bytes;
+        type Error = Status;
+
+        fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+            let mut telling = self.0.lock().expect("nothing panics under it");
+            match telling.pieces.pop_front() {
+                Some(piece) => Poll::Ready(piece.map(|piece| piece.map(Frame::data))),
+                None => {
+                    telling.waker = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+            }
+        }
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    impl Woken {
+        fn take(&self) -> bool {
+            self.0.swap(false, Ordering::Relaxed)
+        }
+    }
+
+    /// What a reader gets: some text, "end", "failed" or "pending".
+    fn read(reader: &mut ReplayReader, woken: &Arc<Woken>) -> String {
+        let waker = Waker::from(Arc::clone(woken));
+        match Pin::new(reader).poll_frame(&mut Context::from_waker(&waker)) {
+            Poll::Pending => "pending".to_owned(),
+            Poll::Ready(None) => "end".to_owned(),
+            Poll::Ready(Some(Err(_))) => "failed".to_owned(),
+            Poll::Ready(Some(Ok(frame))) => {
+                String::from_utf8_lossy(&frame.into_data().expect("it is data")).into_owned()
+            }
+        }
+    }
+
+    fn read_all(reader: &mut ReplayReader) -> Vec<String> {
+        let mut all = Vec::new();
+        while !matches!(all.last().map(String::as_str), Some("end" | "failed" | "pending")) {
+            all.push(read(reader, &Arc::default()));
+        }
+        all
+    }
+
+    fn replay(call_bytes_max: usize, bytes_max: usize) -> (Replay, Told, Arc<ReplayMemory>) {
+        let (told, memory) = (Told::default(), Arc::new(ReplayMemory::new(call_bytes_max, bytes_max)));
+        (Replay::new(Body::new(told.clone()), &memory), told, memory)
+    }
+
+    fn reader(replay: &Replay) -> ReplayReader {
+        replay.reader().expect("the beginning is there")
+    }
+
+    #[test]
+    fn every_reader_gets_everything() {
+        let (replay, told, memory) = replay(100, 100);
+        let mut first = reader(&replay);
+        told.tell(Some(Ok("one")));
+        told.tell(Some(Ok("two")));
+        assert_eq!(read_all(&mut first), ["one", "two", "pending"]);
+        assert_eq!(memory.used(), 6);
+        let mut second = reader(&replay);
+        told.tell(Some(Ok("three")));
+        told.tell(None);
+        assert_eq!(read_all(&mut second), ["one", "two", "three", "end"]);
+        assert_eq!(read_all(&mut first), ["three", "end"]);
+        assert_eq!(read_all(&mut reader(&replay)), ["one", "two", "three", "end"]);
+        drop((first, second, replay));
+        assert_eq!(memory.used(), 0);
+    }
+
+    #[test]
+    fn whoever_the_source_wakes_wakes_the_others() {
+        let (replay, told, _) = replay(100, 100);
+        let (mut first, mut second) = (reader(&replay), reader(&replay));
+        let woken: [Arc<Woken>; 2] = Default::default();
+        assert_eq!(read(&mut first, &woken[0]), "pending");
+        assert_eq!(read(&mut second, &woken[1]), "pending");
+        told.tell(Some(Ok("one")));
+        // The source knows of the one that asked last.
+        assert_eq!(woken.each_ref().map(|woken| woken.take()), [false, true]);
+        assert_eq!(read(&mut second, &woken[1]), "one");
+        assert!(woken[0].take());
+        assert_eq!(read(&mut first, &woken[0]), "one");
+        // If that one is gone, another asks in its place.
+        assert_eq!(read(&mut first, &woken[0]), "pending");
+        assert_eq!(read(&mut second, &woken[1]), "pending");
+        drop(second);
+        assert!(woken[0].take());
+        assert_eq!(read(&mut first, &woken[0]), "pending");
+        told.tell(None);
+        assert!(woken[0].take());
+    }
+
+    #[test]
+    fn once_one_is_chosen_nothing_is_kept() {
+        let (replay, told, memory) = replay(100, 100);
+        let (mut first, mut second) = (reader(&replay), reader(&replay));
+        told.tell(Some(Ok("one")));
+        told.tell(Some(Ok("two")));
+        assert_eq!(read_all(&mut second), ["one", "two", "pending"]);
+        assert_eq!(read(&mut first, &Arc::default()), "one");
+        replay.choose(first.number());
+        assert_eq!(memory.used(), 0);
+        assert!(replay.reader().is_none());
+        assert!(first.take_source().is_none(), "it has not read everything");
+        told.tell(Some(Ok("three")));
+        assert_eq!(read(&mut second, &Arc::default()), "pending", "it gets no more");
+        assert_eq!(read(&mut first, &Arc::default()), "two");
+        assert_eq!(read(&mut first, &Arc::default()), "three");
+        assert!(first.take_source().is_some(), "it need not ask here any more");
+        assert!(replay.state().pieces.is_empty());
+    }
+
+    #[test]
+    fn what_outgrows_its_limits_goes_on_with_the_one_ahead() {
+        for (call_bytes_max, bytes_max, others) in [(5, 100, 0), (100, 105, 100), (100, 5, 0), (0, 0, 0)] {
+            let (replay, told, memory) = replay(call_bytes_max, bytes_max);
+            assert!(others == 0 || memory.take(0, others));
+            let (mut slow, mut quick) = (reader(&replay), reader(&replay));
+            told.tell(Some(Ok("one")));
+            assert_eq!(read(&mut quick, &Arc::default()), "one");
+            told.tell(Some(Ok("two")));
+            assert_eq!(read(&mut quick, &Arc::default()), "two");
+            assert_eq!(replay.chosen(), Some(1), "{call_bytes_max} {bytes_max}");
+            assert_eq!(memory.used(), others);
+            assert_eq!(read(&mut slow, &Arc::default()), "pending");
+            told.tell(None);
+            assert_eq!(read_all(&mut quick), ["end"]);
+        }
+    }
+
+    #[test]
+    fn a_source_that_breaks_off_breaks_off_for_all() {
+        let (replay, told, _) = replay(100, 100);
+        told.tell(Some(Ok("one")));
+        told.tell(Some(Err(Status::aborted("no"))));
+        assert!(replay.failure().is_none());
+        for _ in 0..2 {
+            assert_eq!(read_all(&mut reader(&replay)), ["one", "failed"]);
+        }
+        assert!(replay.failure().is_some());
+    }
+}

@@ -5,6 +5,7 @@ pub(crate) mod call;
 pub(crate) mod peer;
 pub(crate) mod probe;
 pub(crate) mod raw;
+pub(crate) mod scripted;
 
 use std::future::Future;
 use std::net::SocketAddr;

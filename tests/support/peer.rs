@@ -96,6 +96,8 @@ impl Place {
     /// Accepts a connection and exchanges prefaces, with these settings.
     pub(crate) async fn accept(&self, settings: &[(u16, u32)]) -> Peer {
         let (stream, _) = patiently(self.0.accept()).await.unwrap();
+        // Frame after frame, none waits for an acknowledgement of the one before.
+        stream.set_nodelay(true).unwrap();
         let mut peer = Peer { stream, early: VecDeque::new() };
         let mut preface = [0; PREFACE_BYTES];
         patiently(peer.stream.read_exact(&mut preface)).await.unwrap();
@@ -168,6 +170,13 @@ impl Peer {
     /// Waits until the client closes the connection.
     pub(crate) async fn end(&mut self) {
         while self.next().await.is_some() {}
+    }
+
+    /// Closes the connection once everything that was said is on its way: what the client says meanwhile is read, so
+    /// that nothing is lost to a reset of TCP.
+    pub(crate) async fn finish(mut self) {
+        patiently(self.stream.shutdown()).await.unwrap();
+        let _ = patiently(tokio::io::copy(&mut self.stream, &mut tokio::io::sink())).await;
     }
 
     pub(crate) async fn headers(&mut self, stream: u32, fields: &[(&str, &str)], is_end: bool) {

@@ -331,7 +331,8 @@ fn say(text: &str) -> SimpleResponse {
     }
 }
 
-fn body(request: &SimpleRequest) -> String {
+/// The text of a request.
+pub(crate) fn body(request: &SimpleRequest) -> String {
     String::from_utf8_lossy(&request.payload.as_ref().map(|payload| payload.body.clone()).unwrap_or_default()).into()
 }
 

@@ -182,7 +182,7 @@ fn what_is_wrong_with_a_policy_is_named() {
 }
 
 #[test]
-fn what_is_wrong_elsewhere_is_named() {
+fn what_is_wrong_with_methods_is_named() {
     let table = [
         ("", "the service config: is no JSON: EOF while parsing a value at line 1 column 0"),
         ("{\"methodConfig\": [}", "the service config: is no JSON: expected value at line 1 column 19"),
@@ -232,6 +232,15 @@ fn what_is_wrong_elsewhere_is_named() {
                 "initialBackoff": "1s", "maxBackoff": "1s", "backoffMultiplier": 1, "retryableStatusCodes": [14]}}]}"#,
             "methodConfig[0]: has both a retryPolicy and a hedgingPolicy, of which a method can have one",
         ),
+    ];
+    for (json, expected) in table {
+        check_wrong(json, expected);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_rest_is_named() {
+    let table = [
         (r#"{"retryThrottling": []}"#, "retryThrottling: must be an object, and is []"),
         (r#"{"retryThrottling": {}}"#, "retryThrottling.maxTokens: is missing"),
         (r#"{"retryThrottling": {"maxTokens": 0}}"#, "retryThrottling.maxTokens: must be at least 1, and is 0"),
@@ -247,6 +256,15 @@ fn what_is_wrong_elsewhere_is_named() {
         ),
         (r#"{"healthCheckConfig": {"serviceName": 1}}"#, "healthCheckConfig.serviceName: must be a string, and is 1"),
         (r#"{"healthCheckConfig": "x"}"#, "healthCheckConfig: must be an object, and is \"x\""),
+    ];
+    for (json, expected) in table {
+        check_wrong(json, expected);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_balancing_is_named() {
+    let table = [
         (r#"{"loadBalancingConfig": {}}"#, "loadBalancingConfig: must be a list, and is {}"),
         (r#"{"loadBalancingConfig": []}"#, "loadBalancingConfig: names no policy"),
         (
