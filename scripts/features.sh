@@ -11,7 +11,7 @@ sets=(
     client,tls
     server,tls
     carrier-hyper
-    server,client,tls,tls-webpki-roots
+    server,client,tls,tls-webpki-roots,tls-native-roots
     dynamic
     tonic-compat
     server,client,tonic-compat

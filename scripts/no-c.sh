@@ -18,7 +18,7 @@ done
 # A linker driver calls its own parts by absolute paths; a build script would ask for these.
 export CC=false CXX=false PROTOC=/nonexistent/protoc CMAKE=/nonexistent/cmake
 target=${CARGO_TARGET_DIR:-target}/no-c
-features=server,client,gzip,zstd,tls,tls-webpki-roots,dynamic,tonic-compat,services
+features=server,client,gzip,zstd,tls,tls-webpki-roots,tls-native-roots,dynamic,tonic-compat,services
 PATH=$tools CARGO_TARGET_DIR=$target cargo build --quiet -p seltzer
 PATH=$tools CARGO_TARGET_DIR=$target cargo build --quiet -p seltzer -p seltzer-build -p seltzer-cli --features "seltzer/${features//,/,seltzer/}"
 echo 'built without a C compiler and without protoc'

@@ -46,7 +46,7 @@
 //!
 //! - `server`, `client`, `gzip` (gzip and deflate): on by default.
 //! - `tls`: TLS without a C compiler (graviola); `tls-ring` and `tls-aws-lc` for other processors and for FIPS;
-//!   `tls-webpki-roots`: Mozilla's root certificates compiled in.
+//!   `tls-webpki-roots`: Mozilla's root certificates compiled in. `tls-native-roots`: those that the system trusts.
 //! - `zstd`: one more compression.
 //! - `dynamic`: calls without generated code, messages as JSON.
 //! - `tonic-compat`: fills in what tonic's own `server` feature reads from a request, such as `remote_addr()`.

@@ -92,6 +92,40 @@ async fn the_loopback_needs_no_proxy_unless_the_program_says_so() {
 }
 
 #[tokio::test]
+async fn the_environment_names_a_proxy() {
+    const AGAIN: &str = "SELTZER_TEST_SERVER";
+    if let Ok(server) = std::env::var(AGAIN) {
+        for (target, is_reached) in [
+            ("http://greeter.invalid:50051", true),
+            ("ipv4:192.0.2.1:50051,192.0.2.2:50051", true),
+            (&*server, true),
+            ("http://direct.invalid:50051", false),
+        ] {
+            let connected = patiently(endpoint(target).connect()).await;
+            assert_eq!(connected.is_ok(), is_reached, "{target}: {connected:?}");
+        }
+        return;
+    }
+    let server = Running::start(Server::builder().add_service(Probe::new().0.server())).await;
+    let mut proxy = Proxy::start(CONNECTED, Some(server.address)).await;
+    // An environment is that of a whole process.
+    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+    again
+        .args(["--exact", "proxies::the_environment_names_a_proxy"])
+        .env(AGAIN, server.uri())
+        .env("grpc_proxy", proxy.uri())
+        .env("no_proxy", "example.com,.invalid:1,direct.invalid");
+    let again = patiently(tokio::task::spawn_blocking(move || again.output())).await.unwrap().unwrap();
+    let output = String::from_utf8_lossy(&again.stdout);
+    assert!(again.status.success() && output.contains("1 passed"), "{output}");
+    for place in ["greeter.invalid:50051", "192.0.2.1:50051"] {
+        assert!(proxy.request().await.starts_with(&format!("CONNECT {place} ")), "{place}");
+    }
+    assert!(proxy.requests.try_recv().is_err(), "nothing else went through it");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_proxy_that_does_not_connect_is_named_with_what_it_said() {
     let reserved = Reserved::new();
     let dead = format!("http://u:secret@{}", reserved.address());

@@ -75,7 +75,7 @@ impl Connector {
             return server.connect().await.map_err(|error| Error::new(Step::Connect, error.to_string()));
         }
         let settings = TcpSettings { user_timeout: self.endpoint.user_timeout(), ..self.endpoint.tcp };
-        match self.endpoint.proxy.proxy_to(address, proxy::environment)? {
+        match self.endpoint.proxy.proxy_of(address, proxy::environment)? {
             Some(proxy) => proxy.connect(address, settings).await,
             None => connect(address, settings).await,
         }

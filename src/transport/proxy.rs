@@ -47,45 +47,78 @@ pub(crate) struct Proxy {
 }
 
 impl ProxyChoice {
-    /// The proxy on the way to an address, given the environment.
+    /// An address of a target as its connections name it: one to which the environment has a proxy is left to the proxy
+    /// to look up.
     ///
     /// # Errors
     /// The proxy's own URL cannot be used.
-    pub(crate) fn proxy_to(
+    pub(crate) fn route(
+        &self,
+        address: &Address,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Address, Error> {
+        Ok(match (self.proxy_to(address, environment)?, host_and_port(address)) {
+            (Some(_), Some((host, port))) => Address::Host { host, port },
+            _ => address.clone(),
+        })
+    }
+
+    /// The proxy of a connection, given the environment. What a name was looked up to needs none: otherwise it would
+    /// not have been looked up here.
+    ///
+    /// # Errors
+    /// The proxy's own URL cannot be used.
+    pub(crate) fn proxy_of(
         &self,
         address: &Address,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Proxy>, Error> {
-        let host = match address {
-            Address::Tcp(address) => address.ip().to_string(),
-            Address::Host { host, .. } => host.clone(),
-            Address::Unix(_) | Address::UnixAbstract(_) | Address::InProcess => return Ok(None),
-        };
-        let port = match address {
-            Address::Tcp(address) => address.port(),
-            Address::Host { port, .. } => *port,
-            _ => 0,
-        };
+        match (self, address) {
+            (ProxyChoice::Environment, Address::Tcp(_)) => Ok(None),
+            _ => self.proxy_to(address, environment),
+        }
+    }
+
+    fn proxy_to(
+        &self,
+        address: &Address,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Proxy>, Error> {
+        let Some((host, port)) = host_and_port(address) else { return Ok(None) };
         match self {
             ProxyChoice::Never => Ok(None),
             ProxyChoice::Always(proxy) => proxy.clone().map(Some),
             // Go's rule: whoever wants the loopback through a proxy says so in the program.
             ProxyChoice::Environment if is_loopback(&host) => Ok(None),
-            ProxyChoice::Environment => {
-                let first = |names: &[&'static str]| {
-                    names.iter().find_map(|name| Some((*name, environment(name).filter(|value| !value.is_empty())?)))
-                };
-                let Some((variable, url)) = first(PROXY_VARIABLES) else { return Ok(None) };
-                let is_exempt = first(NO_PROXY_VARIABLES).is_some_and(|(_, list)| NoProxy::new(&list).has(&host, port));
-                if is_exempt {
-                    return Ok(None);
-                }
-                Proxy::parse(&url).map(Some).map_err(|why| {
-                    Error::new(Step::Connect, format!("the environment variable {variable} is no proxy's URL: {why}"))
-                        .with_hint("write http://host:port, or turn proxies off by `Endpoint::no_proxy`")
-                })
-            }
+            ProxyChoice::Environment => from_environment(&host, port, environment),
         }
+    }
+}
+
+fn from_environment(
+    host: &str,
+    port: u16,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Proxy>, Error> {
+    let first = |names: &[&'static str]| {
+        names.iter().find_map(|name| Some((*name, environment(name).filter(|value| !value.is_empty())?)))
+    };
+    let Some((variable, url)) = first(PROXY_VARIABLES) else { return Ok(None) };
+    if first(NO_PROXY_VARIABLES).is_some_and(|(_, list)| NoProxy::new(&list).has(host, port)) {
+        return Ok(None);
+    }
+    Proxy::parse(&url).map(Some).map_err(|why| {
+        Error::new(Step::Connect, format!("the environment variable {variable} is no proxy's URL: {why}"))
+            .with_hint("write http://host:port, or turn proxies off by `Endpoint::no_proxy`")
+    })
+}
+
+/// Of addresses to which a proxy can connect.
+fn host_and_port(address: &Address) -> Option<(String, u16)> {
+    match address {
+        Address::Tcp(address) => Some((address.ip().to_string(), address.port())),
+        Address::Host { host, port } => Some((host.clone(), *port)),
+        Address::Unix(_) | Address::UnixAbstract(_) | Address::InProcess => None,
     }
 }
 
@@ -304,6 +337,18 @@ mod tests {
             assert!(never.is_none());
         }
         let always = ProxyChoice::Always(Ok(Proxy::parse("one:1").expect("it is a URL")));
+        let environment = |name: &str| (name == "https_proxy").then(|| "one:1".to_owned());
+        for (address, is_left_to_it) in [(host("a"), true), (tcp("10.0.0.1:1"), true), (tcp("127.0.0.1:1"), false)] {
+            let routed = ProxyChoice::Environment.route(&address, environment).expect("it is a URL");
+            assert_eq!(routed.to_string(), address.to_string());
+            assert_eq!(matches!(routed, Address::Host { .. }), is_left_to_it, "{address}");
+            let proxy = ProxyChoice::Environment.proxy_of(&routed, environment).expect("it is a URL");
+            assert_eq!(proxy.is_some(), is_left_to_it, "{address}");
+        }
+        // `no_proxy` may have the name that this address was looked up for.
+        let found = ProxyChoice::Environment.proxy_of(&tcp("10.0.0.1:1"), environment).expect("it is a URL");
+        assert!(found.is_none());
+        assert!(always.proxy_of(&tcp("10.0.0.1:1"), environment).expect("it is a URL").is_some());
         assert!(always.proxy_to(&tcp("127.0.0.1:1"), |_| None).expect("it is there").is_some());
         let broken = |_: &str| Some("socks5://u:secret@one:1".to_owned());
         let error = ProxyChoice::Environment.proxy_to(&host("a"), broken).expect_err("a kind unknown").to_string();

@@ -91,8 +91,9 @@ impl Endpoint {
     /// Host names are looked up by the proxy.
     ///
     /// Without this setting the environment variables `https_proxy` and `no_proxy` decide (or `grpc_proxy` and
-    /// `no_grpc_proxy`, which go first, or the same in capitals), and connections to the loopback use no proxy.
-    /// Unix sockets and servers in the process never do.
+    /// `no_grpc_proxy`, which go first, or `HTTPS_PROXY` and `NO_PROXY`), and connections to the loopback use no proxy.
+    /// Nor do the addresses that a resolver of your own finds, unless they are names
+    /// ([`Address::Host`]). Unix sockets and servers in the process never use one.
     ///
     /// ```
     /// use seltzer::Channel;
@@ -159,21 +160,24 @@ impl Endpoint {
             Ok(target) => target,
             Err(error) => return Box::new(Unusable(error.clone())),
         };
-        match (&self.resolver, &target.address) {
-            (Some(factory), TargetAddress::Custom(name)) => factory(name),
-            (_, TargetAddress::Fixed(addresses)) => {
-                Box::new(Fixed::new(addresses.iter().cloned().map(ResolvedEndpoint::new).collect()))
-            }
+        let route = |address: &Address| self.proxy.route(address, proxy::environment);
+        let found = match (&self.resolver, &target.address) {
+            (Some(factory), TargetAddress::Custom(name)) => return factory(name),
+            (None, TargetAddress::Custom(_)) => Err(Error::new(Step::Resolve, "it has no resolver")),
+            (_, TargetAddress::Fixed(addresses)) => addresses.iter().map(route).collect(),
             (_, TargetAddress::Name { host, port }) => {
-                let address = Address::Host { host: host.clone(), port: *port };
-                match self.proxy.proxy_to(&address, proxy::environment) {
-                    Ok(None) => Box::new(Dns::new(host, *port, self.dns_interval_min)),
+                let unknown = Address::Host { host: host.clone(), port: *port };
+                match self.proxy.proxy_of(&unknown, proxy::environment) {
+                    Ok(None) => return Box::new(Dns::new(host, *port, self.dns_interval_min)),
                     // The proxy looks it up.
-                    Ok(Some(_)) => Box::new(Fixed::new(vec![ResolvedEndpoint::new(address)])),
-                    Err(error) => Box::new(Unusable(error)),
+                    Ok(Some(_)) => Ok(vec![unknown]),
+                    Err(error) => Err(error),
                 }
             }
-            (None, TargetAddress::Custom(_)) => Box::new(Unusable(Error::new(Step::Resolve, "it has no resolver"))),
+        };
+        match found {
+            Ok(addresses) => Box::new(Fixed::new(addresses.into_iter().map(ResolvedEndpoint::new).collect())),
+            Err(error) => Box::new(Unusable(error)),
         }
     }
 
