@@ -73,6 +73,7 @@ pub struct Endpoint {
     pub(super) backoff: BackoffBounds,
     pub(super) balance: Balance,
     pub(super) outlier_detection: Option<OutlierDetection>,
+    health_check: Option<String>,
     #[cfg(feature = "_tls")]
     pub(crate) tls: Option<crate::transport::tls::ClientTlsConfig>,
 }
@@ -137,6 +138,7 @@ impl Endpoint {
             backoff: BackoffBounds::default(),
             balance: Balance::default(),
             outlier_detection: None,
+            health_check: None,
             #[cfg(feature = "_tls")]
             tls: None,
         }

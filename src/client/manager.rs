@@ -151,9 +151,9 @@ impl<'a> Active<'a> {
 
     /// How many calls began on the connections so far, and whether any runs.
     fn activity(&self) -> (u64, bool) {
-        let connections = || self.backends.iter().flat_map(Backend::connections);
-        let begun = connections().map(|connection| connection.calls_begun()).sum();
-        (begun, connections().any(|connection| connection.is_busy()) || self.core.has_waiting())
+        let all = self.backends.iter().map(Backend::activity);
+        let (begun, is_busy) = all.fold((0, false), |(begun, busy), (more, other)| (begun + more, busy || other));
+        (begun, is_busy || self.core.has_waiting())
     }
 }
 

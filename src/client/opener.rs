@@ -14,6 +14,7 @@ use crate::client::backend::{Backend, Wish};
 use crate::client::backoff::Backoff;
 use crate::client::connectivity::ConnectivityState;
 use crate::client::connector::Connector;
+use crate::client::health::HealthWatch;
 use crate::client::resolve::ResolveRequests;
 use crate::either::{Either, either};
 use crate::transport::address::Address;
@@ -117,7 +118,15 @@ impl Opener {
             closed.await;
             wanted.notify_one();
         });
-        self.backend.add_connection(address, connection);
+        let Some(service) = self.endpoint.watched_service() else {
+            self.backend.add_connection(address, connection, false);
+            return;
+        };
+        let number = self.backend.add_connection(address, connection.clone(), true);
+        let backend = self.backend.clone();
+        let report = move |health| backend.set_health(number, health);
+        let watch = HealthWatch::start(connection, Arc::clone(&self.endpoint), service.to_owned(), report);
+        self.backend.attach(number, watch);
     }
 
     /// Tries all addresses, each a while after the one before or as soon as that failed; the first that connects wins.
