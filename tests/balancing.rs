@@ -1,5 +1,7 @@
 //! Calls that are spread over several servers, some of which come, go or fail.
 
+mod health;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::client::connectivity::ConnectivityState;
+use crate::client::health::{Health, HealthWatch};
 use crate::client::resolve::ResolvedEndpoint;
 use crate::status::Status;
 use crate::transport::address::Address;
@@ -36,7 +37,7 @@ struct Standing {
     state: ConnectivityState,
     /// Why the last attempt to connect failed.
     failure: Option<Status>,
-    connections: Vec<(Address, Connection)>,
+    connections: Vec<Held>,
     /// It was asked to connect.
     must_connect: bool,
     /// All its connections are full, and one more is wanted.
@@ -44,6 +45,47 @@ struct Standing {
     /// There are addresses that it did not have before.
     must_hurry: bool,
     task: Option<AbortHandle>,
+}
+
+/// A connection of a backend.
+struct Held {
+    /// What distinguishes it from others.
+    number: u64,
+    address: Address,
+    connection: Connection,
+    health: Health,
+    watch: Option<HealthWatch>,
+}
+
+impl Held {
+    /// Whether a call may begin on it.
+    fn takes_calls(&self) -> bool {
+        matches!(self.health, Health::Serving) && !self.connection.is_closed()
+    }
+}
+
+impl Standing {
+    /// How it stands, its servers' own opinion included.
+    fn state(&self) -> ConnectivityState {
+        use ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
+        let any = |is_it: fn(&Health) -> bool| self.connections.iter().any(|held| is_it(&held.health));
+        match self.state {
+            Ready if self.connections.is_empty() || any(|health| matches!(health, Health::Serving)) => Ready,
+            Ready if any(|health| matches!(health, Health::Unknown)) => Connecting,
+            Ready => TransientFailure,
+            // About to: its task has yet to hear of it.
+            Idle if self.must_connect => Connecting,
+            other => other,
+        }
+    }
+
+    fn failure(&self) -> Option<Status> {
+        let unwell = self.connections.iter().find_map(|held| match &held.health {
+            Health::NotServing(status) => Some(status.clone()),
+            _ => None,
+        });
+        self.failure.clone().or(unwell)
+    }
 }
 
 /// What its task is asked to do.
@@ -107,19 +149,17 @@ impl Backend {
         if self.0.is_ejected.load(Ordering::Relaxed) {
             return ConnectivityState::TransientFailure;
         }
-        match &*self.standing() {
-            Standing { state: ConnectivityState::Idle, must_connect: true, .. } => ConnectivityState::Connecting,
-            Standing { state, .. } => *state,
-        }
+        self.standing().state()
     }
 
-    /// Why it fails: why the last attempt to connect did, or that it is kept away from calls.
+    /// Why it fails: why the last attempt to connect did, that its server says it does not serve, or that it is kept
+    /// away from calls.
     #[must_use]
     pub fn last_failure(&self) -> Option<Status> {
         if self.0.is_ejected.load(Ordering::Relaxed) {
             return Some(Status::unavailable("the server failed too many calls, and gets none for a while"));
         }
-        self.standing().failure.clone()
+        self.standing().failure()
     }
 
     /// Asks it to connect, if it is idle.
@@ -169,7 +209,7 @@ impl Backend {
     pub(super) fn set_endpoint(&self, endpoint: ResolvedEndpoint) {
         let mut standing = self.standing();
         let lost: Vec<_> =
-            standing.connections.extract_if(.., |(address, _)| !endpoint.addresses.contains(address)).collect();
+            standing.connections.extract_if(.., |held| !endpoint.addresses.contains(&held.address)).collect();
         let old = std::mem::replace(&mut standing.endpoint, endpoint);
         let has_changed = standing.endpoint.addresses != old.addresses;
         // Whoever waits after a failure does not try the same addresses again any sooner.
@@ -198,13 +238,32 @@ impl Backend {
         self.0.changed.notify_one();
     }
 
-    pub(super) fn add_connection(&self, address: Address, connection: Connection) {
+    /// Adds a connection, which waits for its server to say that it serves, if it is to be asked. Tells its number.
+    pub(super) fn add_connection(&self, address: Address, connection: Connection, is_asked: bool) -> u64 {
+        let health = if is_asked { Health::Unknown } else { Health::Serving };
+        let number = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let mut standing = self.standing();
-        standing.connections.push((address, connection));
+        standing.connections.push(Held { number, address, connection, health, watch: None });
         standing.state = ConnectivityState::Ready;
         standing.failure = None;
         drop(standing);
         self.0.changed.notify_one();
+        number
+    }
+
+    /// Says what the server of a connection says of itself.
+    pub(super) fn set_health(&self, number: u64, health: Health) {
+        if let Some(held) = self.standing().connections.iter_mut().find(|held| held.number == number) {
+            held.health = health;
+            self.0.changed.notify_one();
+        }
+    }
+
+    /// Has a connection's server listened to as long as the connection is there.
+    pub(super) fn attach(&self, number: u64, watch: HealthWatch) {
+        if let Some(held) = self.standing().connections.iter_mut().find(|held| held.number == number) {
+            held.watch = Some(watch);
+        }
     }
 
     /// Forgets connections that take no more calls; tells how many are left.
@@ -212,7 +271,7 @@ impl Backend {
         let mut standing = self.standing();
         let before = standing.connections.len();
         // Dropping one may run what ends it, which takes another lock.
-        let closed: Vec<_> = standing.connections.extract_if(.., |(_, connection)| connection.is_closed()).collect();
+        let closed: Vec<_> = standing.connections.extract_if(.., |held| held.connection.is_closed()).collect();
         let left = standing.connections.len();
         drop(standing);
         drop(closed);
@@ -222,17 +281,10 @@ impl Backend {
         left
     }
 
-    /// The connections that take calls.
-    pub(super) fn connections(&self) -> Vec<Connection> {
-        let standing = self.standing();
-        let connections = standing.connections.iter().map(|(_, connection)| connection);
-        connections.filter(|connection| !connection.is_closed()).cloned().collect()
-    }
-
     /// A connection for one more call.
     pub(super) fn offer(&self) -> Offer {
         let standing = self.standing();
-        let open = || standing.connections.iter().map(|(_, connection)| connection).filter(|one| !one.is_closed());
+        let open = || standing.connections.iter().filter(|held| held.takes_calls()).map(|held| &held.connection);
         match (open().find(|connection| connection.has_place()), open().next()) {
             (Some(free), _) => Offer::Free(free.clone()),
             (None, Some(_)) => Offer::Full(open().cloned().collect()),
@@ -242,7 +294,21 @@ impl Backend {
 
     /// The first connection that takes calls.
     pub(super) fn first_connection(&self) -> Option<Connection> {
-        self.connections().into_iter().next()
+        let standing = self.standing();
+        standing.connections.iter().find(|held| held.takes_calls()).map(|held| held.connection.clone())
+    }
+
+    /// How many calls of users have begun on its connections, and whether any runs.
+    pub(super) fn activity(&self) -> (u64, bool) {
+        let standing = self.standing();
+        standing.connections.iter().filter(|held| !held.connection.is_closed()).fold(
+            (0, false),
+            |(begun, busy), held| {
+                let (own, running) = held.watch.as_ref().map_or((0, 0), HealthWatch::calls);
+                let calls = held.connection.calls_begun().saturating_sub(own);
+                (begun + calls, busy || held.connection.is_busy_beside(running))
+            },
+        )
     }
 
     /// Ends it: no more attempts. Calls that run go on.

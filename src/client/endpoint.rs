@@ -81,6 +81,7 @@ pub struct Endpoint {
     pub(super) balance: Balance,
     pub(super) outlier_detection: Option<OutlierDetection>,
     pub(super) retries: RetrySettings,
+    pub(super) health_check: Option<String>,
     #[cfg(feature = "_tls")]
     pub(crate) tls: Option<crate::transport::tls::ClientTlsConfig>,
 }
@@ -164,6 +165,7 @@ impl Endpoint {
             balance: Balance::default(),
             outlier_detection: None,
             retries: RetrySettings::default(),
+            health_check: None,
             #[cfg(feature = "_tls")]
             tls: None,
         }

@@ -36,6 +36,8 @@ struct Active<'a> {
     picks_first: bool,
     /// What it was chosen by.
     config: ServiceConfig,
+    /// The service whose health decides which backends get calls.
+    watched: Option<String>,
     backends: Vec<Backend>,
     requests: ResolveRequests,
     resolved: Arc<Resolved>,
@@ -91,6 +93,7 @@ impl<'a> Active<'a> {
             balancer: core.endpoint.balance.build_with(core.endpoint.outlier_detection.as_ref()),
             picks_first: core.endpoint.balance.picks_first(),
             config: ServiceConfig::default(),
+            watched: None,
             backends: Vec::new(),
             requests,
             resolved,
@@ -129,6 +132,12 @@ impl<'a> Active<'a> {
             let balancer = balance.build_with(endpoint.outlier_detection.as_ref());
             (self.balancer, self.picks_first) = (balancer, balance.picks_first());
         }
+        let watched = effective.health_check_service().or(endpoint.health_check.as_deref());
+        let watched = watched.filter(|_| !self.picks_first).map(str::to_owned);
+        if std::mem::replace(&mut self.watched, watched) != self.watched {
+            // Those that there are watch another one, or none.
+            std::mem::take(&mut self.backends).iter().for_each(Backend::shut_down);
+        }
         self.config = effective;
         configured.set(config);
     }
@@ -158,7 +167,8 @@ impl<'a> Active<'a> {
                 None => {
                     let backend = Backend::new(endpoint, Arc::clone(&self.core.noticed));
                     let Core { connector, endpoint, .. } = &**self.core;
-                    Opener::start(&backend, Arc::clone(connector), Arc::clone(endpoint), self.requests.clone());
+                    let (requests, watched) = (self.requests.clone(), self.watched.clone());
+                    Opener::start(&backend, Arc::clone(connector), Arc::clone(endpoint), requests, watched);
                     backend
                 }
             };
@@ -188,9 +198,9 @@ impl<'a> Active<'a> {
 
     /// How many calls began on the connections so far, and whether any runs.
     fn activity(&self) -> (u64, bool) {
-        let connections = || self.backends.iter().flat_map(Backend::connections);
-        let begun = connections().map(|connection| connection.calls_begun()).sum();
-        (begun, connections().any(|connection| connection.is_busy()) || self.core.has_waiting())
+        let all = self.backends.iter().map(Backend::activity);
+        let (begun, is_busy) = all.fold((0, false), |(begun, busy), (more, other)| (begun + more, busy || other));
+        (begun, is_busy || self.core.has_waiting())
     }
 }
 

@@ -25,6 +25,8 @@ mod guard;
 #[cfg(feature = "client")]
 mod heads;
 #[cfg(feature = "client")]
+mod health;
+#[cfg(feature = "client")]
 mod manager;
 #[cfg(feature = "client")]
 mod observed;

@@ -11,6 +11,7 @@ use crate::client::backend::{Backend, Wish};
 use crate::client::backoff::Backoff;
 use crate::client::connectivity::ConnectivityState;
 use crate::client::connector::Connector;
+use crate::client::health::HealthWatch;
 use crate::client::race::{Addresses, connect_first};
 use crate::client::resolve::ResolveRequests;
 use crate::either::{Either, either};
@@ -27,6 +28,8 @@ pub(super) struct Opener {
     connector: Arc<Connector>,
     endpoint: Arc<Endpoint>,
     requests: ResolveRequests,
+    /// The service whose health decides whether the backend gets calls.
+    watched: Option<String>,
     backoff: Backoff,
     wanted: Arc<Notify>,
 }
@@ -38,10 +41,11 @@ impl Opener {
         connector: Arc<Connector>,
         endpoint: Arc<Endpoint>,
         requests: ResolveRequests,
+        watched: Option<String>,
     ) {
         let backoff = Backoff::new(endpoint.backoff);
         let wanted = backend.wanted();
-        let opener = Opener { backend: backend.clone(), connector, endpoint, requests, backoff, wanted };
+        let opener = Opener { backend: backend.clone(), connector, endpoint, requests, watched, backoff, wanted };
         backend.set_task(tokio::spawn(opener.run()).abort_handle());
     }
 
@@ -130,7 +134,15 @@ impl Opener {
             closed.await;
             wanted.notify_one();
         });
-        self.backend.add_connection(address, connection);
+        let Some(service) = &self.watched else {
+            self.backend.add_connection(address, connection, false);
+            return;
+        };
+        let number = self.backend.add_connection(address, connection.clone(), true);
+        let backend = self.backend.clone();
+        let report = move |health| backend.set_health(number, health);
+        let watch = HealthWatch::start(connection, Arc::clone(&self.endpoint), service.clone(), report);
+        self.backend.attach(number, watch);
     }
 
     /// Tries all addresses. An attempt at one of them may last as long as the pause after it, if that is longer than

@@ -131,10 +131,10 @@ impl Connection {
         }
     }
 
-    /// Whether any call runs on it.
-    pub(crate) fn is_busy(&self) -> bool {
+    /// Whether more calls run on it than these.
+    pub(crate) fn is_busy_beside(&self, calls: usize) -> bool {
         match self {
-            Connection::Engine(connection) => connection.is_busy(),
+            Connection::Engine(connection) => connection.calls_running() > calls,
             // It does not tell.
             #[cfg(feature = "carrier-hyper")]
             Connection::Hyper(_) => true,

@@ -17,4 +17,22 @@ impl Endpoint {
         self.outlier_detection = Some(detection);
         self
     }
+
+    /// Asks each server whether this service serves (`grpc.health.v1.Health/Watch`, gRFC A17), and sends calls only to
+    /// those that say so; an empty name stands for the server as a whole. A server without the health service counts as
+    /// well. Off unless set, and without effect on [`Balance::PickFirst`].
+    ///
+    /// ```
+    /// use seltzer::{Channel, client::balance::Balance};
+    ///
+    /// let channel = Channel::builder("dns:///greeter:50051")
+    ///     .balance(Balance::RoundRobin)
+    ///     .health_check("helloworld.Greeter");
+    /// # drop(channel);
+    /// ```
+    #[must_use]
+    pub fn health_check(mut self, service: impl Into<String>) -> Self {
+        self.health_check = Some(service.into());
+        self
+    }
 }

@@ -114,7 +114,6 @@ impl ServiceConfig {
     }
 
     /// The service whose health decides whether a backend gets calls.
-    #[cfg_attr(not(test), allow(dead_code, reason = "health checking is about to ask for it"))]
     pub(crate) fn health_check_service(&self) -> Option<&str> {
         self.0.health_check_service.as_deref()
     }

@@ -115,9 +115,9 @@ impl Connection {
         self.shared().lock().calls_begun
     }
 
-    /// Whether any call runs on it.
-    pub(crate) fn is_busy(&self) -> bool {
-        !self.shared().lock().calls.is_empty()
+    /// How many calls run on it.
+    pub(crate) fn calls_running(&self) -> usize {
+        self.shared().lock().calls.len()
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
