@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::support::call::{begin, outcome, say};
 use crate::support::patiently;
-use crate::support::peer::{ENHANCE_YOUR_CALM, PING, Place, Reserved};
+use crate::support::peer::{ENHANCE_YOUR_CALM, PING, Peer, Place, Reserved};
 use crate::support::probe::Client;
 
 const NEVER: Duration = Duration::from_secs(3600);
@@ -129,19 +129,24 @@ async fn an_address_that_swallows_everything_does_not_hold_up_the_others() {
 
 #[tokio::test]
 async fn a_server_that_says_nothing_does_not_hold_up_the_others_and_is_let_go() {
-    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let place = Place::new().await;
-    let list = [silent.local_addr().unwrap(), place.address()];
+    let places = [Place::new().await, Place::new().await];
+    let list = places.each_ref().map(Place::address);
     let client = Client::new(Channel::from_addresses(list).unwrap().connect_timeout(NEVER).connect_lazy());
     let call = begin(&client, "hi");
-    let (mut stream, _) = patiently(silent.accept()).await.unwrap();
-    let mut peer = place.accept(&[]).await;
+    let mut silent = places[0].accept_socket().await;
+    let other = places[1].accept_socket().await;
+    // Both are tried now: the first was not given up for the second.
+    let mut preface = [0; 1024];
+    while let Ok(bytes) = silent.try_read(&mut preface) {
+        assert!(bytes > 0, "it was given up");
+    }
+    let mut peer = Peer::greet(other, &[]).await;
     let id = peer.next_call().await;
     peer.answer(id, &say("here")).await;
     assert_eq!(outcome(call).await.unwrap(), "here");
     // It sees the end of the attempt.
     let mut rest = Vec::new();
-    let _ = patiently(tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest)).await;
+    let _ = patiently(tokio::io::AsyncReadExt::read_to_end(&mut silent, &mut rest)).await;
 }
 
 #[tokio::test]

@@ -95,7 +95,18 @@ impl Place {
 
     /// Accepts a connection and exchanges prefaces, with these settings.
     pub(crate) async fn accept(&self, settings: &[(u16, u32)]) -> Peer {
-        let (stream, _) = patiently(self.0.accept()).await.unwrap();
+        Peer::greet(self.accept_socket().await, settings).await
+    }
+
+    /// Accepts a connection, and says nothing.
+    pub(crate) async fn accept_socket(&self) -> TcpStream {
+        patiently(self.0.accept()).await.unwrap().0
+    }
+}
+
+impl Peer {
+    /// Exchanges prefaces on a connection, with these settings.
+    pub(crate) async fn greet(stream: TcpStream, settings: &[(u16, u32)]) -> Peer {
         // Frame after frame, none waits for an acknowledgement of the one before.
         stream.set_nodelay(true).unwrap();
         let mut peer = Peer { stream, early: VecDeque::new() };
@@ -105,9 +116,7 @@ impl Place {
         peer.send(SETTINGS, ACK, 0, b"").await;
         peer
     }
-}
 
-impl Peer {
     /// Says settings, and waits until the client knows them.
     pub(crate) async fn settings(&mut self, settings: &[(u16, u32)]) {
         let entry = |(name, value): &(u16, u32)| [name.to_be_bytes().as_slice(), &value.to_be_bytes()].concat();
