@@ -148,17 +148,17 @@ impl<C: GrpcService> Client<C> {
         channel: &Channel,
         method: &'static MethodDescriptor,
         codec: D,
-        request: Request<D::Encode>,
+        mut request: Request<D::Encode>,
     ) -> Result<Response<D::Decode>, Status>
     where
         D: Codec + Clone,
         D::Encode: Sync,
     {
-        let (metadata, mut extensions, message) = request.into_parts();
-        let plan = channel.plan(method.path, metadata.as_ref(), &mut extensions).await?;
-        let request = Request::from_parts(metadata, extensions, message);
-        match plan {
-            Some(plan) if plan.hedges() => self.single(CallTarget::of(method), codec, request.map(once)).await,
+        match channel.plan(method.path, &request).await? {
+            Some(plan) if plan.hedges() => {
+                plan.pass_on(request.extensions_mut());
+                self.single(CallTarget::of(method), codec, request.map(once)).await
+            }
             plan => {
                 let mut call = self.unary_call(method);
                 if let Some(plan) = &plan {

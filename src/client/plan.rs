@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::{Extensions, HeaderMap};
 use tokio::time::Instant;
+use tonic::Request;
 use tonic::body::Body;
 
 use crate::client::Channel;
@@ -15,7 +16,9 @@ use crate::client::channel::Inner;
 use crate::client::core::{Core, Waiting};
 use crate::client::guard::{self, CallGuard, Timeouts};
 use crate::client::options::CallOptions;
-use crate::client::retry::{Attempts, Retries, RetryThrottle, Transparent, code_of_head, limit_answer, limit_request};
+use crate::client::retry::{
+    Attempts, Retries, RetryThrottle, TooLarge, Transparent, code_of_head, limit_answer, limit_request,
+};
 use crate::client::service_config::{MethodConfig, ServiceConfig};
 use crate::codec::MessageLimits;
 use crate::context::{self, Context};
@@ -103,22 +106,28 @@ impl Configured {
 }
 
 impl Core {
-    /// What the service config says about a call, as soon as it is known; `None`: nothing.
+    fn known_plan(&self, path: &str, begin: Instant) -> Option<CallPlan> {
+        self.configured.plan(path, begin, self.endpoint.retries.is_enabled)
+    }
+
+    /// What the service config says about a call, as soon as it is known.
     ///
     /// # Errors
     /// The target cannot be resolved, and the call does not wait for that.
-    async fn plan(
+    async fn plan_later(
         self: &Arc<Self>,
         call: PickCall<'_>,
         wait_for_ready: bool,
         begin: Instant,
-    ) -> Result<Option<CallPlan>, Status> {
+    ) -> Result<CallPlan, Status> {
         let _waiting = Waiting::begin(self);
         loop {
             let mut anew = pin!(self.published_anew.notified());
             anew.as_mut().enable();
             if self.configured.is_known() {
-                return Ok(self.configured.plan(call.path, begin, self.endpoint.retries.is_enabled));
+                // Whatever it says, the call began before it was known.
+                let plan = self.known_plan(call.path, begin);
+                return Ok(plan.unwrap_or_else(|| CallPlan::new(begin)));
             }
             // Before anything is resolved, no balancer is asked.
             match self.pick(&call) {
@@ -130,6 +139,16 @@ impl Core {
 }
 
 impl CallPlan {
+    /// Nothing but when it began.
+    fn new(begin: Instant) -> Self {
+        CallPlan { begin, method: Arc::default(), throttle: None, follows_policies: false }
+    }
+
+    /// Lets the general way know when the call began that it goes on with.
+    pub(super) fn pass_on(&self, extensions: &mut Extensions) {
+        extensions.insert(Began(self.begin));
+    }
+
     pub(super) fn waits_for_ready(&self, options: &CallOptions) -> bool {
         options.waits_for_ready_or(self.method.wait_for_ready)
     }
@@ -180,7 +199,8 @@ impl CallPlan {
         deadline: Option<Deadline>,
     ) -> Result<http::Response<Body>, Status> {
         let wait_for_ready = self.waits_for_ready(&CallOptions::of(request.extensions()));
-        let request = request.map(|body| limit_request(body, self.method.request_bytes_max));
+        let too_large = TooLarge::default();
+        let request = request.map(|body| limit_request(body, self.method.request_bytes_max, &too_large));
         let response = if let (true, Some(policy)) = (self.follows_policies, &self.method.hedging) {
             let attempts = Attempts::new(inner, request, deadline, wait_for_ready);
             attempts.hedge(policy, self.throttle.as_ref()).await
@@ -195,7 +215,7 @@ impl CallPlan {
             }
             response
         };
-        response.map(|response| limit_answer(response, self.method.response_bytes_max))
+        too_large.or(response).map(|response| limit_answer(response, self.method.response_bytes_max))
     }
 }
 
@@ -208,26 +228,35 @@ impl Inner {
         let current = context::current();
         let begin = request.extensions_mut().remove::<Began>().map_or_else(Instant::now, |Began(begin)| begin);
         async move {
-            let of_channel = self.endpoint.timeout;
-            let timeouts = Timeouts { of_channel, of_method: None };
-            let mut deadline = guard::deadline_from(begin, request.headers(), timeouts, &current);
-            let mut guard = CallGuard::without_timer(&current);
-            guard.start_timer(deadline);
             let call = PickCall { path: request.uri().path(), metadata: request.headers() };
             let wait_for_ready = CallOptions::of(request.extensions()).waits_for_ready();
-            let plan = guard.within(self.core.plan(call, wait_for_ready, begin)).await??;
-            if let Some(plan) = &plan {
-                deadline = plan.deadline(request.headers(), of_channel, &current);
-                guard.start_timer(deadline);
-            }
+            let plan = self.plan(call, wait_for_ready, begin, &current).await?;
+            let plan = plan.unwrap_or_else(|| CallPlan::new(begin));
+            let deadline = plan.deadline(request.headers(), self.endpoint.timeout, &current);
             if let Some(deadline) = deadline {
                 request.headers_mut().insert(GRPC_TIMEOUT, format_timeout(deadline.remaining()));
             }
-            match &plan {
-                Some(plan) => guard.run(plan.send(&self, request, deadline)).await,
-                None => guard.run(self.send(request, Transparent::default(), wait_for_ready)).await,
-            }
+            let mut guard = CallGuard::without_timer(&current);
+            guard.start_timer(deadline);
+            guard.run(plan.send(&self, request, deadline)).await
         }
+    }
+
+    /// What the service config says about a call, as soon as it is known; `None`: nothing.
+    async fn plan(
+        &self,
+        call: PickCall<'_>,
+        wait_for_ready: bool,
+        begin: Instant,
+        current: &Context,
+    ) -> Result<Option<CallPlan>, Status> {
+        if self.core.configured.is_known() {
+            return Ok(self.core.known_plan(call.path, begin));
+        }
+        let timeouts = Timeouts { of_channel: self.endpoint.timeout, of_method: None };
+        let mut guard = CallGuard::without_timer(current);
+        guard.start_timer(guard::deadline_from(begin, call.metadata, timeouts, current));
+        guard.within(self.core.plan_later(call, wait_for_ready, begin)).await?.map(Some)
     }
 }
 
@@ -238,23 +267,14 @@ impl Channel {
         self.inner.core.configured.is_plain()
     }
 
-    /// What the service config says about a call that is about to be made, as soon as it is known.
+    /// What the service config says about a call that is about to be made, as soon as it is known; `None`: nothing.
     ///
     /// # Errors
     /// The target cannot be resolved, or not in time.
-    pub(super) async fn plan(
-        &self,
-        path: &str,
-        metadata: &HeaderMap,
-        extensions: &mut Extensions,
-    ) -> Result<Option<CallPlan>, Status> {
+    pub(super) async fn plan<T>(&self, path: &str, request: &Request<T>) -> Result<Option<CallPlan>, Status> {
         let (begin, current) = (Instant::now(), context::current());
-        let timeouts = Timeouts { of_channel: self.inner.endpoint.timeout, of_method: None };
-        let mut guard = CallGuard::without_timer(&current);
-        guard.start_timer(guard::deadline_from(begin, metadata, timeouts, &current));
-        let wait_for_ready = CallOptions::of(extensions).waits_for_ready();
-        let call = PickCall { path, metadata };
-        extensions.insert(Began(begin));
-        guard.within(self.inner.core.plan(call, wait_for_ready, begin)).await?
+        let wait_for_ready = CallOptions::of(request.extensions()).waits_for_ready();
+        let call = PickCall { path, metadata: request.metadata().as_ref() };
+        self.inner.plan(call, wait_for_ready, begin, &current).await
     }
 }

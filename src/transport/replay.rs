@@ -5,7 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Wake, Waker, ready};
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
@@ -57,7 +57,45 @@ pub(crate) struct Replay(Arc<Shared>);
 
 struct Shared {
     memory: Arc<ReplayMemory>,
+    waiting: Arc<Waiting>,
     state: Mutex<State>,
+}
+
+/// Readers that wait for the source. It wakes all of them: the one that asked it may have something else to wait for.
+#[derive(Default)]
+struct Waiting(Mutex<Vec<(u64, Waker)>>);
+
+impl Waiting {
+    fn add(&self, reader: u64, waker: &Waker) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match waiting.iter_mut().find(|(known, _)| *known == reader) {
+            Some((_, known)) => known.clone_from(waker),
+            None => waiting.push((reader, waker.clone())),
+        }
+    }
+
+    /// A reader got something itself, and the others can have it, too.
+    fn wake_others(&self, reader: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(waiting, _)| *waiting != reader);
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
+        let waiting = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for (_, waker) in waiting {
+            waker.wake();
+        }
+    }
+}
+
+impl Wake for Waiting {
+    fn wake(self: Arc<Self>) {
+        self.wake_all();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.wake_all();
+    }
 }
 
 struct State {
@@ -73,8 +111,6 @@ struct State {
     /// The one reader that goes on, once nothing is sent again.
     chosen: Option<u64>,
     readers_made: u64,
-    /// Readers that wait, for the source or for good.
-    waiting: Vec<(u64, Waker)>,
     /// Who waits for the choice.
     watcher: Option<Waker>,
 }
@@ -97,10 +133,9 @@ impl Replay {
             end: None,
             chosen: None,
             readers_made: 0,
-            waiting: Vec::new(),
             watcher: None,
         };
-        Replay(Arc::new(Shared { memory: Arc::clone(memory), state: Mutex::new(state) }))
+        Replay(Arc::new(Shared { memory: Arc::clone(memory), waiting: Arc::default(), state: Mutex::new(state) }))
     }
 
     /// One more reader, from the beginning. `None`: the beginning is gone.
@@ -164,7 +199,7 @@ impl State {
     }
 
     /// The next piece for a reader.
-    fn poll(&mut self, reader: u64, next: &mut usize, memory: &ReplayMemory, cx: &mut Context<'_>) -> Poll<Piece> {
+    fn poll(&mut self, reader: u64, next: &mut usize, shared: &Shared, cx: &Context<'_>) -> Poll<Piece> {
         if self.chosen.is_some_and(|chosen| chosen != reader) {
             // It is about to be dropped.
             return Poll::Pending;
@@ -182,16 +217,11 @@ impl State {
             return Poll::Ready(end.clone().err().map(Err));
         }
         let Some(source) = &mut self.source else { return Poll::Ready(None) };
-        let frame = match Pin::new(source).poll_frame(cx) {
-            Poll::Ready(frame) => frame,
-            Poll::Pending => {
-                // The source wakes this reader alone, which then wakes the others.
-                self.waiting.retain(|(waiting, _)| *waiting != reader);
-                self.waiting.push((reader, cx.waker().clone()));
-                return Poll::Pending;
-            }
-        };
-        self.wake_others(reader);
+        shared.waiting.add(reader, cx.waker());
+        let waker = Waker::from(Arc::clone(&shared.waiting));
+        let frame = ready!(Pin::new(source).poll_frame(&mut Context::from_waker(&waker)));
+        shared.waiting.wake_others(reader);
+        let memory = &shared.memory;
         let piece = match frame.map(|frame| frame.map(Frame::into_data)) {
             Some(Ok(Ok(piece))) => piece,
             // Trailers of requests mean nothing in gRPC, but they end the request.
@@ -219,14 +249,6 @@ impl State {
     fn end(&mut self, end: Result<(), Status>) -> Poll<Piece> {
         self.source = None;
         Poll::Ready(self.end.insert(end).clone().err().map(Err))
-    }
-
-    fn wake_others(&mut self, reader: u64) {
-        for (other, waker) in self.waiting.drain(..) {
-            if other != reader {
-                waker.wake();
-            }
-        }
     }
 }
 
@@ -259,16 +281,8 @@ impl http_body::Body for ReplayReader {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
-        let Shared { memory, .. } = &*this.replay.0;
-        let piece = ready!(this.replay.state().poll(this.number, &mut this.next, memory, cx));
+        let piece = ready!(this.replay.state().poll(this.number, &mut this.next, &this.replay.0, cx));
         Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
-    }
-}
-
-impl Drop for ReplayReader {
-    fn drop(&mut self) {
-        // It may have been the one whom the source would have woken.
-        self.replay.state().wake_others(self.number);
     }
 }
 
@@ -281,7 +295,6 @@ impl fmt::Debug for Replay {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicBool;
-    use std::task::Wake;
 
     use super::*;
 
@@ -385,26 +398,24 @@ mod tests {
     }
 
     #[test]
-    fn whoever_the_source_wakes_wakes_the_others() {
+    fn the_source_wakes_all_who_wait() {
         let (replay, told, _) = replay(100, 100);
         let (mut first, mut second) = (reader(&replay), reader(&replay));
         let woken: [Arc<Woken>; 2] = Default::default();
         assert_eq!(read(&mut first, &woken[0]), "pending");
         assert_eq!(read(&mut second, &woken[1]), "pending");
         told.tell(Some(Ok("one")));
-        // The source knows of the one that asked last.
-        assert_eq!(woken.each_ref().map(|woken| woken.take()), [false, true]);
-        assert_eq!(read(&mut second, &woken[1]), "one");
-        assert!(woken[0].take());
+        // The source knows of the one that asked last; that one may have no room for what comes.
+        assert_eq!(woken.each_ref().map(|woken| woken.take()), [true, true]);
         assert_eq!(read(&mut first, &woken[0]), "one");
-        // If that one is gone, another asks in its place.
         assert_eq!(read(&mut first, &woken[0]), "pending");
+        // Or it may be gone.
+        assert_eq!(read(&mut second, &woken[1]), "one");
         assert_eq!(read(&mut second, &woken[1]), "pending");
         drop(second);
-        assert!(woken[0].take());
-        assert_eq!(read(&mut first, &woken[0]), "pending");
         told.tell(None);
         assert!(woken[0].take());
+        assert_eq!(read(&mut first, &woken[0]), "end");
     }
 
     #[test]

@@ -136,14 +136,15 @@ impl Attempts {
         let request = http::Request::from_parts(head, Body::new(reader));
         let origin = Origin { replay: None, ..self.inner.origin() };
         let sent = reserved.send(request, origin).await;
-        match (observation, &sent) {
-            (None, _) => sent,
-            (Some(observation), Ok(_)) => sent.map(|response| observation.watch(response)),
-            (Some(observation), Err(unanswered)) => {
-                observation.end(unanswered.status.code(), None);
-                sent
-            }
+        let Some(observation) = observation else { return sent };
+        match &sent {
+            Ok(response) => match code_of_head(response.status(), response.headers()) {
+                Code::Ok => return sent.map(|response| observation.watch(response)),
+                code => observation.end(code, Some(response.headers())),
+            },
+            Err(unanswered) => observation.end(unanswered.status.code(), None),
         }
+        sent
     }
 
     /// Whether a response is the answer, or only says that there is none.

@@ -14,7 +14,7 @@ use crate::transport::progress::Progress;
 
 pub(super) use self::attempt::{Attempts, code_of_head};
 pub(super) use self::retries::Retries;
-pub(super) use self::sizes::{AnswerLimit, limit_answer, limit_request};
+pub(super) use self::sizes::{AnswerLimit, TooLarge, limit_answer, limit_request};
 pub(super) use self::throttle::RetryThrottle;
 
 /// Tells the server how many attempts went before.

@@ -1,6 +1,7 @@
 //! Limits that a service config puts on messages, for calls whose client does not know of them.
 
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -26,9 +27,20 @@ impl AnswerLimit {
     }
 }
 
+/// Why a body was broken off, where it was: what became of its call follows from that.
+#[derive(Debug, Clone, Default)]
+pub(in crate::client) struct TooLarge(Arc<OnceLock<Status>>);
+
+impl TooLarge {
+    /// What a call ends with whose request was broken off, or not.
+    pub(in crate::client) fn or<T>(&self, result: Result<T, Status>) -> Result<T, Status> {
+        result.map_err(|status| self.0.get().cloned().unwrap_or(status))
+    }
+}
+
 /// Holds a request's messages to a limit.
-pub(in crate::client) fn limit_request(body: Body, bytes_max: Option<usize>) -> Body {
-    limited(body, bytes_max, "the request", "maxRequestMessageBytes")
+pub(in crate::client) fn limit_request(body: Body, bytes_max: Option<usize>, too_large: &TooLarge) -> Body {
+    limited(body, bytes_max, Side { whose: "the request", field: "maxRequestMessageBytes", too_large })
 }
 
 /// Holds an answer's messages to a limit.
@@ -39,14 +51,23 @@ pub(in crate::client) fn limit_answer(
     if let Some(bytes_max) = bytes_max {
         response.extensions_mut().insert(AnswerLimit(bytes_max));
     }
-    response.map(|body| limited(body, bytes_max, "the answer", "maxResponseMessageBytes"))
+    let side = Side { whose: "the answer", field: "maxResponseMessageBytes", too_large: &TooLarge::default() };
+    response.map(|body| limited(body, bytes_max, side))
 }
 
-fn limited(body: Body, bytes_max: Option<usize>, whose: &'static str, field: &'static str) -> Body {
-    match bytes_max {
-        None => body,
-        Some(bytes_max) => Body::new(SizedBody { body, sizes: Sizes::new(bytes_max), whose, field, is_over: false }),
-    }
+/// Whose messages they are, and what limits them.
+#[derive(Clone, Copy)]
+struct Side<'a> {
+    whose: &'static str,
+    field: &'static str,
+    too_large: &'a TooLarge,
+}
+
+fn limited(body: Body, bytes_max: Option<usize>, side: Side<'_>) -> Body {
+    let Some(bytes_max) = bytes_max else { return body };
+    let Side { whose, field, too_large } = side;
+    let sizes = Sizes::new(bytes_max);
+    Body::new(SizedBody { body, sizes, whose, field, too_large: too_large.clone(), is_over: false })
 }
 
 /// Looks at the lengths of messages, however their bytes are cut.
@@ -95,6 +116,7 @@ struct SizedBody {
     sizes: Sizes,
     whose: &'static str,
     field: &'static str,
+    too_large: TooLarge,
     is_over: bool,
 }
 
@@ -120,6 +142,7 @@ impl http_body::Body for SizedBody {
                 "a message of {whose} has {length} bytes, and the service config permits {bytes_max} ({field})"
             ));
             this.is_over = true;
+            let _ = this.too_large.0.set(status.clone());
             // Dropping an answer resets its stream.
             this.body = Body::empty();
             return Poll::Ready(Some(Err(status)));

@@ -24,6 +24,9 @@ use crate::transport::error::{Error, Step};
 pub(crate) use self::method::MethodConfig;
 pub(crate) use self::policy::{HedgingPolicy, RetryPolicy, Throttling};
 
+/// A config may come from far away. One of some thousand methods has less.
+const CONFIG_BYTES_MAX: usize = 1024 * 1024;
+
 /// How a service wants to be called: balancing, and for each method timeouts, limits, retries and hedging.
 ///
 /// A channel has one of its own ([`Endpoint::service_config`](crate::Endpoint::service_config)), which gives way to
@@ -76,6 +79,10 @@ impl ServiceConfig {
     /// # Errors
     /// It is no JSON, or a field that is known has no good value; the error names the field.
     pub fn from_json(json: &str) -> Result<Self, ServiceConfigError> {
+        if json.len() > CONFIG_BYTES_MAX {
+            let problem = format!("has {} bytes, more than the {CONFIG_BYTES_MAX} that are read", json.len());
+            return Err(ServiceConfigError::new("the service config", problem));
+        }
         let value: Value = serde_json::from_str(json)
             .map_err(|error| ServiceConfigError::new("the service config", format!("is no JSON: {error}")))?;
         let config = Field::root(&value);

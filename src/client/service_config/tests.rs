@@ -239,6 +239,14 @@ fn what_is_wrong_with_methods_is_named() {
 }
 
 #[test]
+fn a_config_of_some_megabytes_is_not_read() {
+    check_wrong(
+        &format!("{{}}{}", " ".repeat(1024 * 1024)),
+        "the service config: has 1048578 bytes, more than the 1048576 that are read",
+    );
+}
+
+#[test]
 fn what_is_wrong_with_the_rest_is_named() {
     let table = [
         (r#"{"retryThrottling": []}"#, "retryThrottling: must be an object, and is []"),
