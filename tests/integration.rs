@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `architecture` | the house itself: who may import whom |
 //! | `carriers` | all of it once more, with hyper as the carrier |
+//! | `call_options` | what a single call says about how it is made |
 //! | `calls` | the four kinds of call, metadata, trailers, errors with details |
 //! | `client_engine` | what a channel on our own engine says and understands, frame by frame |
 //! | `compression` | encodings and message limits on the wire |
+//! | `credentials` | what proves who calls, and where it is not sent |
 //! | `deadlines` | deadlines, cancellation, and what a call inside a call inherits |
 //! | `engine` | what our own engine's connections do under strain |
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
@@ -22,10 +24,13 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what is wrong by failing")]
 
 mod architecture;
+mod call_options;
 mod calls;
 mod carriers;
 mod client_engine;
 mod compression;
+#[cfg(feature = "tls")]
+mod credentials;
 mod deadlines;
 #[cfg(unix)]
 mod engine;

@@ -13,6 +13,7 @@ use tonic::{Request, Response};
 
 #[cfg(feature = "client")]
 use crate::client::Channel;
+use crate::client::options::CallOptions;
 use crate::client::request::{CallRequest, CallTarget, once};
 use crate::client::response::{self, CallResponse, Failure};
 #[cfg(feature = "client")]
@@ -125,8 +126,8 @@ impl<C: GrpcService> Client<C> {
         if let Some(channel) = (&self.service as &dyn Any).downcast_ref::<Channel>()
             && channel.has_short_way()
         {
-            let call =
-                UnaryCall { method, origin: self.origin.as_ref(), compression: &self.compression, limits: self.limits };
+            let limits = CallOptions::of(request.extensions()).limits(self.limits);
+            let call = UnaryCall { method, origin: self.origin.as_ref(), compression: &self.compression, limits };
             return channel.unary(call, codec, request).await;
         }
         // In a box, so that calls which go the short way are small.
@@ -196,9 +197,10 @@ impl<C: GrpcService> Client<C> {
         S: Stream<Item = D::Encode> + Send + 'static,
     {
         let path = target.path().to_owned();
-        let (response, failure) = self.start(target, codec.clone(), request).await?;
+        let limits = CallOptions::of(request.extensions()).limits(self.limits);
+        let (response, failure) = self.start(target, codec.clone(), limits, request).await?;
         let CallResponse { mut metadata, mut extensions, mut reader } =
-            CallResponse::read(response, failure, codec, &self.compression, self.limits)?;
+            CallResponse::read(response, failure, codec, &self.compression, limits)?;
         let cardinality = |came| response::cardinality(&path, came);
         let message = match reader.next_message().await {
             Some(message) => message?,
@@ -228,8 +230,9 @@ impl<C: GrpcService> Client<C> {
         D: Codec + Clone,
         S: Stream<Item = D::Encode> + Send + 'static,
     {
-        let (response, failure) = self.start(target, codec.clone(), request).await?;
-        let response = CallResponse::read(response, failure, codec, &self.compression, self.limits)?;
+        let limits = CallOptions::of(request.extensions()).limits(self.limits);
+        let (response, failure) = self.start(target, codec.clone(), limits, request).await?;
+        let response = CallResponse::read(response, failure, codec, &self.compression, limits)?;
         Ok(Response::from_parts(response.metadata, Streaming::new(response.reader), response.extensions))
     }
 
@@ -237,14 +240,14 @@ impl<C: GrpcService> Client<C> {
         &self,
         target: CallTarget,
         codec: D,
+        limits: MessageLimits,
         request: Request<S>,
     ) -> impl Future<Output = Result<(http::Response<Body>, Failure), Status>> + Send + 'static
     where
         D: Codec,
         S: Stream<Item = D::Encode> + Send + 'static,
     {
-        let call =
-            CallRequest { target, origin: self.origin.as_ref(), compression: &self.compression, limits: self.limits };
+        let call = CallRequest { target, origin: self.origin.as_ref(), compression: &self.compression, limits };
         let service = self.service.clone();
         let request = call.build(codec, request);
         async move {

@@ -253,8 +253,18 @@ impl tower_service::Service<http::Request<Body>> for Channel {
         let inner = Arc::clone(&self.inner);
         let mut guard = CallGuard::begin(&mut request, inner.endpoint.timeout);
         inner.name_caller(request.headers_mut());
+        inner.name_authority(&mut request);
         if let Poll::Ready(status) = guard.poll_over(&mut std::task::Context::from_waker(Waker::noop())) {
             return Box::pin(std::future::ready(Err(status)));
+        }
+        if inner.has_credentials(CallOptions::of(request.extensions())) {
+            return Box::pin(async move {
+                let call = async {
+                    inner.add_credentials(&mut request).await?;
+                    inner.send(request, 0).await
+                };
+                guard.run(call).await
+            });
         }
         // Most calls find an open connection and need not wait: no future is needed for what is done by now.
         if let Some(Connection::Engine(connection)) = inner.core.only_connection() {

@@ -1,6 +1,7 @@
 //! What a channel is told before it connects.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -8,6 +9,7 @@ use http::HeaderValue;
 use crate::client::Channel;
 use crate::client::backoff::BackoffBounds;
 use crate::client::balance::{Balance, Balancer};
+use crate::client::credentials::{AnyCallCredentials, CallCredentials};
 use crate::client::resolve::dns::{self, Dns};
 use crate::client::resolve::fixed::Fixed;
 use crate::client::resolve::{AnyResolver, Resolution, ResolveError, ResolveRequests, ResolvedEndpoint, Resolver};
@@ -70,6 +72,7 @@ pub struct Endpoint {
     pub(super) idle_timeout: Option<Duration>,
     pub(super) backoff: BackoffBounds,
     pub(super) balance: Balance,
+    pub(super) call_credentials: Option<Arc<dyn AnyCallCredentials>>,
     #[cfg(feature = "_tls")]
     pub(crate) tls: Option<crate::transport::tls::ClientTlsConfig>,
 }
@@ -133,6 +136,7 @@ impl Endpoint {
             idle_timeout: Some(IDLE_TIMEOUT_DEFAULT),
             backoff: BackoffBounds::default(),
             balance: Balance::default(),
+            call_credentials: None,
             #[cfg(feature = "_tls")]
             tls: None,
         }
@@ -211,6 +215,15 @@ impl Endpoint {
     #[must_use]
     pub fn reconnect_backoff(mut self, initial: Duration, max: Duration) -> Self {
         self.backoff = BackoffBounds { initial, max };
+        self
+    }
+
+    /// What proves to servers who calls: each call carries the metadata that these credentials make for it.
+    ///
+    /// Calls fail where connections are without TLS, see [`CallCredentials`].
+    #[must_use]
+    pub fn call_credentials(mut self, credentials: impl CallCredentials) -> Self {
+        self.call_credentials = Some(Arc::new(credentials));
         self
     }
 

@@ -13,19 +13,24 @@ use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::body::Body;
 
+use crate::client::options::CallOptions;
 use crate::context::{self, Context};
-use crate::deadline::{Deadline, format_timeout, parse_timeout};
+use crate::deadline::{Deadline, format_timeout};
 use crate::either::{Either, either};
 use crate::metadata::GRPC_TIMEOUT;
 use crate::status::Status;
 use crate::transport::h2::client::deadline_status;
 
-/// When a call must be over: the earliest of its own timeout, the channel's, and the deadline of the call that is
-/// handled right now.
-pub(crate) fn deadline(headers: &HeaderMap, channel_timeout: Option<Duration>, current: &Context) -> Option<Deadline> {
-    let own = headers.get(GRPC_TIMEOUT).and_then(parse_timeout);
-    let own = own.or(channel_timeout).map(Deadline::after);
-    Deadline::earlier(own, current.deadline())
+/// When a call must be over: the earliest of its own timeout (or, if it has none, the channel's), its own deadline,
+/// and the deadline of the call that is handled right now.
+pub(crate) fn deadline(
+    headers: &HeaderMap,
+    options: &CallOptions,
+    channel_timeout: Option<Duration>,
+    current: &Context,
+) -> Option<Deadline> {
+    let own = options.own_timeout(headers).or(channel_timeout).map(Deadline::after);
+    Deadline::earlier(Deadline::earlier(own, options.own_deadline()), current.deadline())
 }
 
 /// The limits of one call in time.
@@ -39,7 +44,8 @@ impl CallGuard {
     /// writes the earliest into the request.
     pub(crate) fn begin(request: &mut http::Request<Body>, channel_timeout: Option<Duration>) -> Self {
         let current = context::current();
-        let deadline = deadline(request.headers(), channel_timeout, &current);
+        let options = CallOptions::of(request.extensions());
+        let deadline = deadline(request.headers(), options, channel_timeout, &current);
         if let Some(deadline) = deadline {
             request.headers_mut().insert(GRPC_TIMEOUT, format_timeout(deadline.remaining()));
         }
@@ -55,6 +61,14 @@ impl CallGuard {
 
     pub(crate) fn start_timer(&mut self, deadline: Option<Deadline>) {
         self.timer = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline.tokio_instant())));
+    }
+
+    /// Runs something before the call, within its limits.
+    pub(crate) async fn within<T>(&mut self, work: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+        match either(std::future::poll_fn(|cx| self.poll_over(cx)), work).await {
+            Either::First(status) => Err(status),
+            Either::Second(done) => done,
+        }
     }
 
     /// Runs the call up to its response's head, and guards the body after it.

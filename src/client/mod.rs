@@ -4,6 +4,8 @@
 //! calls over them ([`balance`]).
 
 #[cfg(feature = "client")]
+mod authorize;
+#[cfg(feature = "client")]
 mod backend;
 #[cfg(feature = "client")]
 mod backoff;
@@ -19,6 +21,8 @@ mod connector;
 #[cfg(feature = "client")]
 mod core;
 #[cfg(feature = "client")]
+mod credentials;
+#[cfg(feature = "client")]
 mod endpoint;
 #[cfg(feature = "client")]
 mod guard;
@@ -30,7 +34,6 @@ mod manager;
 mod observed;
 #[cfg(feature = "client")]
 mod opener;
-#[cfg(feature = "client")]
 mod options;
 mod request;
 #[cfg(feature = "client")]
@@ -47,8 +50,11 @@ pub use self::channel::Channel;
 #[cfg(feature = "client")]
 pub use self::connectivity::ConnectivityState;
 #[cfg(feature = "client")]
-pub use self::endpoint::Endpoint;
+pub use self::credentials::{
+    AccessToken, AllowPlaintext, BearerToken, CallCredentials, CallInfo, CompositeCredentials,
+};
 #[cfg(feature = "client")]
-pub use self::options::CallOptions;
+pub use self::endpoint::Endpoint;
+pub use self::options::{CallOptions, CallOptionsExt};
 #[cfg(feature = "dynamic")]
 pub(crate) use self::request::CallTarget;

@@ -60,14 +60,19 @@ impl Channel {
         D: Codec + Clone,
         D::Encode: Sync,
     {
-        let (metadata, mut extensions, message) = request.into_parts();
-        // A `CompressionEncoding` in the request's extensions is for this call alone.
-        let encoding = extensions.remove::<CompressionEncoding>().or(call.compression.send);
+        let (mut metadata, extensions, message) = request.into_parts();
+        let options = CallOptions::of(&extensions);
+        let encoding = CallOptions::encoding(&extensions, call.compression.send);
         let switch = extensions.get::<CompressionSwitch>().cloned();
         let current = context::current();
-        let wait_for_ready = CallOptions::of(&extensions).waits_for_ready();
-        let deadline = guard::deadline(metadata.as_ref(), self.inner.endpoint.timeout, &current);
+        let deadline = guard::deadline(metadata.as_ref(), options, self.inner.endpoint.timeout, &current);
         let mut guard = CallGuard::without_timer(&current);
+        if self.inner.has_credentials(options) {
+            guard.start_timer(deadline);
+            let credentials = self.inner.credentials(options, call.origin, call.method.path);
+            // In a box, so that calls without credentials are small.
+            metadata::merge(&mut metadata, Box::pin(guard.within(credentials)).await?);
+        }
         let block = self.inner.heads.get(
             HeadOf {
                 path: call.method.path,
@@ -75,6 +80,7 @@ impl Channel {
                 encoding,
                 compression: call.compression,
                 origin: call.origin,
+                authority: options.own_authority(),
             },
             &self.inner.endpoint,
         );
@@ -88,11 +94,11 @@ impl Channel {
             MessageEncoder::new(codec.clone(), call.compression, encoding, call.limits.encoding_bytes_max)
                 .with_switch(switch);
         let mut resends = 0;
+        let placing = Placing { path: call.method.path, wait_for_ready: options.waits_for_ready() };
         loop {
             let mut bytes = take_scratch();
             encoder.encode(&message, &mut bytes)?;
-            let begun =
-                self.begin(&outgoing, &mut bytes, &mut guard, Placing { path: call.method.path, wait_for_ready }).await;
+            let begun = self.begin(&outgoing, &mut bytes, &mut guard, placing).await;
             give_scratch(bytes);
             let failed = match begun {
                 Ok(Begun { call: mut begun, observation }) => {

@@ -1,6 +1,8 @@
 //! What several tests need: a server on a free port, a service that does as it is told, a client and a
 //! server of raw HTTP/2.
 
+pub(crate) mod kinds;
+pub(crate) mod mirror;
 pub(crate) mod peer;
 pub(crate) mod probe;
 pub(crate) mod raw;
