@@ -68,7 +68,6 @@ impl Deadline {
     }
 
     /// The earlier of two deadlines, where `None` means never.
-    #[cfg(feature = "client")]
     pub(crate) fn earlier(left: Option<Deadline>, right: Option<Deadline>) -> Option<Deadline> {
         match (left, right) {
             (Some(left), Some(right)) => Some(left.min(right)),

@@ -11,6 +11,7 @@
 //! | `credentials` | what proves who calls, and where it is not sent |
 //! | `deadlines` | deadlines, cancellation, and what a call inside a call inherits |
 //! | `engine` | what our own engine's connections do under strain |
+//! | `interceptors` | what stands around the calls of a client |
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
 //! | `memory` | what a server keeps of messages that are not complete |
 //! | `services` | each demo service, in process and over a socket |
@@ -34,6 +35,7 @@ mod credentials;
 mod deadlines;
 #[cfg(unix)]
 mod engine;
+mod interceptors;
 mod lifecycle;
 mod memory;
 mod services;

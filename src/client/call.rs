@@ -13,17 +13,16 @@ use tonic::{Request, Response};
 
 #[cfg(feature = "client")]
 use crate::client::Channel;
+use crate::client::interceptor::{Intercepting, Interceptors, RequestMessages};
 use crate::client::options::CallOptions;
 use crate::client::request::{CallRequest, CallTarget, once};
-use crate::client::response::{self, CallResponse, Failure};
+use crate::client::response::{CallResponse, Failure, Single};
 #[cfg(feature = "client")]
 use crate::client::unary::UnaryCall;
-use crate::codec::{
-    COMPRESSION_LEVEL_MAX, Codec, Compression, CompressionEncoding, MessageLimits, ReceivedCompressed, Streaming,
-};
+use crate::codec::{COMPRESSION_LEVEL_MAX, Codec, Compression, CompressionEncoding, MessageLimits, Streaming};
 use crate::either::{Either, either};
 use crate::metadata;
-use crate::service::MethodDescriptor;
+use crate::service::{MethodDescriptor, MethodKind};
 use crate::status::Status;
 
 /// Anything that carries calls: a [`Channel`](crate::Channel), or a tower service around one.
@@ -35,6 +34,13 @@ pub trait GrpcService: Clone + Send + 'static {
         &self,
         request: http::Request<Body>,
     ) -> impl Future<Output = Result<http::Response<Body>, Status>> + Send + 'static;
+
+    /// What stands around the calls of generated clients; nothing but for an [`InterceptedChannel`].
+    ///
+    /// [`InterceptedChannel`]: crate::client::InterceptedChannel
+    fn interceptors(&self) -> Option<&Interceptors> {
+        None
+    }
 }
 
 impl<S, B> GrpcService for S
@@ -121,6 +127,7 @@ impl<C: GrpcService> Client<C> {
     where
         D: Codec + Clone,
         D::Encode: Sync,
+        D::Decode: Sync,
     {
         #[cfg(feature = "client")]
         if let Some(channel) = (&self.service as &dyn Any).downcast_ref::<Channel>()
@@ -129,6 +136,10 @@ impl<C: GrpcService> Client<C> {
             let limits = CallOptions::of(request.extensions()).limits(self.limits);
             let call = UnaryCall { method, origin: self.origin.as_ref(), compression: &self.compression, limits };
             return channel.unary(call, codec, request).await;
+        }
+        if let Some(interceptors) = self.service.interceptors() {
+            let call = self.intercepting(interceptors, CallTarget::of(method), method.kind, codec);
+            return Box::pin(call.single(request.map(RequestMessages::one))).await;
         }
         // In a box, so that calls which go the short way are small.
         Box::pin(self.single(CallTarget::of(method), codec, request.map(once))).await
@@ -147,8 +158,14 @@ impl<C: GrpcService> Client<C> {
     where
         D: Codec + Clone,
         D::Encode: Sync,
+        D::Decode: Sync,
     {
-        self.streaming(CallTarget::of(method), codec, request.map(once)).await
+        if let Some(interceptors) = self.service.interceptors() {
+            let call = self.intercepting(interceptors, CallTarget::of(method), method.kind, codec);
+            return Box::pin(call.streaming(request.map(RequestMessages::one))).await;
+        }
+        let response = self.open(CallTarget::of(method), codec, request.map(once)).await?;
+        Ok(Response::from_parts(response.metadata, Streaming::new(response.reader), response.extensions))
     }
 
     /// A stream of requests, one response.
@@ -163,8 +180,14 @@ impl<C: GrpcService> Client<C> {
     ) -> Result<Response<D::Decode>, Status>
     where
         D: Codec + Clone,
+        D::Encode: Sync,
+        D::Decode: Sync,
         S: Stream<Item = D::Encode> + Send + 'static,
     {
+        if let Some(interceptors) = self.service.interceptors() {
+            let call = self.intercepting(interceptors, CallTarget::of(method), method.kind, codec);
+            return Box::pin(call.single(request.map(RequestMessages::many))).await;
+        }
         self.single(CallTarget::of(method), codec, request).await
     }
 
@@ -181,9 +204,11 @@ impl<C: GrpcService> Client<C> {
     ) -> Result<Response<Streaming<D::Decode>>, Status>
     where
         D: Codec + Clone,
+        D::Encode: Sync,
+        D::Decode: Sync,
         S: Stream<Item = D::Encode> + Send + 'static,
     {
-        self.streaming(CallTarget::of(method), codec, request).await
+        self.streaming(CallTarget::of(method), method.kind, codec, request).await
     }
 
     async fn single<D, S>(
@@ -197,43 +222,73 @@ impl<C: GrpcService> Client<C> {
         S: Stream<Item = D::Encode> + Send + 'static,
     {
         let path = target.path().to_owned();
-        let limits = CallOptions::of(request.extensions()).limits(self.limits);
-        let (response, failure) = self.start(target, codec.clone(), limits, request).await?;
-        let CallResponse { mut metadata, mut extensions, mut reader } =
-            CallResponse::read(response, failure, codec, &self.compression, limits)?;
-        let cardinality = |came| response::cardinality(&path, came);
-        let message = match reader.next_message().await {
-            Some(message) => message?,
-            None => return Err(cardinality("none came")),
-        };
-        if reader.last_was_compressed() {
-            extensions.insert(ReceivedCompressed);
-        }
-        match reader.next_message().await {
-            None => {}
-            Some(Ok(_)) => return Err(cardinality("more than one came")),
-            Some(Err(status)) => return Err(status),
-        }
-        if let Some(trailers) = reader.take_trailers() {
-            metadata::merge(&mut metadata, trailers);
-        }
+        let response = self.open(target, codec, request).await?;
+        let Single { mut metadata, message, trailers, extensions } = response.single(&path).await?;
+        metadata::merge(&mut metadata, trailers);
         Ok(Response::from_parts(metadata, message, extensions))
     }
 
+    /// Makes a call that is answered with a stream of messages, whatever its method's kind.
     pub(crate) async fn streaming<D, S>(
         &self,
         target: CallTarget,
+        kind: MethodKind,
         codec: D,
         request: Request<S>,
     ) -> Result<Response<Streaming<D::Decode>>, Status>
+    where
+        D: Codec + Clone,
+        D::Encode: Sync,
+        D::Decode: Sync,
+        S: Stream<Item = D::Encode> + Send + 'static,
+    {
+        if let Some(interceptors) = self.service.interceptors() {
+            let call = self.intercepting(interceptors, target, kind, codec);
+            return Box::pin(call.streaming(request.map(RequestMessages::many))).await;
+        }
+        let response = self.open(target, codec, request).await?;
+        Ok(Response::from_parts(response.metadata, Streaming::new(response.reader), response.extensions))
+    }
+
+    /// Makes a call, and reads the head of its answer.
+    async fn open<D, S>(&self, target: CallTarget, codec: D, request: Request<S>) -> Result<CallResponse<D>, Status>
     where
         D: Codec + Clone,
         S: Stream<Item = D::Encode> + Send + 'static,
     {
         let limits = CallOptions::of(request.extensions()).limits(self.limits);
         let (response, failure) = self.start(target, codec.clone(), limits, request).await?;
-        let response = CallResponse::read(response, failure, codec, &self.compression, limits)?;
-        Ok(Response::from_parts(response.metadata, Streaming::new(response.reader), response.extensions))
+        CallResponse::read(response, failure, codec, &self.compression, limits)
+    }
+
+    /// The same for whoever does not keep the client.
+    pub(super) fn open_alone<D, S>(
+        self,
+        target: CallTarget,
+        codec: D,
+        request: Request<S>,
+    ) -> impl Future<Output = Result<CallResponse<D>, Status>> + Send + 'static
+    where
+        D: Codec + Clone,
+        S: Stream<Item = D::Encode> + Send + 'static,
+    {
+        let limits = CallOptions::of(request.extensions()).limits(self.limits);
+        let starting = self.start(target, codec.clone(), limits, request);
+        let compression = self.compression;
+        async move {
+            let (response, failure) = starting.await?;
+            CallResponse::read(response, failure, codec, &compression, limits)
+        }
+    }
+
+    fn intercepting<D>(
+        &self,
+        interceptors: &Interceptors,
+        target: CallTarget,
+        kind: MethodKind,
+        codec: D,
+    ) -> Intercepting<C, D> {
+        Intercepting { client: self.clone(), codec, target, kind, interceptors: interceptors.clone() }
     }
 
     fn start<D, S>(
@@ -242,7 +297,7 @@ impl<C: GrpcService> Client<C> {
         codec: D,
         limits: MessageLimits,
         request: Request<S>,
-    ) -> impl Future<Output = Result<(http::Response<Body>, Failure), Status>> + Send + 'static
+    ) -> impl Future<Output = Result<(http::Response<Body>, Failure), Status>> + Send + use<C, D, S>
     where
         D: Codec,
         S: Stream<Item = D::Encode> + Send + 'static,

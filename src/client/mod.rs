@@ -28,6 +28,7 @@ mod endpoint;
 mod guard;
 #[cfg(feature = "client")]
 mod heads;
+mod interceptor;
 #[cfg(feature = "client")]
 mod manager;
 #[cfg(feature = "client")]
@@ -55,6 +56,10 @@ pub use self::credentials::{
 };
 #[cfg(feature = "client")]
 pub use self::endpoint::Endpoint;
+pub use self::interceptor::{
+    CallCounts, CallEnd, CallMetrics, ClientCall, ClientInterceptor, ClientReply, InterceptedChannel, Interceptors,
+    Logging, Message, MethodCounts, Metrics, Next,
+};
 pub use self::options::{CallOptions, CallOptionsExt};
 #[cfg(feature = "dynamic")]
 pub(crate) use self::request::CallTarget;

@@ -149,8 +149,12 @@ impl CallOptions {
         }
     }
 
+    /// Has the call end at this point, its timeout included.
+    pub(crate) fn settle(&mut self, deadline: Deadline) {
+        (self.timeout, self.deadline) = (None, Some(deadline));
+    }
+
     /// When the call must be over, beside its timeout.
-    #[cfg(feature = "client")]
     pub(crate) fn own_deadline(&self) -> Option<Deadline> {
         self.deadline
     }

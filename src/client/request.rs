@@ -28,6 +28,7 @@ pub(crate) struct CallTarget {
     path: Uri,
     /// What tonic's interceptors look for; methods that are known by name only have none.
     named: Option<tonic::GrpcMethod<'static>>,
+    descriptor: Option<&'static MethodDescriptor>,
 }
 
 impl CallTarget {
@@ -37,6 +38,7 @@ impl CallTarget {
         CallTarget {
             path: Uri::from_static(method.path),
             named: names.map(|(service, method)| tonic::GrpcMethod::new(service, method)),
+            descriptor: Some(method),
         }
     }
 
@@ -46,11 +48,15 @@ impl CallTarget {
         let path = path
             .parse()
             .map_err(|error| Status::invalid_argument(format!("{path:?} is not a method's path: {error}")))?;
-        Ok(CallTarget { path, named: None })
+        Ok(CallTarget { path, named: None, descriptor: None })
     }
 
     pub(crate) fn path(&self) -> &str {
         self.path.path()
+    }
+
+    pub(crate) fn descriptor(&self) -> Option<&'static MethodDescriptor> {
+        self.descriptor
     }
 }
 

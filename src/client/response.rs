@@ -9,7 +9,9 @@ use http::header::{CONTENT_TYPE, HeaderMap};
 use http_body::Body as _;
 use tonic::body::Body;
 
-use crate::codec::{ByteSource, Codec, Compression, CompressionEncoding, MessageLimits, MessageReader, Part};
+use crate::codec::{
+    ByteSource, Codec, Compression, CompressionEncoding, MessageLimits, MessageReader, Part, ReceivedCompressed,
+};
 use crate::metadata::{self, MetadataMap};
 use crate::status::{self, Code, Status, code_for_http_status};
 
@@ -45,6 +47,34 @@ impl<D: Codec> CallResponse<D> {
             extensions: parts.extensions,
             reader: MessageReader::new(Box::pin(source), codec, encoding, limits.decoding_bytes_max),
         })
+    }
+}
+
+/// An answer of one message.
+pub(crate) struct Single<T> {
+    pub(crate) metadata: MetadataMap,
+    pub(crate) message: T,
+    pub(crate) trailers: MetadataMap,
+    pub(crate) extensions: http::Extensions,
+}
+
+impl<D: Codec> CallResponse<D> {
+    /// Reads an answer of one message to its end.
+    pub(crate) async fn single(self, path: &str) -> Result<Single<D::Decode>, Status> {
+        let CallResponse { metadata, mut extensions, mut reader } = self;
+        let message = match reader.next_message().await {
+            Some(message) => message?,
+            None => return Err(cardinality(path, "none came")),
+        };
+        if reader.last_was_compressed() {
+            extensions.insert(ReceivedCompressed);
+        }
+        match reader.next_message().await {
+            None => {}
+            Some(Ok(_)) => return Err(cardinality(path, "more than one came")),
+            Some(Err(status)) => return Err(status),
+        }
+        Ok(Single { metadata, message, trailers: reader.take_trailers().unwrap_or_default(), extensions })
     }
 }
 
