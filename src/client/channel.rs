@@ -18,16 +18,20 @@ use crate::client::core::{Core, Placed};
 use crate::client::guard::CallGuard;
 use crate::client::heads::Heads;
 use crate::client::options::CallOptions;
+use crate::client::progress::{Progress, Stage, too_late};
 use crate::status::Status;
 use crate::transport::connection::{Connection, Origin};
 use crate::transport::error::{Error, Step};
-use crate::transport::h2::client::Sent;
+use crate::transport::h2::client::{Sent, deadline_status};
 use crate::transport::in_process::InProcess;
 use crate::transport::target::Target;
 
 /// How often a request that surely never left is sent again, on a fresh connection each time: once covers a
 /// connection that closed between two calls, more would hide a server that keeps closing.
 pub(super) const RESENDS_MAX: usize = 1;
+
+/// What calls with credentials wait for first.
+pub(super) const CREDENTIALS: &str = "its call credentials";
 
 /// A connection to a server, shared by any number of clients and tasks; clones are cheap.
 ///
@@ -194,12 +198,16 @@ impl Inner {
         self: &Arc<Self>,
         mut request: http::Request<Body>,
         mut resends: usize,
+        progress: &Progress,
     ) -> Result<http::Response<Body>, Status> {
         let wait_for_ready = CallOptions::of(request.extensions()).waits_for_ready();
         loop {
+            progress.set(Stage::Connection);
             let call = PickCall { path: request.uri().path(), metadata: request.headers() };
             let Placed { mut connection, observation } = self.core.connection(call, wait_for_ready).await?;
-            match (connection.send(request, self.origin()).await, observation) {
+            progress.set(Stage::Place);
+            let on_begin = || progress.set(Stage::Answer);
+            match (connection.send(request, self.origin(), on_begin).await, observation) {
                 (Ok(response), None) => return Ok(response),
                 (Ok(response), Some(observation)) => return Ok(observation.watch(response)),
                 (Err((status, unsent)), observation) => {
@@ -216,6 +224,16 @@ impl Inner {
                 }
             }
         }
+    }
+
+    /// The same within the limits of its call.
+    async fn send_guarded(
+        self: &Arc<Self>,
+        request: http::Request<Body>,
+        guard: CallGuard,
+    ) -> Result<http::Response<Body>, Status> {
+        let progress = Progress::new();
+        guard.run(|| self.core.late(progress.stage()), self.send(request, 0, &progress)).await
     }
 
     /// What the channel knows and a call does not: whom it goes to and who asks.
@@ -254,27 +272,28 @@ impl tower_service::Service<http::Request<Body>> for Channel {
         let mut guard = CallGuard::begin(&mut request, inner.endpoint.timeout);
         inner.name_caller(request.headers_mut());
         inner.name_authority(&mut request);
-        if let Poll::Ready(status) = guard.poll_over(&mut std::task::Context::from_waker(Waker::noop())) {
+        if guard.is_late() {
+            return Box::pin(std::future::ready(Err(too_late())));
+        }
+        if let Poll::Ready(status) = guard.poll_over(&mut std::task::Context::from_waker(Waker::noop()), too_late) {
             return Box::pin(std::future::ready(Err(status)));
         }
         if inner.has_credentials(CallOptions::of(request.extensions())) {
             return Box::pin(async move {
-                let call = async {
-                    inner.add_credentials(&mut request).await?;
-                    inner.send(request, 0).await
-                };
-                guard.run(call).await
+                let late = || deadline_status(CREDENTIALS);
+                guard.within(late, inner.add_credentials(&mut request)).await?;
+                inner.send_guarded(request, guard).await
             });
         }
         // Most calls find an open connection and need not wait: no future is needed for what is done by now.
         if let Some(Connection::Engine(connection)) = inner.core.only_connection() {
             match connection.send_at_once(request, inner.origin()) {
-                Ok(sent) => return Box::pin(Calling { inner, guard: Some(guard), stage: Stage::Sent(sent) }),
+                Ok(sent) => return Box::pin(Calling { inner, guard: Some(guard), stage: Sending::Sent(sent) }),
                 Err((_, Some(unsent))) => request = unsent,
                 Err((status, None)) => return Box::pin(std::future::ready(Err(status))),
             }
         }
-        Box::pin(async move { guard.run(inner.send(request, 0)).await })
+        Box::pin(async move { inner.send_guarded(request, guard).await })
     }
 }
 
@@ -283,14 +302,23 @@ struct Calling {
     inner: Arc<Inner>,
     /// Until the response has it.
     guard: Option<CallGuard>,
-    stage: Stage,
+    stage: Sending,
 }
 
 #[allow(clippy::large_enum_variant, reason = "it lies in a box already, and the large one is the usual one")]
-enum Stage {
+enum Sending {
     Sent(Sent),
     /// The server has surely done nothing for it, so it is made again.
-    Again(<Channel as tower_service::Service<http::Request<Body>>>::Future),
+    Again(<Channel as tower_service::Service<http::Request<Body>>>::Future, Arc<Progress>),
+}
+
+impl Sending {
+    fn late(&self, inner: &Inner) -> Status {
+        match self {
+            Sending::Sent(_) => inner.core.late(Stage::Answer),
+            Sending::Again(_, progress) => inner.core.late(progress.stage()),
+        }
+    }
 }
 
 impl Future for Calling {
@@ -299,21 +327,24 @@ impl Future for Calling {
     fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         if let Some(guard) = &mut this.guard
-            && let Poll::Ready(status) = guard.poll_over(cx)
+            && let Poll::Ready(status) = guard.poll_over(cx, || this.stage.late(&this.inner))
         {
             return Poll::Ready(Err(status));
         }
         let response = loop {
             match &mut this.stage {
-                Stage::Sent(sent) => match ready!(Pin::new(sent).poll(cx)) {
+                Sending::Sent(sent) => match ready!(Pin::new(sent).poll(cx)) {
                     Ok(response) => break Ok(response),
                     Err((_, Some(unsent))) => {
                         let inner = Arc::clone(&this.inner);
-                        this.stage = Stage::Again(Box::pin(async move { inner.send(unsent, 1).await }));
+                        let progress = Arc::new(Progress::new());
+                        let seen = Arc::clone(&progress);
+                        let again = Box::pin(async move { inner.send(unsent, 1, &progress).await });
+                        this.stage = Sending::Again(again, seen);
                     }
                     Err((status, None)) => break Err(status),
                 },
-                Stage::Again(again) => break ready!(again.as_mut().poll(cx)),
+                Sending::Again(again, _) => break ready!(again.as_mut().poll(cx)),
             }
         };
         Poll::Ready(response.map(|response| match this.guard.take() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Frame;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::body::Body;
 
@@ -63,23 +63,29 @@ impl CallGuard {
         self.timer = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline.tokio_instant())));
     }
 
-    /// Runs something before the call, within its limits.
-    pub(crate) async fn within<T>(&mut self, work: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
-        match either(std::future::poll_fn(|cx| self.poll_over(cx)), work).await {
+    /// Whether its time is up already. Its timer would notice up to a millisecond later.
+    pub(crate) fn is_late(&self) -> bool {
+        self.timer.as_ref().is_some_and(|timer| timer.deadline() <= Instant::now())
+    }
+
+    /// Runs something before the call, within its limits. `late`: what it ends with when its time is up.
+    pub(crate) async fn within<T>(
+        &mut self,
+        late: impl Fn() -> Status,
+        work: impl Future<Output = Result<T, Status>>,
+    ) -> Result<T, Status> {
+        match either(std::future::poll_fn(|cx| self.poll_over(cx, &late)), work).await {
             Either::First(status) => Err(status),
             Either::Second(done) => done,
         }
     }
 
     /// Runs the call up to its response's head, and guards the body after it.
-    pub(crate) async fn run<F>(mut self, call: F) -> Result<http::Response<Body>, Status>
+    pub(crate) async fn run<F>(mut self, late: impl Fn() -> Status, call: F) -> Result<http::Response<Body>, Status>
     where
         F: Future<Output = Result<http::Response<Body>, Status>>,
     {
-        let response = match either(std::future::poll_fn(|cx| self.poll_over(cx)), call).await {
-            Either::First(status) => return Err(status),
-            Either::Second(response) => response?,
-        };
+        let response = self.within(late, call).await?;
         Ok(self.guard(response))
     }
 
@@ -91,12 +97,13 @@ impl CallGuard {
         response.map(|body| Body::new(GuardedBody { body, guard: self, is_over: false }))
     }
 
-    /// Ready when the call must not go on.
-    pub(crate) fn poll_over(&mut self, cx: &mut TaskContext<'_>) -> Poll<Status> {
+    /// Ready when the call must not go on. `late`: what it ends with when its time is up.
+    #[inline]
+    pub(crate) fn poll_over(&mut self, cx: &mut TaskContext<'_>, late: impl FnOnce() -> Status) -> Poll<Status> {
         if let Some(timer) = &mut self.timer
             && timer.as_mut().poll(cx).is_ready()
         {
-            return Poll::Ready(deadline_status());
+            return Poll::Ready(late());
         }
         if let Some(cancelled) = &mut self.cancelled
             && cancelled.as_mut().poll(cx).is_ready()
@@ -122,7 +129,7 @@ impl http_body::Body for GuardedBody {
         if self.is_over {
             return Poll::Ready(None);
         }
-        if let Poll::Ready(status) = self.guard.poll_over(cx) {
+        if let Poll::Ready(status) = self.guard.poll_over(cx, || deadline_status("the rest of the server's answer")) {
             self.is_over = true;
             // Dropping the body resets the stream: the server need not go on.
             self.body = Body::empty();

@@ -13,6 +13,7 @@ use crate::client::balance::{Balancer, Pick, PickCall, Picker};
 use crate::client::connectivity::ConnectivityState;
 use crate::client::core::Core;
 use crate::client::opener::Opener;
+use crate::client::progress::Known;
 use crate::client::resolve::{AnyResolver, Resolution, ResolveError, ResolveRequests};
 use crate::either::{Either, either};
 use crate::status::Status;
@@ -129,6 +130,7 @@ impl<'a> Active<'a> {
     }
 
     fn publish(&mut self) {
+        self.core.know(Known { backends: self.backends.clone(), failure: self.failure.clone() });
         let (state, picker, only): (_, Arc<dyn Picker>, _) = match &self.failure {
             Some(failure) if self.backends.is_empty() => {
                 (ConnectivityState::TransientFailure, Arc::new(Fails(failure.clone())), None)

@@ -36,6 +36,8 @@ mod observed;
 #[cfg(feature = "client")]
 mod opener;
 mod options;
+#[cfg(feature = "client")]
+mod progress;
 mod request;
 #[cfg(feature = "client")]
 pub mod resolve;

@@ -12,11 +12,12 @@ use seltzer_h2::limits::COPY_BYTES_MAX;
 use tonic::{Request, Response};
 
 use crate::client::balance::PickCall;
-use crate::client::channel::RESENDS_MAX;
+use crate::client::channel::{CREDENTIALS, RESENDS_MAX};
 use crate::client::core::{Observation, Placed};
 use crate::client::guard::{self, CallGuard};
 use crate::client::heads::HeadOf;
 use crate::client::options::CallOptions;
+use crate::client::progress::{Progress, Stage, too_late};
 use crate::client::{Channel, response};
 use crate::codec::{
     Codec, Compression, CompressionEncoding, CompressionSwitch, MessageEncoder, MessageLimits, ReceivedCompressed,
@@ -30,7 +31,7 @@ use crate::status::{self, Code, Status};
 use crate::transport::carrier::Carrier;
 use crate::transport::connection::Connection;
 use crate::transport::h2::client::{
-    Failed, Head, Refusal, Trailers, UnaryAnswer, UnaryCall as Call, UnaryRequest, deadline_status,
+    ANSWER, Failed, Head, Refusal, Trailers, UnaryAnswer, UnaryCall as Call, UnaryRequest, deadline_status,
 };
 use crate::transport::h2::{Message, Payload, Refused, only_message};
 
@@ -71,7 +72,8 @@ impl Channel {
             guard.start_timer(deadline);
             let credentials = self.inner.credentials(options, call.origin, call.method.path);
             // In a box, so that calls without credentials are small.
-            metadata::merge(&mut metadata, Box::pin(guard.within(credentials)).await?);
+            let late = || deadline_status(CREDENTIALS);
+            metadata::merge(&mut metadata, Box::pin(guard.within(late, credentials)).await?);
         }
         let block = self.inner.heads.get(
             HeadOf {
@@ -131,11 +133,11 @@ impl Channel {
         guard: &mut CallGuard,
         placing: Placing,
     ) -> Result<Begun, Failed> {
-        if let Poll::Ready(status) = poll_fn(|cx| Poll::Ready(guard.poll_over(cx))).await {
+        if let Poll::Ready(status) = poll_fn(|cx| Poll::Ready(guard.poll_over(cx, too_late))).await {
             return Err(lost(status));
         }
         if request.deadline.is_some_and(|deadline| deadline.has_passed()) {
-            return Err(lost(deadline_status()));
+            return Err(lost(too_late()));
         }
         match poll_fn(|cx| Poll::Ready(self.begin_at_once(request, message, cx.waker()))).await {
             Some(Ok(call)) => Ok(Begun { call, observation: None }),
@@ -167,10 +169,12 @@ impl Channel {
         placing: Placing,
     ) -> Result<Begun, Failed> {
         guard.start_timer(request.deadline);
+        let progress = Progress::new();
         let begin = async {
             let call = PickCall { path: placing.path, metadata: request.metadata };
             let Placed { connection, observation } =
                 self.inner.core.connection(call, placing.wait_for_ready).await.map_err(lost)?;
+            progress.set(Stage::Place);
             match connection {
                 Connection::Engine(connection) => match connection.wait_and_begin_unary(request, message).await {
                     Ok(call) => Ok(Begun { call, observation }),
@@ -182,7 +186,8 @@ impl Channel {
                 Connection::Hyper(_) => Err(lost(Status::internal("this connection has no short way"))),
             }
         };
-        match either(poll_fn(|cx| guard.poll_over(cx)), begin).await {
+        let late = || self.inner.core.late(progress.stage());
+        match either(poll_fn(|cx| guard.poll_over(cx, late)), begin).await {
             Either::First(status) => Err(lost(status)),
             Either::Second(begun) => begun,
         }
@@ -228,7 +233,7 @@ fn poll_guarded(
     call: &mut Call,
     cx: &mut std::task::Context<'_>,
 ) -> Poll<Result<UnaryAnswer, Failed>> {
-    match guard.poll_over(cx) {
+    match guard.poll_over(cx, || deadline_status(ANSWER)) {
         Poll::Ready(status) => Poll::Ready(Err(lost(status))),
         Poll::Pending => Pin::new(call).poll(cx),
     }

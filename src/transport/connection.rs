@@ -128,7 +128,8 @@ impl Connection {
         }
     }
 
-    /// Sends a request; resolves with the response's head. Dropping the future resets the stream.
+    /// Sends a request when its turn has come, which it tells; resolves with the response's head. Dropping the future
+    /// resets the stream.
     ///
     /// # Errors
     /// The status that a broken stream or connection means, and the request itself where the server has surely done
@@ -137,11 +138,16 @@ impl Connection {
         &mut self,
         request: http::Request<Body>,
         origin: Origin<'_>,
+        on_begin: impl FnOnce(),
     ) -> Result<http::Response<Body>, (Status, Option<http::Request<Body>>)> {
         match self {
-            Connection::Engine(connection) => connection.send(request, origin).await,
+            Connection::Engine(connection) => connection.send(request, origin, on_begin).await,
             #[cfg(feature = "carrier-hyper")]
-            Connection::Hyper(connection) => connection.send(complete(request, origin)).await,
+            Connection::Hyper(connection) => {
+                // It does not tell.
+                on_begin();
+                connection.send(complete(request, origin)).await
+            }
         }
     }
 }

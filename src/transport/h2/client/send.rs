@@ -30,8 +30,8 @@ use crate::transport::h2::fields::allowed_field;
 type Failed = (Status, Option<http::Request<Body>>);
 
 impl Connection {
-    /// Sends a request when its turn has come; resolves with the response's head. Dropping the future resets the
-    /// stream.
+    /// Sends a request when its turn has come, which it tells; resolves with the response's head. Dropping the future
+    /// resets the stream.
     ///
     /// The request's body goes on by itself, whatever becomes of the response.
     ///
@@ -42,6 +42,7 @@ impl Connection {
         &self,
         request: http::Request<Body>,
         origin: Origin<'_>,
+        on_begin: impl FnOnce(),
     ) -> Result<http::Response<Body>, Failed> {
         let mut place = Place { shared: self.shared(), ticket: Ticket::None };
         if let Err(status) = place.wait().await {
@@ -49,6 +50,7 @@ impl Connection {
         }
         let sent = place.send(request, origin)?;
         drop(place);
+        on_begin();
         sent.await
     }
 
