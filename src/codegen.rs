@@ -8,7 +8,7 @@ pub use http;
 pub use tonic::server::NamedService;
 pub use tonic::service::interceptor::InterceptedService;
 
-pub use crate::client::{Client, GrpcService};
+pub use crate::client::{Client, GrpcService, InterceptedChannel, Interceptors};
 pub use crate::codec::{CompressionEncoding, FieldShape, Shape, ShapeOf};
 pub use crate::server::TowerService;
 pub use crate::service::{

@@ -68,7 +68,6 @@ impl Deadline {
     }
 
     /// The earlier of two deadlines, where `None` means never.
-    #[cfg(feature = "client")]
     pub(crate) fn earlier(left: Option<Deadline>, right: Option<Deadline>) -> Option<Deadline> {
         match (left, right) {
             (Some(left), Some(right)) => Some(left.min(right)),
@@ -97,7 +96,6 @@ pub(crate) fn parse_timeout(value: &HeaderValue) -> Option<Duration> {
 
 /// A `grpc-timeout` value, in the finest unit that fits eight digits, rounded up: a peer must never give up before
 /// we do.
-#[cfg(any(feature = "client", test))]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TimeoutText {
     /// The digits and the unit, at the end.
@@ -105,7 +103,6 @@ pub(crate) struct TimeoutText {
     start: usize,
 }
 
-#[cfg(any(feature = "client", test))]
 impl TimeoutText {
     pub(crate) fn of(timeout: Duration) -> Self {
         const UNITS: [(u8, u64); 6] = [
@@ -143,7 +140,6 @@ impl TimeoutText {
 }
 
 /// Writes a timeout, see [`TimeoutText`].
-#[cfg(any(feature = "client", test))]
 pub(crate) fn format_timeout(timeout: Duration) -> HeaderValue {
     HeaderValue::from_bytes(TimeoutText::of(timeout).as_bytes()).expect("digits and a letter are valid in a header")
 }

@@ -145,6 +145,7 @@ pub mod transport {
     pub use seltzer_h2::{Limits as Http2Limits, Rate};
 }
 
+pub use crate::client::CallOptionsExt;
 #[cfg(feature = "client")]
 pub use crate::client::{Channel, Endpoint};
 pub use crate::codec::Streaming;

@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
-use seltzer::{Code, Request, Server, StatusOrigin as _};
+use seltzer::services::schemas::hello::greeter_client::GreeterClient;
+use seltzer::services::schemas::hello::greeter_server::GreeterServer;
+use seltzer::services::schemas::hello::{HelloReply, HelloRequest};
+use seltzer::transport::Carrier;
+use seltzer::{CallOptionsExt as _, Channel, Code, Request, Server, StatusOrigin as _};
 use tokio::sync::watch;
 
+use crate::support::kinds::{KINDS, Kind, call, general};
+use crate::support::mirror::Mirror;
 use crate::support::probe::{Client, Probe, Seen, ask, text};
-use crate::support::{Running, endpoint, patiently};
+use crate::support::{Running, carrier, endpoint, patiently};
 
 /// Far longer than any call here takes, far shorter than [`crate::support::PATIENCE`].
 const SHORT: Duration = Duration::from_millis(100);
@@ -206,4 +212,113 @@ async fn a_task_in_the_scope_of_a_call_ends_with_it() {
     until(&mut inner_seen, |seen| seen.hanging == 1).await;
     drop(stream);
     until(&mut inner_seen, |seen| seen.hanging == 0 && seen.dropped == 1).await;
+}
+
+/// Makes calls of all kinds by both ways, and looks at what they say when their time is up.
+async fn assert_late(channel: &Channel, command: &str, kinds: &[Kind], words: &str) {
+    let prepare = |mut request: Request<()>| {
+        request.set_timeout(SHORT);
+        request.set_wait_for_ready(true);
+        request
+    };
+    for kind in kinds {
+        for answer in [
+            call(&Client::new(channel.clone()), *kind, command, prepare).await,
+            call(&general(channel.clone()), *kind, command, prepare).await,
+        ] {
+            let status = answer.unwrap_err();
+            assert_eq!(status.code(), Code::DeadlineExceeded, "{kind:?} {status:?}");
+            assert!(status.message().contains(words), "{kind:?}: {words:?} is not in {:?}", status.message());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_late_call_says_what_it_waited_for() {
+    // A port that was free a moment ago.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let refused = endpoint(format!("http://{address}")).connect_lazy();
+    let words = format!("a connection to http://{address} (last failure: cannot connect to ");
+    assert_late(&refused, "hi", &KINDS, &words).await;
+
+    // One whose backlog takes connections, and nobody answers.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = endpoint(format!("http://{}", listener.local_addr().unwrap())).connect_lazy();
+    if carrier() == Carrier::Engine {
+        // hyper takes it for open before the server has said a word.
+        assert_late(&silent, "hi", &KINDS, "a connection to http://127.0.0.1:").await;
+    }
+
+    let (server, _client, _) = probe().await;
+    let streams = [Kind::Unary, Kind::ServerStreaming, Kind::BidiStreaming];
+    assert_late(&server.channel().await, "hang", &streams[..2], "the server's answer").await;
+    assert_late(&server.channel().await, "hang", &streams[2..], "answer").await;
+    assert_late(&server.channel().await, "one-then hang", &streams[1..2], "the rest of the server's answer").await;
+
+    // A server that permits one call at a time, which is there already.
+    let (probe, mut busy) = Probe::new();
+    let limited = Server::builder().max_concurrent_streams(1).add_service(probe.server());
+    let limited = Running::start(limited).await;
+    let channel = endpoint(limited.uri()).connections_max(1).connect().await.unwrap();
+    let first = Client::new(channel.clone());
+    let first = tokio::spawn(async move { first.unary_call(ask("hang")).await });
+    until(&mut busy, |seen| seen.hanging == 1).await;
+    if carrier() == Carrier::Engine {
+        assert_late(&channel, "hi", &KINDS, "a place on a connection to http://127.0.0.1:").await;
+    }
+    first.abort();
+}
+
+#[tokio::test]
+async fn a_call_without_time_does_not_begin() {
+    let (server, _, seen) = probe().await;
+    let channel = server.channel().await;
+    let late = |mut request: Request<()>| {
+        request.set_timeout(Duration::ZERO);
+        request
+    };
+    for kind in KINDS {
+        for answer in [
+            call(&Client::new(channel.clone()), kind, "hang", late).await,
+            call(&general(channel.clone()), kind, "hang", late).await,
+        ] {
+            let status = answer.unwrap_err();
+            assert_eq!(status.code(), Code::DeadlineExceeded, "{kind:?}");
+            assert_eq!(status.message(), "the deadline passed before the call began", "{kind:?}");
+        }
+    }
+    assert_eq!(seen.borrow().hanging + seen.borrow().dropped, 0);
+}
+
+#[tokio::test]
+async fn calls_of_all_kinds_inherit_a_handlers_deadline() {
+    /// Calls the next server, by each kind and way, and says how each call ended.
+    struct Caller(Channel);
+
+    impl seltzer::services::schemas::hello::greeter_server::Greeter for Caller {
+        async fn say_hello(&self, _: Request<HelloRequest>) -> Result<seltzer::Response<HelloReply>, seltzer::Status> {
+            let mut words = Vec::new();
+            for kind in KINDS {
+                for seen in [
+                    call(&Client::new(self.0.clone()), kind, "hi", |request| request).await?,
+                    call(&general(self.0.clone()), kind, "hi", |request| request).await?,
+                ] {
+                    words.push(seen.contains("grpc-timeout: ").to_string());
+                }
+            }
+            Ok(seltzer::Response::new(HelloReply { message: words.join(" ") }))
+        }
+    }
+    let mirror = Mirror::start().await;
+    let next = endpoint(mirror.uri()).connect().await.unwrap();
+    let server = Running::start(Server::builder().add_service(GreeterServer::new(Caller(next)))).await;
+    let client = GreeterClient::new(server.channel().await);
+    let mut request = Request::new(HelloRequest { name: "Alice".into() });
+    request.set_timeout(Duration::from_secs(60));
+    let message = client.say_hello(request).await.unwrap().into_inner().message;
+    assert_eq!(message, ["true"; 8].join(" "));
+    let message = client.say_hello(HelloRequest { name: "Alice".into() }).await.unwrap().into_inner().message;
+    assert_eq!(message, ["false"; 8].join(" "));
 }

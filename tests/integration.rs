@@ -5,17 +5,20 @@
 //! | `architecture` | the house itself: who may import whom |
 //! | `balancing` | calls spread over several servers, some of which come, go or fail |
 //! | `carriers` | all of it once more, with hyper as the carrier |
+//! | `call_options` | what a single call says about how it is made |
 //! | `calls` | the four kinds of call, metadata, trailers, errors with details |
 //! | `client_engine` | what a channel on our own engine says and understands, frame by frame |
 //! | `client_frames` | a channel against servers that use HTTP/2 in rare ways |
 //! | `compression` | encodings and message limits on the wire |
 //! | `connecting` | opening connections, losing them, and opening them again |
 //! | `connection_errors` | what a caller is told who cannot connect |
+//! | `credentials` | what proves who calls, and where it is not sent |
 //! | `deadlines` | deadlines, cancellation, and what a call inside a call inherits |
 //! | `channels` | how channels open, keep and lose connections |
 //! | `endings` | how soon deadlines, cancellation and dead peers show |
 //! | `engine` | what our own engine's connections do under strain |
 //! | `hedging` | calls that are made several times at once |
+//! | `interceptors` | what stands around the calls of a client |
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
 //! | `memory` | what a server keeps of messages that are not complete |
 //! | `proxies` | connections through HTTP proxies |
@@ -34,6 +37,7 @@
 
 mod architecture;
 mod balancing;
+mod call_options;
 mod calls;
 mod carriers;
 mod channels;
@@ -42,11 +46,14 @@ mod client_frames;
 mod compression;
 mod connecting;
 mod connection_errors;
+#[cfg(feature = "tls")]
+mod credentials;
 mod deadlines;
 mod endings;
 #[cfg(unix)]
 mod engine;
 mod hedging;
+mod interceptors;
 mod lifecycle;
 mod memory;
 mod proxies;

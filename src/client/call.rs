@@ -13,17 +13,16 @@ use tonic::{Request, Response};
 
 #[cfg(feature = "client")]
 use crate::client::Channel;
+use crate::client::interceptor::{Intercepting, Interceptors, RequestMessages};
+use crate::client::options::CallOptions;
 use crate::client::request::{CallRequest, CallTarget, once};
-use crate::client::response::{self, CallResponse, Failure};
+use crate::client::response::{CallResponse, Failure, Single};
 #[cfg(feature = "client")]
 use crate::client::unary::UnaryCall;
-use crate::codec::{
-    COMPRESSION_LEVEL_MAX, Codec, Compression, CompressionEncoding, MessageLimits, MessageReader, ReceivedCompressed,
-    Streaming,
-};
+use crate::codec::{COMPRESSION_LEVEL_MAX, Codec, Compression, CompressionEncoding, MessageLimits, Streaming};
 use crate::either::{Either, either};
 use crate::metadata;
-use crate::service::MethodDescriptor;
+use crate::service::{MethodDescriptor, MethodKind};
 use crate::status::Status;
 
 /// Anything that carries calls: a [`Channel`](crate::Channel), or a tower service around one.
@@ -35,6 +34,13 @@ pub trait GrpcService: Clone + Send + 'static {
         &self,
         request: http::Request<Body>,
     ) -> impl Future<Output = Result<http::Response<Body>, Status>> + Send + 'static;
+
+    /// What stands around the calls of generated clients; nothing but for an [`InterceptedChannel`].
+    ///
+    /// [`InterceptedChannel`]: crate::client::InterceptedChannel
+    fn interceptors(&self) -> Option<&Interceptors> {
+        None
+    }
 }
 
 impl<S, B> GrpcService for S
@@ -122,6 +128,7 @@ impl<C: GrpcService> Client<C> {
     where
         D: Codec + Clone,
         D::Encode: Sync,
+        D::Decode: Sync,
     {
         #[cfg(feature = "client")]
         if let Some(channel) = (&self.service as &dyn Any).downcast_ref::<Channel>()
@@ -130,15 +137,21 @@ impl<C: GrpcService> Client<C> {
             if !channel.is_plain() {
                 return Box::pin(self.planned_unary(channel, method, codec, request)).await;
             }
-            return channel.unary(self.unary_call(method), codec, request, None).await;
+            let call = self.unary_call(method, &request);
+            return channel.unary(call, codec, request, None).await;
+        }
+        if let Some(interceptors) = self.service.interceptors() {
+            let call = self.intercepting(interceptors, CallTarget::of(method), method.kind, codec);
+            return Box::pin(call.single(request.map(RequestMessages::one))).await;
         }
         // In a box, so that calls which go the short way are small.
         Box::pin(self.single(CallTarget::of(method), codec, request.map(once))).await
     }
 
     #[cfg(feature = "client")]
-    fn unary_call(&self, method: &'static MethodDescriptor) -> UnaryCall<'_> {
-        UnaryCall { method, origin: self.origin.as_ref(), compression: &self.compression, limits: self.limits }
+    fn unary_call<T>(&self, method: &'static MethodDescriptor, request: &Request<T>) -> UnaryCall<'_> {
+        let limits = CallOptions::of(request.extensions()).limits(self.limits);
+        UnaryCall { method, origin: self.origin.as_ref(), compression: &self.compression, limits }
     }
 
     /// A unary call about which a service config may have something to say.
@@ -160,7 +173,7 @@ impl<C: GrpcService> Client<C> {
                 self.single(CallTarget::of(method), codec, request.map(once)).await
             }
             plan => {
-                let mut call = self.unary_call(method);
+                let mut call = self.unary_call(method, &request);
                 if let Some(plan) = &plan {
                     call.limits = plan.limits(call.limits);
                 }
@@ -182,8 +195,14 @@ impl<C: GrpcService> Client<C> {
     where
         D: Codec + Clone,
         D::Encode: Sync,
+        D::Decode: Sync,
     {
-        self.streaming(CallTarget::of(method), codec, request.map(once)).await
+        if let Some(interceptors) = self.service.interceptors() {
+            let call = self.intercepting(interceptors, CallTarget::of(method), method.kind, codec);
+            return Box::pin(call.streaming(request.map(RequestMessages::one))).await;
+        }
+        let response = self.open(CallTarget::of(method), codec, request.map(once)).await?;
+        Ok(Response::from_parts(response.metadata, Streaming::new(response.reader), response.extensions))
     }
 
     /// A stream of requests, one response.
@@ -198,8 +217,14 @@ impl<C: GrpcService> Client<C> {
     ) -> Result<Response<D::Decode>, Status>
     where
         D: Codec + Clone,
+        D::Encode: Sync,
+        D::Decode: Sync,
         S: Stream<Item = D::Encode> + Send + 'static,
     {
+        if let Some(interceptors) = self.service.interceptors() {
+            let call = self.intercepting(interceptors, CallTarget::of(method), method.kind, codec);
+            return Box::pin(call.single(request.map(RequestMessages::many))).await;
+        }
         self.single(CallTarget::of(method), codec, request).await
     }
 
@@ -216,9 +241,11 @@ impl<C: GrpcService> Client<C> {
     ) -> Result<Response<Streaming<D::Decode>>, Status>
     where
         D: Codec + Clone,
+        D::Encode: Sync,
+        D::Decode: Sync,
         S: Stream<Item = D::Encode> + Send + 'static,
     {
-        self.streaming(CallTarget::of(method), codec, request).await
+        self.streaming(CallTarget::of(method), method.kind, codec, request).await
     }
 
     async fn single<D, S>(
@@ -232,49 +259,87 @@ impl<C: GrpcService> Client<C> {
         S: Stream<Item = D::Encode> + Send + 'static,
     {
         let path = target.path().to_owned();
-        let (response, failure) = self.start(target, codec.clone(), request).await?;
-        let CallResponse { mut metadata, mut extensions, mut reader } =
-            CallResponse::read(response, failure, codec, &self.compression, self.limits)?;
-        let (message, was_compressed) = match only_message(&mut reader, &path).await {
-            Ok(answer) => answer,
-            Err(status) => return Err(response::with_initial(status, metadata)),
-        };
-        if was_compressed {
-            extensions.insert(ReceivedCompressed);
-        }
-        if let Some(trailers) = reader.take_trailers() {
-            metadata::merge(&mut metadata, trailers);
-        }
+        let response = self.open(target, codec, request).await?;
+        let Single { mut metadata, message, trailers, extensions } = response.single(&path).await?;
+        metadata::merge(&mut metadata, trailers);
         Ok(Response::from_parts(metadata, message, extensions))
     }
 
+    /// Makes a call that is answered with a stream of messages, whatever its method's kind.
     pub(crate) async fn streaming<D, S>(
         &self,
         target: CallTarget,
+        kind: MethodKind,
         codec: D,
         request: Request<S>,
     ) -> Result<Response<Streaming<D::Decode>>, Status>
     where
         D: Codec + Clone,
+        D::Encode: Sync,
+        D::Decode: Sync,
         S: Stream<Item = D::Encode> + Send + 'static,
     {
-        let (response, failure) = self.start(target, codec.clone(), request).await?;
-        let response = CallResponse::read(response, failure, codec, &self.compression, self.limits)?;
+        if let Some(interceptors) = self.service.interceptors() {
+            let call = self.intercepting(interceptors, target, kind, codec);
+            return Box::pin(call.streaming(request.map(RequestMessages::many))).await;
+        }
+        let response = self.open(target, codec, request).await?;
         Ok(Response::from_parts(response.metadata, Streaming::new(response.reader), response.extensions))
+    }
+
+    /// Makes a call, and reads the head of its answer.
+    async fn open<D, S>(&self, target: CallTarget, codec: D, request: Request<S>) -> Result<CallResponse<D>, Status>
+    where
+        D: Codec + Clone,
+        S: Stream<Item = D::Encode> + Send + 'static,
+    {
+        let limits = CallOptions::of(request.extensions()).limits(self.limits);
+        let (response, failure) = self.start(target, codec.clone(), limits, request).await?;
+        CallResponse::read(response, failure, codec, &self.compression, limits)
+    }
+
+    /// The same for whoever does not keep the client.
+    pub(super) fn open_alone<D, S>(
+        self,
+        target: CallTarget,
+        codec: D,
+        request: Request<S>,
+    ) -> impl Future<Output = Result<CallResponse<D>, Status>> + Send + 'static
+    where
+        D: Codec + Clone,
+        S: Stream<Item = D::Encode> + Send + 'static,
+    {
+        let limits = CallOptions::of(request.extensions()).limits(self.limits);
+        let starting = self.start(target, codec.clone(), limits, request);
+        let compression = self.compression;
+        async move {
+            let (response, failure) = starting.await?;
+            CallResponse::read(response, failure, codec, &compression, limits)
+        }
+    }
+
+    fn intercepting<D>(
+        &self,
+        interceptors: &Interceptors,
+        target: CallTarget,
+        kind: MethodKind,
+        codec: D,
+    ) -> Intercepting<C, D> {
+        Intercepting { client: self.clone(), codec, target, kind, interceptors: interceptors.clone() }
     }
 
     fn start<D, S>(
         &self,
         target: CallTarget,
         codec: D,
+        limits: MessageLimits,
         request: Request<S>,
-    ) -> impl Future<Output = Result<(http::Response<Body>, Failure), Status>> + Send + 'static
+    ) -> impl Future<Output = Result<(http::Response<Body>, Failure), Status>> + Send + use<C, D, S>
     where
         D: Codec,
         S: Stream<Item = D::Encode> + Send + 'static,
     {
-        let call =
-            CallRequest { target, origin: self.origin.as_ref(), compression: &self.compression, limits: self.limits };
+        let call = CallRequest { target, origin: self.origin.as_ref(), compression: &self.compression, limits };
         let service = self.service.clone();
         let request = call.build(codec, request);
         async move {
@@ -286,20 +351,6 @@ impl<C: GrpcService> Client<C> {
                 Either::Second(response) => response.map(|response| (response, failure)),
             }
         }
-    }
-}
-
-/// The one message of an answer, and whether it was compressed.
-async fn only_message<D: Codec>(reader: &mut MessageReader<D>, path: &str) -> Result<(D::Decode, bool), Status> {
-    let Some(message) = reader.next_message().await else {
-        return Err(response::cardinality(path, "none came"));
-    };
-    let message = message?;
-    let was_compressed = reader.last_was_compressed();
-    match reader.next_message().await {
-        None => Ok((message, was_compressed)),
-        Some(Ok(_)) => Err(response::cardinality(path, "more than one came")),
-        Some(Err(status)) => Err(status),
     }
 }
 

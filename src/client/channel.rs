@@ -19,16 +19,20 @@ use crate::client::guard::CallGuard;
 use crate::client::heads::Heads;
 use crate::client::options::CallOptions;
 use crate::client::retry::Transparent;
+use crate::client::stage::{Stage, StageCell, too_late};
 use crate::status::Status;
 use crate::transport::address::Address;
 use crate::transport::connection::{Connection, Origin};
 use crate::transport::error::{Error, Step};
-use crate::transport::h2::client::Sent;
+use crate::transport::h2::client::{Sent, deadline_status};
 use crate::transport::in_process::InProcess;
 use crate::transport::keepalive::KeepalivePace;
 use crate::transport::progress::Unanswered;
 use crate::transport::replay::ReplayMemory;
 use crate::transport::target::Target;
+
+/// What calls with credentials wait for first.
+pub(super) const CREDENTIALS: &str = "its call credentials";
 
 /// A connection to a server, shared by any number of clients and tasks; clones are cheap.
 ///
@@ -233,11 +237,14 @@ impl Inner {
         mut request: http::Request<Body>,
         mut transparent: Transparent,
         wait_for_ready: bool,
+        stages: &StageCell,
     ) -> Result<http::Response<Body>, Status> {
         loop {
+            stages.set(Stage::Connection);
             let call = PickCall { path: request.uri().path(), metadata: request.headers() };
             let placed = self.core.connection(call, wait_for_ready).await;
             let Placed { reserved, observation } = placed.map_err(|unplaced| unplaced.status)?;
+            stages.set(Stage::Answer);
             match (reserved.send(request, self.origin()).await, observation) {
                 (Ok(response), None) => return Ok(response),
                 (Ok(response), Some(observation)) => return Ok(observation.watch(response)),
@@ -259,9 +266,21 @@ impl Inner {
         self: &Arc<Self>,
         request: http::Request<Body>,
         transparent: Transparent,
+        stages: &StageCell,
     ) -> Result<http::Response<Body>, Status> {
         let wait_for_ready = CallOptions::of(request.extensions()).waits_for_ready();
-        self.send(request, transparent, wait_for_ready).await
+        self.send(request, transparent, wait_for_ready, stages).await
+    }
+
+    /// The same within the limits of its call.
+    async fn send_guarded(
+        self: &Arc<Self>,
+        request: http::Request<Body>,
+        guard: CallGuard,
+    ) -> Result<http::Response<Body>, Status> {
+        let stages = StageCell::new();
+        let late = || self.core.late(stages.stage());
+        guard.run(late, self.send_waiting(request, Transparent::default(), &stages)).await
     }
 
     /// What the channel knows and a call does not: whom it goes to and who asks.
@@ -298,22 +317,33 @@ impl tower_service::Service<http::Request<Body>> for Channel {
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let inner = Arc::clone(&self.inner);
         inner.name_caller(request.headers_mut());
+        inner.name_authority(&mut request);
         if !self.is_plain() {
             return Box::pin(inner.send_as_planned(request));
         }
         let mut guard = CallGuard::begin(&mut request, inner.endpoint.timeout);
-        if let Poll::Ready(status) = guard.poll_over(&mut std::task::Context::from_waker(Waker::noop())) {
+        if guard.is_late() {
+            return Box::pin(std::future::ready(Err(too_late())));
+        }
+        if let Poll::Ready(status) = guard.poll_over(&mut std::task::Context::from_waker(Waker::noop()), too_late) {
             return Box::pin(std::future::ready(Err(status)));
+        }
+        if inner.has_credentials(CallOptions::of(request.extensions())) {
+            return Box::pin(async move {
+                let late = || deadline_status(CREDENTIALS);
+                guard.within(late, inner.add_credentials(&mut request)).await?;
+                inner.send_guarded(request, guard).await
+            });
         }
         // Most calls find an open connection and need not wait: no future is needed for what is done by now.
         if let Some(Connection::Engine(connection)) = inner.core.only_connection() {
             match connection.send_at_once(request, inner.origin()) {
-                Ok(sent) => return Box::pin(Calling { inner, guard: Some(guard), stage: Stage::Sent(sent) }),
+                Ok(sent) => return Box::pin(Calling { inner, guard: Some(guard), stage: Sending::Sent(sent) }),
                 Err(Unanswered { request: Some(unsent), .. }) => request = unsent,
                 Err(Unanswered { status, .. }) => return Box::pin(std::future::ready(Err(status))),
             }
         }
-        Box::pin(async move { guard.run(inner.send_waiting(request, Transparent::default())).await })
+        Box::pin(async move { inner.send_guarded(request, guard).await })
     }
 }
 
@@ -322,14 +352,23 @@ struct Calling {
     inner: Arc<Inner>,
     /// Until the response has it.
     guard: Option<CallGuard>,
-    stage: Stage,
+    stage: Sending,
 }
 
 #[allow(clippy::large_enum_variant, reason = "it lies in a box already, and the large one is the usual one")]
-enum Stage {
+enum Sending {
     Sent(Sent),
     /// The server has surely done nothing for it, so it is made again.
-    Again(<Channel as tower_service::Service<http::Request<Body>>>::Future),
+    Again(<Channel as tower_service::Service<http::Request<Body>>>::Future, Arc<StageCell>),
+}
+
+impl Sending {
+    fn late(&self, inner: &Inner) -> Status {
+        match self {
+            Sending::Sent(_) => inner.core.late(Stage::Answer),
+            Sending::Again(_, stages) => inner.core.late(stages.stage()),
+        }
+    }
 }
 
 impl Future for Calling {
@@ -338,23 +377,25 @@ impl Future for Calling {
     fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         if let Some(guard) = &mut this.guard
-            && let Poll::Ready(status) = guard.poll_over(cx)
+            && let Poll::Ready(status) = guard.poll_over(cx, || this.stage.late(&this.inner))
         {
             return Poll::Ready(Err(status));
         }
         let response = loop {
             match &mut this.stage {
-                Stage::Sent(sent) => match ready!(Pin::new(sent).poll(cx)) {
+                Sending::Sent(sent) => match ready!(Pin::new(sent).poll(cx)) {
                     Ok(response) => break Ok(response),
                     Err(Unanswered { status, progress, request }) => {
                         let mut transparent = Transparent::default();
                         let Some(again) = request.filter(|_| transparent.permits(progress)) else { break Err(status) };
                         let inner = Arc::clone(&this.inner);
-                        this.stage =
-                            Stage::Again(Box::pin(async move { inner.send_waiting(again, transparent).await }));
+                        let stages = Arc::new(StageCell::new());
+                        let seen = Arc::clone(&stages);
+                        let again = Box::pin(async move { inner.send_waiting(again, transparent, &stages).await });
+                        this.stage = Sending::Again(again, seen);
                     }
                 },
-                Stage::Again(again) => break ready!(again.as_mut().poll(cx)),
+                Sending::Again(again, _) => break ready!(again.as_mut().poll(cx)),
             }
         };
         Poll::Ready(match (response, this.guard.take()) {

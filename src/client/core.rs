@@ -18,6 +18,7 @@ use crate::client::connectivity::ConnectivityState;
 use crate::client::connector::Connector;
 use crate::client::manager::Manager;
 use crate::client::plan::Configured;
+use crate::client::stage::{Known, Stage};
 use crate::context::Context;
 use crate::either::{Either, either};
 use crate::status::{Code, Status};
@@ -55,6 +56,8 @@ struct Published {
     only: Option<Connection>,
     /// `None`: the channel is idle.
     picker: Option<Arc<dyn Picker>>,
+    /// For calls that must say what they waited for.
+    known: Known,
     /// Whether the managing task runs; it may have ended with its runtime.
     manager: Option<watch::Receiver<()>>,
 }
@@ -93,12 +96,24 @@ impl Core {
     pub(super) fn publish(&self, state: ConnectivityState, picker: Option<Arc<dyn Picker>>, only: Option<Connection>) {
         let old = {
             let mut published = self.published();
-            (std::mem::replace(&mut published.only, only), std::mem::replace(&mut published.picker, picker))
+            let known = if picker.is_none() { std::mem::take(&mut published.known) } else { Known::default() };
+            (std::mem::replace(&mut published.only, only), std::mem::replace(&mut published.picker, picker), known)
         };
         // Dropping a connection may take other locks.
         drop(old);
         self.state.send_if_modified(|current| std::mem::replace(current, state) != state);
         self.published_anew.notify_waiters();
+    }
+
+    /// Keeps what is known of the target.
+    pub(super) fn know(&self, known: Known) {
+        let old = std::mem::replace(&mut self.published().known, known);
+        drop(old);
+    }
+
+    /// What a call ends with whose time was up at this stage.
+    pub(super) fn late(&self, stage: Stage) -> Status {
+        self.published().known.late(stage, self.endpoint.written())
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<ConnectivityState> {

@@ -5,6 +5,7 @@ mod resolving;
 mod retries;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -13,6 +14,7 @@ use http::uri::Authority;
 use crate::client::Channel;
 use crate::client::backoff::BackoffBounds;
 use crate::client::balance::{Balance, OutlierDetection};
+use crate::client::credentials::{AnyCallCredentials, CallCredentials};
 use crate::client::endpoint::resolving::ResolverFactory;
 use crate::client::endpoint::retries::RetrySettings;
 use crate::client::resolve::dns;
@@ -82,6 +84,7 @@ pub struct Endpoint {
     pub(super) outlier_detection: Option<OutlierDetection>,
     pub(super) retries: RetrySettings,
     pub(super) health_check: Option<String>,
+    pub(super) call_credentials: Option<Arc<dyn AnyCallCredentials>>,
     #[cfg(feature = "_tls")]
     pub(crate) tls: Option<crate::transport::tls::ClientTlsConfig>,
 }
@@ -166,6 +169,7 @@ impl Endpoint {
             outlier_detection: None,
             retries: RetrySettings::default(),
             health_check: None,
+            call_credentials: None,
             #[cfg(feature = "_tls")]
             tls: None,
         }
@@ -221,6 +225,15 @@ impl Endpoint {
     #[must_use]
     pub fn reconnect_backoff(mut self, initial: Duration, max: Duration) -> Self {
         self.backoff = BackoffBounds { initial, max };
+        self
+    }
+
+    /// What proves to servers who calls: each call carries the metadata that these credentials make for it.
+    ///
+    /// Calls fail where connections are without TLS, see [`CallCredentials`].
+    #[must_use]
+    pub fn call_credentials(mut self, credentials: impl CallCredentials) -> Self {
+        self.call_credentials = Some(Arc::new(credentials));
         self
     }
 

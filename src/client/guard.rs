@@ -13,34 +13,41 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::body::Body;
 
+use crate::client::options::CallOptions;
 use crate::context::{self, Context};
-use crate::deadline::{Deadline, format_timeout, parse_timeout};
+use crate::deadline::{Deadline, format_timeout};
 use crate::either::{Either, either};
 use crate::metadata::GRPC_TIMEOUT;
 use crate::status::{Code, Status};
-use crate::transport::h2::client::deadline_status;
+use crate::transport::h2::client::{ANSWER, deadline_status};
 
-/// When a call must be over: the earliest of its own timeout, the channel's, and the deadline of the call that is
-/// handled right now.
-pub(crate) fn deadline(headers: &HeaderMap, channel_timeout: Option<Duration>, current: &Context) -> Option<Deadline> {
-    let own = headers.get(GRPC_TIMEOUT).and_then(parse_timeout);
-    let own = own.or(channel_timeout).map(Deadline::after);
-    Deadline::earlier(own, current.deadline())
+/// When a call must be over: the earliest of its own timeout (or, if it has none, the channel's), its own deadline,
+/// and the deadline of the call that is handled right now.
+pub(crate) fn deadline(
+    headers: &HeaderMap,
+    options: &CallOptions,
+    channel_timeout: Option<Duration>,
+    current: &Context,
+) -> Option<Deadline> {
+    let own = options.own_timeout(headers).or(channel_timeout).map(Deadline::after);
+    Deadline::earlier(Deadline::earlier(own, options.own_deadline()), current.deadline())
 }
 
 /// The same for a call that began a while ago, and whose method has a timeout of its own, the shorter of which counts.
 pub(crate) fn deadline_from(
     begin: Instant,
     headers: &HeaderMap,
+    options: &CallOptions,
     timeouts: Timeouts,
     current: &Context,
 ) -> Option<Deadline> {
-    let own = headers.get(GRPC_TIMEOUT).and_then(parse_timeout).or(timeouts.of_channel);
+    let own = options.own_timeout(headers).or(timeouts.of_channel);
     let timeout = match (own, timeouts.of_method) {
         (Some(own), Some(method)) => Some(own.min(method)),
         (own, method) => own.or(method),
     };
-    Deadline::earlier(timeout.map(|timeout| Deadline::counted_from(begin, timeout)), current.deadline())
+    let own = timeout.map(|timeout| Deadline::counted_from(begin, timeout));
+    Deadline::earlier(Deadline::earlier(own, options.own_deadline()), current.deadline())
 }
 
 /// Timeouts that a call does not bring along.
@@ -63,7 +70,8 @@ impl CallGuard {
     /// writes the earliest into the request.
     pub(crate) fn begin(request: &mut http::Request<Body>, channel_timeout: Option<Duration>) -> Self {
         let current = context::current();
-        let deadline = deadline(request.headers(), channel_timeout, &current);
+        let options = CallOptions::of(request.extensions());
+        let deadline = deadline(request.headers(), options, channel_timeout, &current);
         if let Some(deadline) = deadline {
             request.headers_mut().insert(GRPC_TIMEOUT, format_timeout(deadline.remaining()));
         }
@@ -81,23 +89,32 @@ impl CallGuard {
         self.timer = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline.tokio_instant())));
     }
 
-    /// Runs something as long as the call may go on.
+    /// Whether its time is up already. Its timer would notice up to a millisecond later.
+    pub(crate) fn is_late(&self) -> bool {
+        self.timer.as_ref().is_some_and(|timer| timer.deadline() <= Instant::now())
+    }
+
+    /// Runs something within the limits of the call. `late`: what it ends with when its time is up.
     ///
     /// # Errors
-    /// It may not go on.
-    pub(crate) async fn within<F: Future>(&mut self, work: F) -> Result<F::Output, Status> {
-        match either(std::future::poll_fn(|cx| self.poll_over(cx)), work).await {
+    /// The work's own, or that the call may not go on.
+    pub(crate) async fn within<T>(
+        &mut self,
+        late: impl Fn() -> Status,
+        work: impl Future<Output = Result<T, Status>>,
+    ) -> Result<T, Status> {
+        match either(std::future::poll_fn(|cx| self.poll_over(cx, &late)), work).await {
             Either::First(status) => Err(status),
-            Either::Second(output) => Ok(output),
+            Either::Second(done) => done,
         }
     }
 
     /// Runs the call up to its response's head, and guards the body after it.
-    pub(crate) async fn run<F>(mut self, call: F) -> Result<http::Response<Body>, Status>
+    pub(crate) async fn run<F>(mut self, late: impl Fn() -> Status, call: F) -> Result<http::Response<Body>, Status>
     where
         F: Future<Output = Result<http::Response<Body>, Status>>,
     {
-        let response = self.within(call).await?.map_err(|status| self.explain(status))?;
+        let response = self.within(late, call).await.map_err(|status| self.explain(status))?;
         Ok(self.guard(response))
     }
 
@@ -109,12 +126,13 @@ impl CallGuard {
         response.map(|body| Body::new(GuardedBody { body, guard: self, is_over: false }))
     }
 
-    /// Ready when the call must not go on.
-    pub(crate) fn poll_over(&mut self, cx: &mut TaskContext<'_>) -> Poll<Status> {
+    /// Ready when the call must not go on. `late`: what it ends with when its time is up.
+    #[inline]
+    pub(crate) fn poll_over(&mut self, cx: &mut TaskContext<'_>, late: impl FnOnce() -> Status) -> Poll<Status> {
         if let Some(timer) = &mut self.timer
             && timer.as_mut().poll(cx).is_ready()
         {
-            return Poll::Ready(deadline_status());
+            return Poll::Ready(late());
         }
         if let Some(cancelled) = &mut self.cancelled
             && cancelled.as_mut().poll(cx).is_ready()
@@ -129,8 +147,7 @@ impl CallGuard {
     /// What a call ends with that failed: a server that resets it because its time is up says no more than CANCEL, and
     /// may be heard before the timer here.
     pub(crate) fn explain(&self, status: Status) -> Status {
-        let is_overdue = self.timer.as_ref().is_some_and(|timer| timer.deadline() <= Instant::now());
-        if is_overdue && status.code() == Code::Cancelled { deadline_status() } else { status }
+        if self.is_late() && status.code() == Code::Cancelled { deadline_status(ANSWER) } else { status }
     }
 }
 
@@ -149,7 +166,7 @@ impl http_body::Body for GuardedBody {
         if self.is_over {
             return Poll::Ready(None);
         }
-        if let Poll::Ready(status) = self.guard.poll_over(cx) {
+        if let Poll::Ready(status) = self.guard.poll_over(cx, || deadline_status("the rest of the server's answer")) {
             self.is_over = true;
             // Dropping the body resets the stream: the server need not go on.
             self.body = Body::empty();

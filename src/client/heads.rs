@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use http::uri::Authority;
 use http::{HeaderValue, Uri};
 use seltzer_h2::{HeaderField, Prepared};
 
@@ -25,6 +26,7 @@ struct Head {
     encoding: Option<CompressionEncoding>,
     accept: Vec<CompressionEncoding>,
     origin: Option<Uri>,
+    authority: Option<Authority>,
 }
 
 /// The same, as a call says it.
@@ -35,6 +37,8 @@ pub(super) struct HeadOf<'a> {
     pub(super) encoding: Option<CompressionEncoding>,
     pub(super) compression: &'a Compression,
     pub(super) origin: Option<&'a Uri>,
+    /// The call's own.
+    pub(super) authority: Option<&'a Authority>,
 }
 
 impl Heads {
@@ -62,24 +66,32 @@ impl Head {
             && self.encoding == call.encoding
             && self.accept == call.compression.accept
             && self.origin.as_ref() == call.origin
+            && self.authority.as_ref() == call.authority
     }
 }
 
 impl HeadOf<'_> {
     fn into_head(self) -> Head {
-        let HeadOf { path, content_subtype, encoding, compression, origin } = self;
-        Head { path, content_subtype, encoding, accept: compression.accept.clone(), origin: origin.cloned() }
+        let HeadOf { path, content_subtype, encoding, compression, origin, authority } = self;
+        Head {
+            path,
+            content_subtype,
+            encoding,
+            accept: compression.accept.clone(),
+            origin: origin.cloned(),
+            authority: authority.cloned(),
+        }
     }
 
     /// The fields in the order of the general way.
     fn block(self, endpoint: &Endpoint) -> Prepared {
         let target = endpoint.target.as_ref().ok();
-        let own_authority = self.origin.and_then(Uri::authority);
-        let scheme = match (own_authority, target) {
+        let origin_authority = self.origin.and_then(Uri::authority);
+        let scheme = match (origin_authority, target) {
             (Some(_), _) | (None, None) => self.origin.and_then(Uri::scheme_str).unwrap_or("http").to_owned(),
             (None, Some(target)) => target.scheme().to_string(),
         };
-        let authority = own_authority.or(target.map(|target| &target.authority));
+        let authority = self.authority.or(origin_authority).or(target.map(|target| &target.authority));
         let prefix = self.origin.map_or("", |origin| origin.path().trim_end_matches('/'));
         let path = format!("{prefix}{}", self.path);
         let content_type = content_type(self.content_subtype);
@@ -88,7 +100,7 @@ impl HeadOf<'_> {
         let mut fields = vec![
             HeaderField::new(b":method", b"POST"),
             HeaderField::new(b":scheme", scheme.as_bytes()),
-            HeaderField::new(b":authority", authority.map_or("", http::uri::Authority::as_str).as_bytes()),
+            HeaderField::new(b":authority", authority.map_or("", Authority::as_str).as_bytes()),
             HeaderField::new(b":path", path.as_bytes()),
             HeaderField::new(b"te", b"trailers"),
             HeaderField::new(b"content-type", content_type.as_bytes()),

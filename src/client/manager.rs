@@ -14,6 +14,7 @@ use crate::client::opener::Opener;
 use crate::client::resolve::again::resolve_again;
 use crate::client::resolve::{AnyResolver, Resolution, ResolveError, ResolveRequests};
 use crate::client::service_config::{ServiceConfig, ServiceConfigError};
+use crate::client::stage::Known;
 use crate::either::{Either, either};
 use crate::status::Status;
 use crate::transport::error::{Error, Step};
@@ -178,6 +179,7 @@ impl<'a> Active<'a> {
     }
 
     fn publish(&mut self) {
+        self.core.know(Known { backends: self.backends.clone(), failure: self.failure.clone() });
         let (state, picker, only): (_, Arc<dyn Picker>, _) = match &self.failure {
             Some(failure) if self.backends.is_empty() => {
                 (ConnectivityState::TransientFailure, Arc::new(Fails(failure.clone())), None)

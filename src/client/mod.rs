@@ -4,6 +4,8 @@
 //! calls over them ([`balance`]).
 
 #[cfg(feature = "client")]
+mod authorize;
+#[cfg(feature = "client")]
 mod backend;
 #[cfg(feature = "client")]
 mod backoff;
@@ -19,6 +21,8 @@ mod connector;
 #[cfg(feature = "client")]
 mod core;
 #[cfg(feature = "client")]
+mod credentials;
+#[cfg(feature = "client")]
 mod endpoint;
 #[cfg(feature = "client")]
 mod guard;
@@ -26,13 +30,13 @@ mod guard;
 mod heads;
 #[cfg(feature = "client")]
 mod health;
+mod interceptor;
 #[cfg(feature = "client")]
 mod manager;
 #[cfg(feature = "client")]
 mod observed;
 #[cfg(feature = "client")]
 mod opener;
-#[cfg(feature = "client")]
 mod options;
 #[cfg(feature = "client")]
 mod plan;
@@ -47,6 +51,8 @@ mod retry;
 #[cfg(feature = "client")]
 mod service_config;
 #[cfg(feature = "client")]
+mod stage;
+#[cfg(feature = "client")]
 mod unary;
 
 #[cfg(feature = "client")]
@@ -57,9 +63,16 @@ pub use self::channel::Channel;
 #[cfg(feature = "client")]
 pub use self::connectivity::ConnectivityState;
 #[cfg(feature = "client")]
-pub use self::endpoint::Endpoint;
+pub use self::credentials::{
+    AccessToken, AllowPlaintext, BearerToken, CallCredentials, CallInfo, CompositeCredentials,
+};
 #[cfg(feature = "client")]
-pub use self::options::CallOptions;
+pub use self::endpoint::Endpoint;
+pub use self::interceptor::{
+    CallCounts, CallEnd, CallMetrics, ClientCall, ClientInterceptor, ClientReply, InterceptedChannel, Interceptors,
+    Logging, Message, MethodCounts, Metrics, Next,
+};
+pub use self::options::{CallOptions, CallOptionsExt};
 #[cfg(feature = "dynamic")]
 pub(crate) use self::request::CallTarget;
 #[cfg(feature = "client")]

@@ -12,7 +12,7 @@ use tonic::body::Body;
 
 use crate::client::Channel;
 use crate::client::balance::{Pick, PickCall};
-use crate::client::channel::Inner;
+use crate::client::channel::{CREDENTIALS, Inner};
 use crate::client::core::{Core, Waiting};
 use crate::client::guard::{self, CallGuard, Timeouts};
 use crate::client::options::CallOptions;
@@ -20,11 +20,13 @@ use crate::client::retry::{
     Attempts, Retries, RetryThrottle, TooLarge, Transparent, code_of_head, limit_answer, limit_request,
 };
 use crate::client::service_config::{MethodConfig, ServiceConfig};
+use crate::client::stage::{Stage, StageCell};
 use crate::codec::MessageLimits;
 use crate::context::{self, Context};
 use crate::deadline::{Deadline, format_timeout};
 use crate::metadata::GRPC_TIMEOUT;
 use crate::status::{Code, Status};
+use crate::transport::h2::client::deadline_status;
 
 /// Nothing was resolved yet: what holds for calls is not known.
 const UNKNOWN: u8 = 0;
@@ -157,11 +159,12 @@ impl CallPlan {
     pub(super) fn deadline(
         &self,
         headers: &HeaderMap,
+        options: &CallOptions,
         of_channel: Option<Duration>,
         current: &Context,
     ) -> Option<Deadline> {
         let timeouts = Timeouts { of_channel, of_method: self.method.timeout };
-        guard::deadline_from(self.begin, headers, timeouts, current)
+        guard::deadline_from(self.begin, headers, options, timeouts, current)
     }
 
     /// The smaller of the limits on both sides.
@@ -197,17 +200,18 @@ impl CallPlan {
         inner: &Arc<Inner>,
         request: http::Request<Body>,
         deadline: Option<Deadline>,
+        stages: &Arc<StageCell>,
     ) -> Result<http::Response<Body>, Status> {
-        let wait_for_ready = self.waits_for_ready(&CallOptions::of(request.extensions()));
+        let wait_for_ready = self.waits_for_ready(CallOptions::of(request.extensions()));
         let too_large = TooLarge::default();
         let request = request.map(|body| limit_request(body, self.method.request_bytes_max, &too_large));
         let response = if let (true, Some(policy)) = (self.follows_policies, &self.method.hedging) {
-            let attempts = Attempts::new(inner, request, deadline, wait_for_ready);
+            let attempts = Attempts::new(inner, request, deadline, wait_for_ready, stages);
             attempts.hedge(policy, self.throttle.as_ref()).await
         } else if let Some(retries) = self.retries() {
-            Attempts::new(inner, request, deadline, wait_for_ready).retry(retries).await
+            Attempts::new(inner, request, deadline, wait_for_ready, stages).retry(retries).await
         } else {
-            let response = inner.send(request, Transparent::default(), wait_for_ready).await;
+            let response = inner.send(request, Transparent::default(), wait_for_ready, stages).await;
             if let Ok(response) = &response
                 && code_of_head(response.status(), response.headers()) == Code::Ok
             {
@@ -229,16 +233,21 @@ impl Inner {
         let begin = request.extensions_mut().remove::<Began>().map_or_else(Instant::now, |Began(begin)| begin);
         async move {
             let call = PickCall { path: request.uri().path(), metadata: request.headers() };
-            let wait_for_ready = CallOptions::of(request.extensions()).waits_for_ready();
-            let plan = self.plan(call, wait_for_ready, begin, &current).await?;
+            let options = CallOptions::of(request.extensions());
+            let plan = self.plan(call, options, begin, &current).await?;
             let plan = plan.unwrap_or_else(|| CallPlan::new(begin));
-            let deadline = plan.deadline(request.headers(), self.endpoint.timeout, &current);
+            let deadline = plan.deadline(request.headers(), options, self.endpoint.timeout, &current);
             if let Some(deadline) = deadline {
                 request.headers_mut().insert(GRPC_TIMEOUT, format_timeout(deadline.remaining()));
             }
             let mut guard = CallGuard::without_timer(&current);
             guard.start_timer(deadline);
-            guard.run(plan.send(&self, request, deadline)).await
+            if self.has_credentials(CallOptions::of(request.extensions())) {
+                guard.within(|| deadline_status(CREDENTIALS), self.add_credentials(&mut request)).await?;
+            }
+            let stages = Arc::new(StageCell::new());
+            let late = || self.core.late(stages.stage());
+            guard.run(late, plan.send(&self, request, deadline, &stages)).await
         }
     }
 
@@ -246,7 +255,7 @@ impl Inner {
     async fn plan(
         &self,
         call: PickCall<'_>,
-        wait_for_ready: bool,
+        options: &CallOptions,
         begin: Instant,
         current: &Context,
     ) -> Result<Option<CallPlan>, Status> {
@@ -255,8 +264,9 @@ impl Inner {
         }
         let timeouts = Timeouts { of_channel: self.endpoint.timeout, of_method: None };
         let mut guard = CallGuard::without_timer(current);
-        guard.start_timer(guard::deadline_from(begin, call.metadata, timeouts, current));
-        guard.within(self.core.plan_later(call, wait_for_ready, begin)).await?.map(Some)
+        guard.start_timer(guard::deadline_from(begin, call.metadata, options, timeouts, current));
+        let late = || self.core.late(Stage::Connection);
+        guard.within(late, self.core.plan_later(call, options.waits_for_ready(), begin)).await.map(Some)
     }
 }
 
@@ -273,8 +283,8 @@ impl Channel {
     /// The target cannot be resolved, or not in time.
     pub(super) async fn plan<T>(&self, path: &str, request: &Request<T>) -> Result<Option<CallPlan>, Status> {
         let (begin, current) = (Instant::now(), context::current());
-        let wait_for_ready = CallOptions::of(request.extensions()).waits_for_ready();
+        let options = CallOptions::of(request.extensions());
         let call = PickCall { path, metadata: request.metadata().as_ref() };
-        self.inner.plan(call, wait_for_ready, begin, &current).await
+        self.inner.plan(call, options, begin, &current).await
     }
 }

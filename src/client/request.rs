@@ -12,10 +12,12 @@ use http_body::Frame;
 use tokio::sync::oneshot;
 use tonic::body::Body;
 
+use crate::client::options::CallOptions;
 use crate::codec::{
     ByteSource, Codec, Compression, CompressionEncoding, CompressionSwitch, EncodedStream, MessageEncoder,
     MessageLimits, Part,
 };
+use crate::deadline::format_timeout;
 use crate::metadata;
 use crate::service::MethodDescriptor;
 use crate::status::Status;
@@ -26,6 +28,7 @@ pub(crate) struct CallTarget {
     path: Uri,
     /// What tonic's interceptors look for; methods that are known by name only have none.
     named: Option<tonic::GrpcMethod<'static>>,
+    descriptor: Option<&'static MethodDescriptor>,
 }
 
 impl CallTarget {
@@ -35,6 +38,7 @@ impl CallTarget {
         CallTarget {
             path: Uri::from_static(method.path),
             named: names.map(|(service, method)| tonic::GrpcMethod::new(service, method)),
+            descriptor: Some(method),
         }
     }
 
@@ -44,11 +48,15 @@ impl CallTarget {
         let path = path
             .parse()
             .map_err(|error| Status::invalid_argument(format!("{path:?} is not a method's path: {error}")))?;
-        Ok(CallTarget { path, named: None })
+        Ok(CallTarget { path, named: None, descriptor: None })
     }
 
     pub(crate) fn path(&self) -> &str {
         self.path.path()
+    }
+
+    pub(crate) fn descriptor(&self) -> Option<&'static MethodDescriptor> {
+        self.descriptor
     }
 }
 
@@ -72,9 +80,8 @@ impl CallRequest<'_> {
         S: Stream<Item = D::Encode> + Send + 'static,
     {
         let (metadata, mut extensions, messages) = request.into_parts();
-        // A `CompressionEncoding` in the request's extensions is for this call alone.
-        let encoding = extensions.remove::<CompressionEncoding>().or(self.compression.send);
-        let headers = self.headers(metadata, encoding, codec.content_subtype());
+        let encoding = CallOptions::encoding(&extensions, self.compression.send);
+        let headers = self.headers(metadata, CallOptions::of(&extensions), encoding, codec.content_subtype());
         let switch = extensions.get::<CompressionSwitch>().cloned();
         let encoder = MessageEncoder::new(codec, self.compression, encoding, self.limits.encoding_bytes_max);
         let source = EncodedStream::new(Succeeding { messages }, encoder.with_switch(switch));
@@ -102,11 +109,11 @@ impl CallRequest<'_> {
     fn headers(
         &self,
         metadata: crate::metadata::MetadataMap,
+        options: &CallOptions,
         encoding: Option<CompressionEncoding>,
         content_subtype: Option<&str>,
     ) -> HeaderMap {
-        // `Request::set_timeout` leaves the timeout among the metadata.
-        let timeout = metadata.as_ref().get(metadata::GRPC_TIMEOUT).cloned();
+        let timeout = options.timeout_now(metadata.as_ref());
         let mut headers = HeaderMap::with_capacity(8 + metadata.len());
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(CONTENT_TYPE, content_type(content_subtype));
@@ -117,7 +124,7 @@ impl CallRequest<'_> {
             headers.insert(metadata::GRPC_ENCODING, name);
         }
         if let Some(timeout) = timeout {
-            headers.insert(metadata::GRPC_TIMEOUT, timeout);
+            headers.insert(metadata::GRPC_TIMEOUT, format_timeout(timeout));
         }
         metadata::append_user_metadata(&mut headers, metadata);
         headers

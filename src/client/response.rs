@@ -9,7 +9,9 @@ use http::header::{CONTENT_TYPE, HeaderMap};
 use http_body::Body as _;
 use tonic::body::Body;
 
-use crate::codec::{ByteSource, Codec, Compression, CompressionEncoding, MessageLimits, MessageReader, Part};
+use crate::codec::{
+    ByteSource, Codec, Compression, CompressionEncoding, MessageLimits, MessageReader, Part, ReceivedCompressed,
+};
 use crate::metadata::{self, MetadataMap};
 use crate::status::{self, Code, Status, code_for_http_status};
 
@@ -53,6 +55,43 @@ impl<D: Codec> CallResponse<D> {
             extensions: parts.extensions,
             reader: MessageReader::new(Box::pin(source), codec, encoding, limits.decoding_bytes_max),
         })
+    }
+}
+
+/// An answer of one message.
+pub(crate) struct Single<T> {
+    pub(crate) metadata: MetadataMap,
+    pub(crate) message: T,
+    pub(crate) trailers: MetadataMap,
+    pub(crate) extensions: http::Extensions,
+}
+
+impl<D: Codec> CallResponse<D> {
+    /// Reads an answer of one message to its end.
+    pub(crate) async fn single(self, path: &str) -> Result<Single<D::Decode>, Status> {
+        let CallResponse { metadata, mut extensions, mut reader } = self;
+        let (message, was_compressed) = match only_message_of(&mut reader, path).await {
+            Ok(answer) => answer,
+            Err(status) => return Err(with_initial(status, metadata)),
+        };
+        if was_compressed {
+            extensions.insert(ReceivedCompressed);
+        }
+        Ok(Single { metadata, message, trailers: reader.take_trailers().unwrap_or_default(), extensions })
+    }
+}
+
+/// The one message of an answer, and whether it was compressed.
+async fn only_message_of<D: Codec>(reader: &mut MessageReader<D>, path: &str) -> Result<(D::Decode, bool), Status> {
+    let Some(message) = reader.next_message().await else {
+        return Err(cardinality(path, "none came"));
+    };
+    let message = message?;
+    let was_compressed = reader.last_was_compressed();
+    match reader.next_message().await {
+        None => Ok((message, was_compressed)),
+        Some(Ok(_)) => Err(cardinality(path, "more than one came")),
+        Some(Err(status)) => Err(status),
     }
 }
 

@@ -13,12 +13,14 @@ use seltzer_h2::limits::COPY_BYTES_MAX;
 use tonic::{Request, Response};
 
 use crate::client::balance::PickCall;
+use crate::client::channel::CREDENTIALS;
 use crate::client::core::{Observation, Placed};
 use crate::client::guard::{self, CallGuard};
 use crate::client::heads::HeadOf;
 use crate::client::options::CallOptions;
 use crate::client::plan::CallPlan;
 use crate::client::retry::{Retries, Transparent, code_of_head, note_attempts};
+use crate::client::stage::{Stage, StageCell, too_late};
 use crate::client::{Channel, response};
 use crate::codec::{
     Codec, Compression, CompressionEncoding, CompressionSwitch, MessageEncoder, MessageLimits, ReceivedCompressed,
@@ -33,7 +35,7 @@ use crate::status::{self, Code, Status};
 use crate::transport::carrier::Carrier;
 use crate::transport::connection::{Connection, Reserved};
 use crate::transport::h2::client::{
-    Failed, Head, Refusal, Trailers, UnaryAnswer, UnaryCall as Call, UnaryRequest, deadline_status,
+    ANSWER, Failed, Head, Refusal, Trailers, UnaryAnswer, UnaryCall as Call, UnaryRequest, deadline_status,
 };
 use crate::transport::h2::{Message, Payload, Refused, only_message};
 use crate::transport::progress::Progress;
@@ -48,9 +50,14 @@ pub(super) struct UnaryCall<'a> {
 }
 
 impl<'a> UnaryCall<'a> {
-    fn head(&self, encoding: Option<CompressionEncoding>, content_subtype: Option<&'static str>) -> HeadOf<'a> {
+    fn head(
+        &self,
+        encoding: Option<CompressionEncoding>,
+        content_subtype: Option<&'static str>,
+        options: &'a CallOptions,
+    ) -> HeadOf<'a> {
         let UnaryCall { method, origin, compression, .. } = *self;
-        HeadOf { path: method.path, content_subtype, encoding, compression, origin }
+        HeadOf { path: method.path, content_subtype, encoding, compression, origin, authority: options.own_authority() }
     }
 }
 
@@ -73,18 +80,26 @@ impl Channel {
         D: Codec + Clone,
         D::Encode: Sync,
     {
-        let (mut metadata, mut extensions, message) = request.into_parts();
-        // A `CompressionEncoding` in the request's extensions is for this call alone.
-        let encoding = extensions.remove::<CompressionEncoding>().or(call.compression.send);
+        let (mut metadata, extensions, message) = request.into_parts();
+        let options = CallOptions::of(&extensions);
+        let encoding = CallOptions::encoding(&extensions, call.compression.send);
         let switch = extensions.get::<CompressionSwitch>().cloned();
         let current = context::current();
-        let mut again = Again::new(&extensions, plan.as_deref());
+        let mut again = Again::new(options, plan.as_deref());
         let deadline = match &plan {
-            None => guard::deadline(metadata.as_ref(), self.inner.endpoint.timeout, &current),
-            Some(plan) => plan.deadline(metadata.as_ref(), self.inner.endpoint.timeout, &current),
+            None => guard::deadline(metadata.as_ref(), options, self.inner.endpoint.timeout, &current),
+            Some(plan) => plan.deadline(metadata.as_ref(), options, self.inner.endpoint.timeout, &current),
         };
         let mut guard = CallGuard::without_timer(&current);
-        let block = self.inner.heads.get(call.head(encoding, codec.content_subtype()), &self.inner.endpoint);
+        if self.inner.has_credentials(options) {
+            guard.start_timer(deadline);
+            let credentials = self.inner.credentials(options, call.origin, call.method.path);
+            // In a box, so that calls without credentials are small.
+            let late = || deadline_status(CREDENTIALS);
+            metadata::merge(&mut metadata, Box::pin(guard.within(late, credentials)).await?);
+        }
+        let head = call.head(encoding, codec.content_subtype(), options);
+        let block = self.inner.heads.get(head, &self.inner.endpoint);
         let mut encoder =
             MessageEncoder::new(codec.clone(), call.compression, encoding, call.limits.encoding_bytes_max)
                 .with_switch(switch);
@@ -136,11 +151,11 @@ impl Channel {
         guard: &mut CallGuard,
         placing: Placing,
     ) -> Result<Begun, Failed> {
-        if let Poll::Ready(status) = poll_fn(|cx| Poll::Ready(guard.poll_over(cx))).await {
+        if let Poll::Ready(status) = poll_fn(|cx| Poll::Ready(guard.poll_over(cx, too_late))).await {
             return Err(lost(status));
         }
         if request.deadline.is_some_and(|deadline| deadline.has_passed()) {
-            return Err(lost(deadline_status()));
+            return Err(lost(too_late()));
         }
         match poll_fn(|cx| Poll::Ready(self.begin_at_once(request, message, cx.waker()))).await {
             Some(Ok(call)) => Ok(Begun { call, observation: None }),
@@ -172,6 +187,7 @@ impl Channel {
         placing: Placing,
     ) -> Result<Begun, Failed> {
         guard.start_timer(request.deadline);
+        let stages = StageCell::new();
         let begin = async {
             let call = PickCall { path: placing.path, metadata: request.metadata };
             let placed = self.inner.core.connection(call, placing.wait_for_ready).await;
@@ -179,6 +195,7 @@ impl Channel {
                 let progress = unplaced.progress();
                 Failed::Lost { status: unplaced.status, progress }
             })?;
+            stages.set(Stage::Answer);
             match reserved {
                 Reserved::Engine(turn) => match turn.begin_unary(request, message).await {
                     Ok(call) => Ok(Begun { call, observation }),
@@ -190,7 +207,8 @@ impl Channel {
                 Reserved::Hyper(_) => Err(lost(Status::internal("this connection has no short way"))),
             }
         };
-        match either(poll_fn(|cx| guard.poll_over(cx)), begin).await {
+        let late = || self.inner.core.late(stages.stage());
+        match either(poll_fn(|cx| guard.poll_over(cx, late)), begin).await {
             Either::First(status) => Err(lost(status)),
             Either::Second(begun) => begun,
         }
@@ -199,11 +217,10 @@ impl Channel {
 
 impl Again {
     #[inline]
-    fn new(extensions: &Extensions, plan: Option<&CallPlan>) -> Self {
-        let options = CallOptions::of(extensions);
+    fn new(options: &CallOptions, plan: Option<&CallPlan>) -> Self {
         let (wait_for_ready, retries) = match plan {
             None => (options.waits_for_ready(), None),
-            Some(plan) => (plan.waits_for_ready(&options), plan.retries().map(Box::new)),
+            Some(plan) => (plan.waits_for_ready(options), plan.retries().map(Box::new)),
         };
         Again { wait_for_ready, transparent: Transparent::default(), retries }
     }
@@ -264,7 +281,11 @@ fn code_of_answer(answer: &UnaryAnswer) -> Code {
 /// Waits until the next attempt.
 async fn wait(pause: Duration, guard: &mut CallGuard, deadline: Option<Deadline>) -> Result<(), Status> {
     guard.start_timer(deadline);
-    guard.within(tokio::time::sleep(pause)).await
+    let pause = async {
+        tokio::time::sleep(pause).await;
+        Ok(())
+    };
+    guard.within(|| deadline_status("the next attempt"), pause).await
 }
 
 /// What decides where a call goes.
@@ -324,7 +345,7 @@ fn poll_guarded(
     call: &mut Call,
     cx: &mut std::task::Context<'_>,
 ) -> Poll<Result<UnaryAnswer, Failed>> {
-    match guard.poll_over(cx) {
+    match guard.poll_over(cx, || deadline_status(ANSWER)) {
         Poll::Ready(status) => Poll::Ready(Err(lost(status))),
         Poll::Pending => Pin::new(call).poll(cx),
     }

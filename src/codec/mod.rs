@@ -33,9 +33,9 @@ pub(crate) use self::frame::{GROWTH, read_prefix};
 #[cfg(fuzzing)]
 pub(crate) use self::shape::held;
 pub(crate) use self::source::{ByteSource, Filled, Part, Quota};
-pub(crate) use self::streaming::MessageReader;
 #[cfg(feature = "client")]
 pub(crate) use self::streaming::plain;
+pub(crate) use self::streaming::{MessageReader, ReadMessages};
 
 use bytes::{Bytes, BytesMut};
 

@@ -42,6 +42,33 @@ impl<T> Streaming<T> {
         Streaming { reader: Mutex::new(Box::pin(reader)) }
     }
 
+    /// A stream of messages that were made on this side: for tests, and for what stands in for a client. It ends with
+    /// the first error, and has no trailers.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), seltzer::Status> {
+    /// use seltzer::{Status, Streaming};
+    ///
+    /// let mut messages = Streaming::from_stream(tokio_stream::iter([Ok("one"), Err(Status::aborted("told to"))]));
+    /// assert_eq!(messages.message().await?, Some("one"));
+    /// assert!(messages.message().await.is_err());
+    /// assert_eq!(messages.message().await?, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_stream(messages: impl Stream<Item = Result<T, Status>> + Send + 'static) -> Self
+    where
+        T: 'static,
+    {
+        Self::read_by(Made(Some(Box::pin(messages))))
+    }
+
+    /// Messages that somebody else reads.
+    pub(crate) fn read_by(reader: impl ReadMessages<T> + 'static) -> Self {
+        Streaming { reader: Mutex::new(Box::pin(reader)) }
+    }
+
     fn reader(&mut self) -> Pin<&mut dyn ReadMessages<T>> {
         self.reader.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut()
     }
@@ -90,10 +117,34 @@ impl<T> fmt::Debug for Streaming<T> {
 }
 
 /// A reader with its codec's type forgotten.
-trait ReadMessages<T>: Send {
+pub(crate) trait ReadMessages<T>: Send {
     fn poll_message(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Status>>>;
     fn take_trailers(self: Pin<&mut Self>) -> Option<MetadataMap>;
     fn last_was_compressed(&self) -> bool;
+}
+
+/// Messages that were made on this side, until their end.
+struct Made<T>(Option<BoxMessages<T>>);
+
+type BoxMessages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+impl<T> ReadMessages<T> for Made<T> {
+    fn poll_message(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Status>>> {
+        let Some(messages) = &mut self.0 else { return Poll::Ready(None) };
+        let message = ready!(messages.as_mut().poll_next(cx));
+        if !matches!(message, Some(Ok(_))) {
+            self.0 = None;
+        }
+        Poll::Ready(message)
+    }
+
+    fn take_trailers(self: Pin<&mut Self>) -> Option<MetadataMap> {
+        None
+    }
+
+    fn last_was_compressed(&self) -> bool {
+        false
+    }
 }
 
 /// Reads messages from a source of bytes: deframes, decompresses, decodes.

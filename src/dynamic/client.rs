@@ -7,6 +7,7 @@ use tonic::{Request, Response};
 use crate::client::{CallTarget, Client, GrpcService};
 use crate::codec::{CompressionEncoding, Streaming};
 use crate::dynamic::DynamicCodec;
+use crate::service::MethodKind;
 use crate::status::Status;
 
 /// Calls any method over a channel.
@@ -49,6 +50,13 @@ impl<C: GrpcService> DynamicClient<C> {
         S: Stream<Item = DynamicMessage> + Send + 'static,
     {
         let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
-        self.inner.streaming(CallTarget::by_path(&path)?, DynamicCodec::new(method.output()), request).await
+        let kind = match (method.is_client_streaming(), method.is_server_streaming()) {
+            (false, false) => MethodKind::Unary,
+            (true, false) => MethodKind::ClientStreaming,
+            (false, true) => MethodKind::ServerStreaming,
+            (true, true) => MethodKind::BidiStreaming,
+        };
+        let target = CallTarget::by_path(&path)?;
+        self.inner.streaming(target, kind, DynamicCodec::new(method.output()), request).await
     }
 }

@@ -113,6 +113,15 @@ impl Target {
         }
     }
 
+    /// Whether nobody else can read what goes there: it is encrypted, or it never leaves this process.
+    pub(crate) fn is_private(&self) -> bool {
+        let is_in_process = || match &self.address {
+            TargetAddress::Fixed(addresses) => addresses.iter().all(|address| *address == Address::InProcess),
+            TargetAddress::Name { .. } | TargetAddress::Custom(_) => false,
+        };
+        self.encrypted || is_in_process()
+    }
+
     /// The scheme that requests name.
     pub(crate) fn scheme(&self) -> Scheme {
         if self.encrypted { Scheme::HTTPS } else { Scheme::HTTP }

@@ -2,6 +2,8 @@
 //! server of raw HTTP/2.
 
 pub(crate) mod call;
+pub(crate) mod kinds;
+pub(crate) mod mirror;
 pub(crate) mod peer;
 pub(crate) mod probe;
 pub(crate) mod raw;

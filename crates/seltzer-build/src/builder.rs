@@ -273,6 +273,32 @@ impl Builder {
         self
     }
 
+    /// Whether each client also gets a trait with its methods, `GreeterApi` for `GreeterClient`, so
+    /// that callers can be generic and be tested with something else in the client's place. Off by
+    /// default.
+    ///
+    /// Requests are whole `Request`s there, of streams where requests stream; an answer that
+    /// streams is a `Streaming`, which `Streaming::from_stream` makes of any stream.
+    ///
+    /// ```ignore
+    /// async fn greet(greeter: &impl GreeterApi) -> Result<String, Status> {
+    ///     let request = Request::new(HelloRequest { name: "Alice".into() });
+    ///     Ok(greeter.say_hello(request).await?.into_inner().message)
+    /// }
+    ///
+    /// struct Mock;
+    ///
+    /// impl GreeterApi for Mock {
+    ///     async fn say_hello(&self, _: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
+    ///         Ok(Response::new(HelloReply { message: "as told".into() }))
+    ///     }
+    /// }
+    /// ```
+    pub fn client_trait(mut self, enable: bool) -> Self {
+        self.settings.service.client_trait = enable;
+        self
+    }
+
     /// Gives every method of a service's trait a body that answers UNIMPLEMENTED. Streaming
     /// methods then answer with a boxed stream instead of an associated type.
     pub fn generate_default_stubs(mut self, enable: bool) -> Self {

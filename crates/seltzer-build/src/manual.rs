@@ -65,6 +65,13 @@ impl Builder {
         self
     }
 
+    /// Whether each client also gets a trait with its methods; see
+    /// [`client_trait`](crate::Builder::client_trait).
+    pub fn client_trait(mut self, enable: bool) -> Self {
+        self.settings.client_trait = enable;
+        self
+    }
+
     /// The path of seltzer in generated code, for crates that know it by another name.
     pub fn seltzer_path(mut self, path: impl AsRef<str>) -> Self {
         path.as_ref().clone_into(&mut self.settings.seltzer_path);

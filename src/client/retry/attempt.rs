@@ -13,6 +13,7 @@ use crate::client::channel::Inner;
 use crate::client::core::{Placed, Unplaced};
 use crate::client::retry::retries::Retries;
 use crate::client::retry::{Transparent, note_attempts};
+use crate::client::stage::{Stage, StageCell};
 use crate::deadline::{Deadline, format_timeout};
 use crate::metadata::GRPC_TIMEOUT;
 use crate::status::{self, Code, Status, code_for_http_status};
@@ -27,6 +28,7 @@ pub(in crate::client) struct Attempts {
     pub(super) replay: Replay,
     deadline: Option<Deadline>,
     wait_for_ready: bool,
+    stages: Arc<StageCell>,
     transparent: Mutex<Transparent>,
 }
 
@@ -65,10 +67,18 @@ impl Attempts {
         request: http::Request<Body>,
         deadline: Option<Deadline>,
         wait_for_ready: bool,
+        stages: &Arc<StageCell>,
     ) -> Self {
         let (head, body) = request.into_parts();
-        let replay = Replay::new(body, &inner.replay);
-        Attempts { inner: Arc::clone(inner), head, replay, deadline, wait_for_ready, transparent: Mutex::default() }
+        Attempts {
+            inner: Arc::clone(inner),
+            head,
+            replay: Replay::new(body, &inner.replay),
+            deadline,
+            wait_for_ready,
+            stages: Arc::clone(stages),
+            transparent: Mutex::default(),
+        }
     }
 
     /// Makes attempts as the policy says, until one is answered or none follows.
@@ -131,10 +141,12 @@ impl Attempts {
             head.headers.insert(GRPC_TIMEOUT, format_timeout(deadline.remaining()));
         }
         let call = PickCall { path: head.uri.path(), metadata: &head.headers };
+        self.stages.set(Stage::Connection);
         let Placed { reserved, observation } =
             self.inner.core.connection(call, self.wait_for_ready).await.map_err(Unplaced::unanswered)?;
         let request = http::Request::from_parts(head, Body::new(reader));
         let origin = Origin { replay: None, ..self.inner.origin() };
+        self.stages.set(Stage::Answer);
         let sent = reserved.send(request, origin).await;
         let Some(observation) = observation else { return sent };
         match &sent {

@@ -1,6 +1,6 @@
 //! `greeter_client`: the methods to call.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use crate::error::Error;
@@ -17,6 +17,7 @@ pub(crate) fn generate(service: &Service, settings: &ServiceSettings) -> Result<
     let documentation = docs(&service.docs);
     let connect = settings.build_transport.then(|| connect(service, &seltzer));
     let default_channel = settings.build_transport.then(|| quote! { = #seltzer::Channel });
+    let client_trait = settings.client_trait.then(|| client_trait(service, &seltzer));
     let constructors = constructors(service, &seltzer);
     let setters = setters(&seltzer);
     let methods = service
@@ -39,6 +40,7 @@ pub(crate) fn generate(service: &Service, settings: &ServiceSettings) -> Result<
                 inner: #seltzer::codegen::Client<C>,
             }
             #connect
+            #client_trait
             impl<C: #seltzer::codegen::GrpcService> #name<C> {
                 #constructors
                 #setters
@@ -88,6 +90,89 @@ fn constructors(service: &Service, seltzer: &TokenStream) -> TokenStream {
         {
             #name::new(#seltzer::codegen::InterceptedService::new(channel, interceptor))
         }
+        /// Makes calls through `channel`, with interceptors that see messages, trailers and
+        /// statuses too.
+        pub fn with_interceptors(
+            channel: C,
+            interceptors: impl ::core::convert::Into<#seltzer::codegen::Interceptors>,
+        ) -> #name<#seltzer::codegen::InterceptedChannel<C>> {
+            #name::new(#seltzer::codegen::InterceptedChannel::new(channel, interceptors))
+        }
+    }
+}
+
+/// The methods as a trait, and the client as one that has it.
+fn client_trait(service: &Service, seltzer: &TokenStream) -> TokenStream {
+    let (name, api) = (service.client_name(), service.client_trait_name());
+    let doc = format!(
+        " What can be called of `{}`: by [`{name}`], or by whatever stands in for it in a test.",
+        service.full_name()
+    );
+    let signatures = service.methods.iter().map(|method| {
+        let Signature { documentation, deprecated, function, request, reply } = signature(service, method, seltzer);
+        quote! {
+            #documentation
+            #deprecated
+            fn #function(
+                &self,
+                request: #seltzer::Request<#request>,
+            ) -> impl ::core::future::Future<
+                Output = ::core::result::Result<#seltzer::Response<#reply>, #seltzer::Status>,
+            > + ::core::marker::Send;
+        }
+    });
+    let calls = service.methods.iter().map(|method| {
+        let Signature { function, request, reply, .. } = signature(service, method, seltzer);
+        quote! {
+            async fn #function(
+                &self,
+                request: #seltzer::Request<#request>,
+            ) -> ::core::result::Result<#seltzer::Response<#reply>, #seltzer::Status> {
+                // The client's own method goes first.
+                Self::#function(self, request).await
+            }
+        }
+    });
+    quote! {
+        #[doc = #doc]
+        pub trait #api: ::core::marker::Send + ::core::marker::Sync {
+            #(#signatures)*
+        }
+        impl<C: #seltzer::codegen::GrpcService + ::core::marker::Sync> #api for #name<C> {
+            #(#calls)*
+        }
+    }
+}
+
+/// A method of a client's trait.
+struct Signature {
+    documentation: TokenStream,
+    deprecated: Option<TokenStream>,
+    function: Ident,
+    request: TokenStream,
+    reply: TokenStream,
+}
+
+fn signature(service: &Service, method: &Method, seltzer: &TokenStream) -> Signature {
+    let (input, output) = (&method.input, &method.output);
+    let request = if method.kind.client_streams() {
+        quote! {
+            impl #seltzer::codegen::Stream<Item = #input> + ::core::marker::Send + 'static
+        }
+    } else {
+        quote! { #input }
+    };
+    let reply = if method.kind.server_streams() {
+        quote! { #seltzer::Streaming<#output> }
+    } else {
+        quote! { #output }
+    };
+    Signature {
+        documentation: docs(&method.docs),
+        deprecated: (method.deprecated || service.deprecated).then(|| quote! { #[deprecated] }),
+        function: method.client_ident(),
+        request,
+        reply,
     }
 }
 

@@ -84,6 +84,10 @@ impl Service {
         format_ident!("{}Client", self.rust_name)
     }
 
+    pub(crate) fn client_trait_name(&self) -> Ident {
+        format_ident!("{}Api", self.rust_name)
+    }
+
     pub(crate) fn trait_name(&self) -> Ident {
         Ident::new(&self.rust_name, Span::call_site())
     }
@@ -175,12 +179,15 @@ fn ident(name: &str) -> Ident {
 /// What every generated client has besides the methods of its service.
 const CLIENT_METHODS: &[&str] = &[
     "accept_compressed",
+    "compression_level",
+    "compression_minimum_bytes",
     "connect",
     "max_decoding_message_size",
     "max_encoding_message_size",
     "new",
     "send_compressed",
     "with_interceptor",
+    "with_interceptors",
     "with_origin",
 ];
 

@@ -13,6 +13,7 @@ pub(crate) struct ServiceSettings {
     pub(crate) build_server: bool,
     pub(crate) build_client: bool,
     pub(crate) build_transport: bool,
+    pub(crate) client_trait: bool,
     pub(crate) default_stubs: bool,
     pub(crate) emit_package: bool,
     /// Whether the surrounding module has a `FILE_DESCRIPTOR_SET`.
@@ -32,6 +33,7 @@ impl Default for ServiceSettings {
             build_server: true,
             build_client: true,
             build_transport: true,
+            client_trait: false,
             default_stubs: false,
             emit_package: true,
             has_descriptor_set: true,

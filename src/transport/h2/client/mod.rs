@@ -17,5 +17,5 @@ mod upload;
 pub(crate) use self::call::{Head, Trailers};
 pub(crate) use self::connection::Connection;
 pub(crate) use self::send::{Reservation, Sent};
-pub(crate) use self::state::deadline_status;
+pub(crate) use self::state::{ANSWER, deadline_status};
 pub(crate) use self::unary::{Failed, Refusal, UnaryAnswer, UnaryCall, UnaryRequest};

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::metadata;
 use crate::status::{Status, drop_garbled_details};
 use crate::transport::h2::client::call::{Call, End, Head, Lost, Trailers, Unary, UnaryEnd};
-use crate::transport::h2::client::state::{Closing, State, deadline_status, reset_status};
+use crate::transport::h2::client::state::{ANSWER, Closing, State, deadline_status, reset_status};
 use crate::transport::h2::fields::header_map;
 use crate::transport::h2::message::{Refused, check, collect};
 use crate::transport::progress::Progress;
@@ -94,7 +94,7 @@ impl State {
             let progress = if is_refused { Progress::Refused } else { Progress::Sent };
             let status = match self.calls.get(stream) {
                 // A server that resets a call because its time is up may be heard before the timer here.
-                Some(Call::Unary(call)) if reason == Reason::Cancel && call.is_overdue() => deadline_status(),
+                Some(Call::Unary(call)) if reason == Reason::Cancel && call.is_overdue() => deadline_status(ANSWER),
                 _ => reset_status(reason, by_peer),
             };
             self.end_call(stream, End::Lost(Lost { status, progress }));

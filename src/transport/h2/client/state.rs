@@ -246,7 +246,7 @@ impl State {
             && deadline.has_passed()
         {
             self.deadlines.pop_first();
-            let status = deadline_status();
+            let status = deadline_status(ANSWER);
             self.end_call(stream, End::Lost(Lost { status, progress: Progress::Final }));
         }
     }
@@ -331,9 +331,12 @@ impl State {
     }
 }
 
-/// What a call ends with whose time is up.
-pub(crate) fn deadline_status() -> Status {
-    Status::deadline_exceeded("the deadline passed before the call was over")
+/// What a call waits for once it has begun.
+pub(crate) const ANSWER: &str = "the server's answer";
+
+/// What a call ends with whose time is up, given what it waited for.
+pub(crate) fn deadline_status(what: &str) -> Status {
+    Status::deadline_exceeded(format!("the deadline passed while the call waited for {what}"))
 }
 
 /// What the end of a stream means that was not the end of its answer.
