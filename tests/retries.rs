@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use seltzer::client::{CallOptions, GrpcService, ServiceConfigError};
+use seltzer::client::resolve::{Resolution, ResolveError, ResolveRequests, ResolvedEndpoint, Resolver};
+use seltzer::client::{CallOptions, GrpcService, ServiceConfig, ServiceConfigError};
 use seltzer::transport::{Endpoint, Step};
 use seltzer::{Channel, Code, Request, Response, Server, Status};
 use tokio::sync::watch;
@@ -441,4 +442,48 @@ async fn a_streams_call_that_was_refused_is_made_again_without_any_config() {
     peer.reset(again, REFUSED_STREAM).await;
     assert_eq!(patiently(call).await.unwrap().unwrap_err().code(), Code::Unavailable);
     patiently(requests.closed()).await;
+}
+
+/// Finds two servers, and what it is told.
+struct Told {
+    addresses: Option<Vec<ResolvedEndpoint>>,
+    config: &'static str,
+}
+
+impl Resolver for Told {
+    async fn next(&mut self, _: &mut ResolveRequests) -> Result<Resolution, ResolveError> {
+        let Some(addresses) = self.addresses.take() else { return std::future::pending().await };
+        Ok(Resolution::new(addresses).service_config(ServiceConfig::from_json(self.config)))
+    }
+}
+
+#[tokio::test]
+async fn a_resolvers_config_is_in_force_from_the_first_call_on() {
+    let servers = [scripted().await, scripted().await];
+    let own = r#"{"loadBalancingConfig": [{"pick_first": {}}], "methodConfig": [{"name": [{}], "timeout": "60s"}]}"#;
+    // (what the resolver says, whether calls are spread, whether they have a deadline)
+    let table = [
+        (r#"{"loadBalancingConfig": [{"round_robin": {}}]}"#, true, false),
+        ("{}", false, false),
+        (r#"{"loadBalancingConfig": [{"no_such_policy": {}}]}"#, false, true),
+    ];
+    for (way, (config, spreads, has_deadline)) in WAYS.into_iter().flat_map(|way| table.map(|row| (way, row))) {
+        let addresses: Vec<_> = servers.iter().map(|(server, _)| ResolvedEndpoint::new(server.address)).collect();
+        let make = move |_: &str| Told { addresses: Some(addresses.clone()), config };
+        let channel = endpoint("told:///both").resolver(make).service_config(own).unwrap().connect_lazy();
+        let before = servers.each_ref().map(|(_, seen)| seen.borrow().len());
+        let reached = || servers.each_ref().map(|(_, seen)| seen.borrow().len());
+        let both = || reached().iter().zip(before).all(|(now, before)| *now > before);
+        let mut calls = 0;
+        // A server may connect later than the other one.
+        while calls < 20 || (spreads && !both() && calls < 10_000) {
+            make_by(way, &channel, Kind::Unary, &["ok"]).await.unwrap();
+            calls += 1;
+        }
+        assert_eq!(both(), spreads, "{way:?} {config}");
+        for ((_, seen), before) in servers.iter().zip(before) {
+            let seen = seen.borrow();
+            assert!(seen[before..].iter().all(|attempt| attempt.has_deadline == has_deadline), "{way:?} {config}");
+        }
+    }
 }

@@ -12,6 +12,9 @@ use crate::status::{Code, code_name};
 /// The longest duration that protobuf's JSON knows, in seconds: about ten thousand years.
 const DURATION_SECS_MAX: u64 = 315_576_000_000;
 
+/// Longer than any program runs, and short enough for the arithmetic of any clock: about thirty years.
+const DURATION_MAX: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
 /// The digits behind the point of a duration: nanoseconds.
 const NANOS_DIGITS: usize = 9;
 
@@ -119,6 +122,11 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// The same, of things in memory.
+    pub(super) fn size(&self, range: RangeInclusive<u64>) -> Result<usize, ServiceConfigError> {
+        self.whole(range).map(|number| usize::try_from(number).unwrap_or(usize::MAX))
+    }
+
     /// A number above zero.
     pub(super) fn positive(&self) -> Result<f64, ServiceConfigError> {
         let number = self.number()?;
@@ -128,7 +136,9 @@ impl<'a> Field<'a> {
     /// A duration in protobuf's JSON: `"1.5s"`.
     pub(super) fn duration(&self) -> Result<Duration, ServiceConfigError> {
         let text = self.value.as_str();
-        text.and_then(parse_duration).ok_or_else(|| self.is_no("a duration such as \"1.5s\""))
+        text.and_then(parse_duration)
+            .map(|duration| duration.min(DURATION_MAX))
+            .ok_or_else(|| self.is_no("a duration such as \"1.5s\""))
     }
 
     /// A duration above zero.

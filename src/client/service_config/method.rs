@@ -72,8 +72,7 @@ fn spoken(name: &str) -> String {
 impl MethodConfig {
     fn read(field: &Field<'_>) -> Result<Self, ServiceConfigError> {
         let bytes = |name| -> Result<_, ServiceConfigError> {
-            let bytes = field.get(name)?.map(|bytes| bytes.whole(0..=u64::from(u32::MAX))).transpose()?;
-            Ok(bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)))
+            field.get(name)?.map(|bytes| bytes.size(0..=u64::from(u32::MAX))).transpose()
         };
         let retry = field.get("retryPolicy")?.map(|policy| RetryPolicy::read(&policy)).transpose()?;
         let hedging = field.get("hedgingPolicy")?.map(|policy| HedgingPolicy::read(&policy)).transpose()?;

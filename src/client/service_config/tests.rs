@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::client::balance::{FailurePercentage, LeastRequest, RingHash, SuccessRate, WeightedRoundRobin};
 use crate::status::Code;
 
 fn read(json: &str) -> ServiceConfig {
@@ -92,10 +93,71 @@ fn balancers_are_chosen_by_the_first_that_is_known() {
     ];
     for (json, expected) in table {
         assert_eq!(format!("{:?}", read(json).balance().expect("it says so")), expected, "{json}");
+        assert!(read(json).outlier_detection().is_none());
     }
     assert!(read("{}").balance().is_none());
     let (one, other) = (read(table[0].0), read(table[1].0));
     assert!(one.balances_like(&read(table[0].0)) && !one.balances_like(&other) && !one.balances_like(&read("{}")));
+}
+
+#[test]
+fn settings_of_balancers_are_read() {
+    let table = [
+        (r#"{"weighted_round_robin": {}}"#, Balance::WeightedRoundRobin(WeightedRoundRobin::new())),
+        (
+            r#"{"weighted_round_robin": {"enableOobLoadReport": true, "blackoutPeriod": "1s",
+                "weightExpirationPeriod": "2s", "weightUpdatePeriod": "3s", "errorUtilizationPenalty": 0.5}}"#,
+            Balance::WeightedRoundRobin(
+                WeightedRoundRobin::new()
+                    .blackout_period(Duration::from_secs(1))
+                    .weight_expiration_period(Duration::from_secs(2))
+                    .weight_update_period(Duration::from_secs(3))
+                    .error_utilization_penalty(0.5),
+            ),
+        ),
+        (
+            r#"{"least_request_experimental": {"choiceCount": 3}}"#,
+            Balance::LeastRequest(LeastRequest::new().choice_count(3)),
+        ),
+        (r#"{"ring_hash_experimental": {"requestHashHeader": ""}}"#, Balance::RingHash(RingHash::new())),
+        (
+            r#"{"ring_hash_experimental": {"minRingSize": "10", "maxRingSize": 20, "requestHashHeader": "x-user"}}"#,
+            Balance::RingHash(
+                RingHash::new()
+                    .min_ring_size(10)
+                    .max_ring_size(20)
+                    .request_hash_header("x-user")
+                    .expect("it is a header's name"),
+            ),
+        ),
+    ];
+    for (json, expected) in table {
+        let config = read(&format!(r#"{{"loadBalancingConfig": [{json}]}}"#));
+        assert_eq!(format!("{:?}", config.balance().expect("it says so")), format!("{expected:?}"), "{json}");
+    }
+}
+
+#[test]
+fn outlier_detection_lies_around_another_policy() {
+    let config = read(
+        r#"{"loadBalancingConfig": [{"outlier_detection_experimental": {
+            "interval": "1s", "baseEjectionTime": "2s", "maxEjectionTime": "3s", "maxEjectionPercent": 50,
+            "successRateEjection": {"stdevFactor": 1, "enforcementPercentage": 2, "minimumHosts": 3,
+                "requestVolume": 4},
+            "failurePercentageEjection": {"threshold": 5, "enforcementPercentage": 6, "minimumHosts": 7,
+                "requestVolume": 8},
+            "childPolicy": [{"unknown": {}}, {"round_robin": {}}]}}]}"#,
+    );
+    let (rate, share) = (SuccessRate::new(), FailurePercentage::new());
+    let expected = OutlierDetection::new()
+        .interval(Duration::from_secs(1))
+        .base_ejection_time(Duration::from_secs(2))
+        .max_ejection_time(Duration::from_secs(3))
+        .max_ejection_percent(50)
+        .success_rate(rate.stdev_factor(1).enforcement_percentage(2).minimum_hosts(3).request_volume(4))
+        .failure_percentage(share.threshold(5).enforcement_percentage(6).minimum_hosts(7).request_volume(8));
+    assert_eq!(config.outlier_detection(), Some(&expected));
+    assert!(matches!(config.balance(), Some(Balance::RoundRobin)));
 }
 
 /// A config whose only method has this policy, with one field changed.
@@ -267,6 +329,53 @@ fn what_is_wrong_with_the_rest_is_named() {
     ];
     for (json, expected) in table {
         check_wrong(json, expected);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_settings_of_balancers_is_named() {
+    let table = [
+        ("least_request_experimental", r#"{"choiceCount": 1}"#, ".choiceCount: must be at least 2, and is 1"),
+        (
+            "ring_hash_experimental",
+            r#"{"minRingSize": 3, "maxRingSize": 2}"#,
+            ": has a minRingSize of 3, more than its maxRingSize of 2",
+        ),
+        (
+            "ring_hash_experimental",
+            r#"{"maxRingSize": 8388609}"#,
+            ".maxRingSize: must be at most 8388608, and is 8388609",
+        ),
+        (
+            "ring_hash_experimental",
+            r#"{"requestHashHeader": "a-bin"}"#,
+            ".requestHashHeader: is \"a-bin\", which cannot be the name of metadata in text",
+        ),
+        (
+            "weighted_round_robin",
+            r#"{"errorUtilizationPenalty": -1}"#,
+            ".errorUtilizationPenalty: must be at least 0, and is -1",
+        ),
+        ("outlier_detection_experimental", "{}", ".childPolicy: is missing"),
+        (
+            "outlier_detection_experimental",
+            r#"{"interval": "0s", "childPolicy": [{"round_robin": {}}]}"#,
+            ".interval: must be more than 0, and is 0s",
+        ),
+        (
+            "outlier_detection_experimental",
+            r#"{"successRateEjection": {"enforcementPercentage": 101}, "childPolicy": [{"round_robin": {}}]}"#,
+            ".successRateEjection.enforcementPercentage: must be at most 100, and is 101",
+        ),
+        (
+            "outlier_detection_experimental",
+            r#"{"childPolicy": [{"outlier_detection_experimental": {"childPolicy": [{"round_robin": {}}]}}]}"#,
+            ": has another outlier_detection_experimental as its childPolicy",
+        ),
+    ];
+    for (name, config, expected) in table {
+        let json = format!(r#"{{"loadBalancingConfig": [{{"{name}": {config}}}]}}"#);
+        check_wrong(&json, &format!("loadBalancingConfig[0].{name}{expected}"));
     }
 }
 
