@@ -129,7 +129,8 @@ impl<'a> Active<'a> {
         let effective = config.clone().unwrap_or_default();
         if !effective.balances_like(&self.config) {
             let balance = effective.balance().unwrap_or(&endpoint.balance);
-            let balancer = balance.build_with(endpoint.outlier_detection.as_ref());
+            let detection = effective.outlier_detection().or(endpoint.outlier_detection.as_ref());
+            let balancer = balance.build_with(detection);
             (self.balancer, self.picks_first) = (balancer, balance.picks_first());
         }
         let watched = effective.health_check_service().or(endpoint.health_check.as_deref());

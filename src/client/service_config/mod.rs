@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::client::balance::Balance;
+use crate::client::balance::{Balance, OutlierDetection};
 use crate::client::service_config::balancing::ChosenBalance;
 use crate::client::service_config::field::Field;
 use crate::client::service_config::method::MethodConfigs;
@@ -105,6 +105,11 @@ impl ServiceConfig {
     /// How calls are spread, if it says so.
     pub(crate) fn balance(&self) -> Option<&Balance> {
         self.0.balance.as_ref().map(|chosen| &chosen.balance)
+    }
+
+    /// Which backends are to be ejected, if it says so.
+    pub(crate) fn outlier_detection(&self) -> Option<&OutlierDetection> {
+        self.0.balance.as_ref()?.outlier_detection.as_ref()
     }
 
     /// Whether two configs want the same balancer.

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::client::balance::{FailurePercentage, LeastRequest, RingHash, SuccessRate, WeightedRoundRobin};
 use crate::status::Code;
 
 fn read(json: &str) -> ServiceConfig {
@@ -259,6 +260,135 @@ fn what_is_wrong_with_the_rest_is_named() {
     ];
     for (json, expected) in table {
         check_wrong(json, expected);
+    }
+}
+
+/// A config that chooses this policy.
+fn choosing(policy: &str) -> String {
+    format!(r#"{{"loadBalancingConfig": [{policy}]}}"#)
+}
+
+#[test]
+fn policies_with_settings_are_read() {
+    let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+    let weighted = WeightedRoundRobin::new().blackout_period(second).weight_expiration_period(minute);
+    let weighted = weighted.weight_update_period(second / 2).error_utilization_penalty(1.5);
+    let keyed =
+        RingHash::new().min_ring_size(10).max_ring_size(20).request_hash_header("x-user").expect("it is a name");
+    let table = [
+        (r#"{"weighted_round_robin": {}}"#, Balance::WeightedRoundRobin(WeightedRoundRobin::new())),
+        (
+            r#"{"weighted_round_robin": {"blackoutPeriod": "1s", "weightExpirationPeriod": "60s",
+                "weightUpdatePeriod": "0.5s", "errorUtilizationPenalty": 1.5, "enableOobLoadReport": false}}"#,
+            Balance::WeightedRoundRobin(weighted),
+        ),
+        (r#"{"least_request_experimental": {}}"#, Balance::LeastRequest(LeastRequest::new())),
+        (
+            r#"{"least_request_experimental": {"choiceCount": 5}}"#,
+            Balance::LeastRequest(LeastRequest::new().choice_count(5)),
+        ),
+        (r#"{"ring_hash_experimental": {}}"#, Balance::RingHash(RingHash::new())),
+        (
+            r#"{"ring_hash_experimental": {"minRingSize": "10", "maxRingSize": 20, "requestHashHeader": "x-user"}}"#,
+            Balance::RingHash(keyed),
+        ),
+        // A config does not make rings larger than clients permit by themselves.
+        (
+            r#"{"ring_hash_experimental": {"minRingSize": 8388608, "maxRingSize": 8388608}}"#,
+            Balance::RingHash(RingHash::new().min_ring_size(4096)),
+        ),
+    ];
+    for (json, expected) in table {
+        let config = read(&choosing(json));
+        assert_eq!(format!("{:?}", config.balance()), format!("{:?}", Some(expected)), "{json}");
+        assert_eq!(config.outlier_detection(), None);
+    }
+}
+
+#[test]
+fn outlier_detection_is_read_with_what_it_is_around() {
+    let rate = SuccessRate::new().stdev_factor(1000).enforcement_percentage(5).minimum_hosts(3).request_volume(7);
+    let failures = FailurePercentage::new().threshold(50).enforcement_percentage(6).minimum_hosts(4).request_volume(8);
+    let settings = OutlierDetection::new().interval(Duration::from_secs(1)).base_ejection_time(Duration::from_secs(2));
+    let settings = settings.max_ejection_time(Duration::from_secs(3)).max_ejection_percent(50);
+    let table = [
+        (r#""childPolicy": [{"round_robin": {}}]"#, OutlierDetection::new()),
+        (
+            r#""childPolicy": [{"x": {}}, {"round_robin": {}}], "successRateEjection": {}"#,
+            OutlierDetection::new().success_rate(SuccessRate::new()),
+        ),
+        (
+            r#""childPolicy": [{"round_robin": {}}], "interval": "1s", "baseEjectionTime": "2s",
+                "maxEjectionTime": "3s", "maxEjectionPercent": 50,
+                "successRateEjection":
+                    {"stdevFactor": 1000, "enforcementPercentage": 5, "minimumHosts": 3, "requestVolume": 7},
+                "failurePercentageEjection":
+                    {"threshold": 50, "enforcementPercentage": 6, "minimumHosts": 4, "requestVolume": 8}"#,
+            settings.success_rate(rate).failure_percentage(failures),
+        ),
+    ];
+    for (json, expected) in table {
+        let config = read(&choosing(&format!(r#"{{"outlier_detection_experimental": {{{json}}}}}"#)));
+        assert!(matches!(config.balance(), Some(Balance::RoundRobin)), "{json}");
+        assert_eq!(config.outlier_detection(), Some(&expected), "{json}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_settings_of_a_policy_is_named() {
+    let outliers = "outlier_detection_experimental";
+    let table = [
+        ("weighted_round_robin", "7", "must be an object, and is 7"),
+        (
+            "weighted_round_robin",
+            r#"{"errorUtilizationPenalty": -1}"#,
+            "errorUtilizationPenalty: must be at least 0, and is -1",
+        ),
+        ("least_request_experimental", r#"{"choiceCount": 1}"#, "choiceCount: must be at least 2, and is 1"),
+        ("ring_hash_experimental", r#"{"minRingSize": 0}"#, "minRingSize: must be at least 1, and is 0"),
+        (
+            "ring_hash_experimental",
+            r#"{"maxRingSize": 8388609}"#,
+            "maxRingSize: must be at most 8388608, and is 8388609",
+        ),
+        (
+            "ring_hash_experimental",
+            r#"{"minRingSize": 3, "maxRingSize": 2}"#,
+            "must have a maxRingSize of at least its minRingSize, 3, and has 2",
+        ),
+        (
+            "ring_hash_experimental",
+            r#"{"requestHashHeader": "x-bin"}"#,
+            "requestHashHeader: must be the name of metadata in text, and is \"x-bin\"",
+        ),
+        (outliers, "{}", "childPolicy: is missing"),
+        (outliers, r#"{"childPolicy": [{"x": {}}]}"#, "childPolicy: names no policy that this client knows, but \"x\""),
+        (
+            outliers,
+            r#"{"childPolicy": [{"outlier_detection_experimental": {"childPolicy": [{"round_robin": {}}]}}]}"#,
+            "childPolicy: must not name outlier detection once more",
+        ),
+        (
+            outliers,
+            r#"{"childPolicy": [{"round_robin": {}}], "interval": "0s"}"#,
+            "interval: must be more than 0, and is 0s",
+        ),
+        (
+            outliers,
+            r#"{"childPolicy": [{"round_robin": {}}], "successRateEjection": {"enforcementPercentage": 101}}"#,
+            "successRateEjection.enforcementPercentage: must be at most 100, and is 101",
+        ),
+        (
+            outliers,
+            r#"{"childPolicy": [{"round_robin": {}}], "failurePercentageEjection": 1}"#,
+            "failurePercentageEjection: must be an object, and is 1",
+        ),
+    ];
+    for (name, config, expected) in table {
+        let is_field = expected.split_once(": ").is_some_and(|(path, _)| !path.contains(' '));
+        let separator = if is_field { "." } else { ": " };
+        let expected = format!("loadBalancingConfig[0].{name}{separator}{expected}");
+        check_wrong(&choosing(&format!(r#"{{"{name}": {config}}}"#)), &expected);
     }
 }
 
