@@ -37,6 +37,12 @@ async fn only_servers_that_say_they_serve_get_calls() {
     say(&reporters[0], ServingStatus::Serving).await;
     say(&reporters[1], ServingStatus::NotServing).await;
     // The third does not know the service, until it does.
+    // What a service config says goes before what the channel was told.
+    let config =
+        format!(r#"{{"loadBalancingPolicy": "round_robin", "healthCheckConfig": {{"serviceName": "{SERVICE}"}}}}"#);
+    let by_config = servers.endpoint(Balance::default()).health_check("other").service_config(config).unwrap();
+    let by_config = by_config.connect().await.unwrap();
+    assert_eq!(spread(&by_config, 20).await, BTreeMap::from([("a".to_owned(), 20)]));
     let channel = servers.endpoint(Balance::RoundRobin).health_check(SERVICE).connect().await.unwrap();
     assert_eq!(spread(&channel, 20).await, BTreeMap::from([("a".to_owned(), 20)]));
     say(&reporters[1], ServingStatus::Serving).await;

@@ -29,7 +29,10 @@ pub(crate) const HEDGING: &str = r#"{
 /// The tokens of [`HEDGING`].
 pub(crate) const TOKENS_MAX: u64 = 20;
 
-/// A channel's settings with one of these. A channel reads no service configs yet, so what needs one comes out short.
-pub(crate) fn configured(endpoint: Endpoint, _config: &str) -> Result<Endpoint, Error> {
-    Ok(endpoint)
+/// A channel's settings with one of these.
+///
+/// # Errors
+/// It is no service config.
+pub(crate) fn configured(endpoint: Endpoint, config: &str) -> Result<Endpoint, Error> {
+    endpoint.service_config(config).map_err(Into::into)
 }
