@@ -6,6 +6,7 @@ mod handlers;
 mod messages;
 mod panics;
 mod trailers;
+mod uploads;
 
 use std::future::Future;
 use std::pin::pin;

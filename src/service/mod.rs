@@ -22,6 +22,8 @@ pub use self::unary::{UnaryCall, UnaryReply};
 
 pub(crate) use self::config::CallSettings;
 pub(crate) use self::reply::{Reply, ReplyBody, Single};
-pub(crate) use self::router::{Found, HttpCall, NotFound, TowerHandler};
+#[cfg(feature = "server")]
+pub(crate) use self::router::HttpCall;
+pub(crate) use self::router::{Found, NotFound, TowerHandler};
 #[cfg(feature = "server")]
 pub(crate) use self::unary::{Answered, Payload};

@@ -1,18 +1,33 @@
 //! A connection's bytes, whatever carries them.
 
+#[cfg(feature = "server")]
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+#[cfg(feature = "server")]
+use std::task::ready;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+#[cfg(feature = "server")]
+use tokio::net::TcpStream;
 
-trait ReadWrite: AsyncRead + AsyncWrite + Send {}
+trait ReadWrite: AsyncRead + AsyncWrite + Send {
+    /// Itself, if one read of it can fill several places.
+    #[cfg(feature = "server")]
+    fn as_scattering(&self) -> Option<&TcpStream>;
+}
 
-impl<T: AsyncRead + AsyncWrite + Send> ReadWrite for T {}
+impl<T: AsyncRead + AsyncWrite + Send + 'static> ReadWrite for T {
+    #[cfg(feature = "server")]
+    fn as_scattering(&self) -> Option<&TcpStream> {
+        (self as &dyn Any).downcast_ref()
+    }
+}
 
 /// A connected stream of bytes: TCP, a unix socket, TLS on either, or a pipe within the process.
 pub(crate) struct Io {
@@ -85,6 +100,36 @@ impl Io {
     pub(crate) fn counting(mut self, moved: &Arc<Moved>) -> Self {
         self.moved = Some(Arc::clone(moved));
         self
+    }
+
+    /// Whether one read can fill several places: over TCP as it is.
+    #[cfg(feature = "server")]
+    pub(crate) fn scatters(&self) -> bool {
+        self.head.is_empty() && self.stream.as_ref().get_ref().as_scattering().is_some()
+    }
+
+    /// One read into several places, in their order.
+    #[cfg(feature = "server")]
+    pub(crate) fn poll_scatter(
+        &self,
+        cx: &mut Context<'_>,
+        places: &mut [io::IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let Some(stream) = self.stream.as_ref().get_ref().as_scattering() else { return Poll::Ready(Ok(0)) };
+        loop {
+            ready!(stream.poll_read_ready(cx))?;
+            let read = stream.try_read_vectored(places);
+            match &read {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Ok(bytes) => {
+                    if let Some(moved) = &self.moved {
+                        count(&moved.read, *bytes);
+                    }
+                }
+                Err(_) => {}
+            }
+            return Poll::Ready(read);
+        }
     }
 
     fn count_written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {

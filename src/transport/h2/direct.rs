@@ -1,7 +1,7 @@
 //! Large messages of streams, read from the socket straight into the buffers that their handlers wait for.
 //!
-//! This works inside of large DATA frames alone. A connection that brings them therefore reads little until it knows
-//! where the rest belongs.
+//! This works inside of large DATA frames; `scatter.rs` does it across small ones. A connection that brings such
+//! messages reads little until it knows where the rest belongs.
 
 use std::io;
 use std::pin::Pin;
@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::transport::h2::Answer;
 use crate::transport::h2::receive::Call;
+use crate::transport::h2::scatter::Pace;
 use crate::transport::h2::server::ServerConnection;
 
 /// What has to be missing of a frame, and of a message, so that another system call costs less than a copy.
@@ -24,20 +25,28 @@ const AHEAD_BYTES: usize = 2 * 1024;
 /// So many such reads in a row may lead nowhere.
 const VAIN_READS_MAX: u8 = 8;
 
-/// Whether a connection brings large messages in large frames.
+/// Whether a connection brings large messages that can be read directly.
 #[derive(Debug, Default)]
 pub(super) struct Bulk {
     /// How many more short reads are tried.
     reads_left: u8,
     /// What was read is for a handler to see before more is read.
     lets_others: bool,
+    /// See `scatter.rs`.
+    pub(super) pace: Pace,
 }
 
 impl Bulk {
     /// More of a large message than a small frame holds has come: the next ones may be read directly, as soon as their
     /// handler has said where to.
     pub(super) fn expect(&mut self) {
-        *self = Bulk { reads_left: VAIN_READS_MAX, lets_others: true };
+        self.goes_on(true);
+    }
+
+    /// Something was read directly. If that was the end of a message, a handler should see it.
+    pub(super) fn goes_on(&mut self, lets_others: bool) {
+        self.reads_left = VAIN_READS_MAX;
+        self.lets_others = lets_others;
     }
 
     /// How much is read at once.
@@ -80,7 +89,7 @@ impl<A: Answer> ServerConnection<A> {
                 Ok(false)
             }
             Poll::Ready(Ok(_)) => {
-                self.bulk = Bulk { reads_left: VAIN_READS_MAX, lets_others: is_whole };
+                self.bulk.goes_on(is_whole);
                 self.has_read_directly(stream, count, credit);
                 Ok(true)
             }

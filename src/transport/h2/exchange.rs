@@ -122,6 +122,21 @@ impl Collecting {
         }
     }
 
+    /// Room for up to so many bytes of the message, filled with zeros; [`close`](Self::close) takes back what was not
+    /// used.
+    pub(crate) fn open(&mut self, bytes_max: usize) -> &mut [u8] {
+        let had = self.buffer.len();
+        let wanted = self.missing().min(bytes_max);
+        self.grow(wanted.min(had.max(PIECE_BYTES)));
+        self.buffer.resize(had + wanted.min(self.buffer.capacity() - had), 0);
+        &mut self.buffer[had..]
+    }
+
+    /// Of the room that was opened, so many bytes were not filled.
+    pub(crate) fn close(&mut self, unused: usize) {
+        self.buffer.truncate(self.buffer.len().saturating_sub(unused));
+    }
+
     /// Room for up to so many bytes of the message, at the end of what there is.
     pub(crate) fn room(&mut self, bytes_max: usize) -> impl BufMut + '_ {
         let wanted = self.missing().min(bytes_max);

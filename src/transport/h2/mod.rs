@@ -29,6 +29,8 @@ mod receive;
 #[cfg(feature = "server")]
 mod request;
 #[cfg(feature = "server")]
+mod scatter;
+#[cfg(feature = "server")]
 mod send;
 #[cfg(feature = "server")]
 pub(crate) mod server;

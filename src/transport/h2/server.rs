@@ -192,7 +192,7 @@ impl<A: Answer> ServerConnection<A> {
         {
             return Ok(false);
         }
-        if let Some(read) = self.poll_read_directly(cx) {
+        if let Some(read) = self.poll_read_directly(cx).or_else(|| self.poll_read_scattered(cx)) {
             return read;
         }
         let kept = self.leftover.len();
@@ -282,6 +282,14 @@ impl<A: Answer> ServerConnection<A> {
         self.keep_deadlines();
         self.note_movement(bytes.len());
         if self.ended.is_some() { 0 } else { input.len() }
+    }
+
+    /// The same of bytes that were read elsewhere.
+    pub(super) fn receive_piece(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let rest = self.receive(bytes);
+            self.keep(&bytes[bytes.len() - rest..]);
+        }
     }
 
     /// Whether the beginning of a frame waits for its rest.
