@@ -52,8 +52,6 @@ impl Default for RingHash {
 }
 
 impl RingHash {
-    pub(in crate::client) const MIN_RING_SIZE_DEFAULT: usize = MIN_RING_SIZE_DEFAULT;
-
     /// With gRPC's defaults, and each call at a place by lot.
     #[must_use]
     pub fn new() -> Self {
