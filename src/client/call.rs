@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -133,13 +134,13 @@ impl<C: GrpcService> Client<C> {
         if let Some(channel) = (&self.service as &dyn Any).downcast_ref::<Channel>()
             && channel.has_short_way()
         {
-            let limits = CallOptions::of(request.extensions()).limits(self.limits);
-            let call = UnaryCall { method, origin: self.origin.as_ref(), compression: &self.compression, limits };
+            let call =
+                UnaryCall { method, origin: self.origin.as_ref(), compression: &self.compression, limits: self.limits };
             return channel.unary(call, codec, request).await;
         }
         if let Some(interceptors) = self.service.interceptors() {
-            let call = self.intercepting(interceptors, CallTarget::of(method), method.kind, codec);
-            return Box::pin(call.single(request.map(RequestMessages::one))).await;
+            let request = request.map(RequestMessages::one);
+            return self.intercepted_single(interceptors, method, codec, request).await;
         }
         // In a box, so that calls which go the short way are small.
         Box::pin(self.single(CallTarget::of(method), codec, request.map(once))).await
@@ -185,8 +186,8 @@ impl<C: GrpcService> Client<C> {
         S: Stream<Item = D::Encode> + Send + 'static,
     {
         if let Some(interceptors) = self.service.interceptors() {
-            let call = self.intercepting(interceptors, CallTarget::of(method), method.kind, codec);
-            return Box::pin(call.single(request.map(RequestMessages::many))).await;
+            let request = request.map(RequestMessages::many);
+            return self.intercepted_single(interceptors, method, codec, request).await;
         }
         self.single(CallTarget::of(method), codec, request).await
     }
@@ -281,6 +282,23 @@ impl<C: GrpcService> Client<C> {
         }
     }
 
+    /// Makes a call that interceptors stand around. In a box, so that other calls are small.
+    fn intercepted_single<D>(
+        &self,
+        interceptors: &Interceptors,
+        method: &'static MethodDescriptor,
+        codec: D,
+        request: Request<RequestMessages>,
+    ) -> BoxedCall<D::Decode>
+    where
+        D: Codec + Clone,
+        D::Encode: Sync,
+        D::Decode: Sync,
+    {
+        let call = self.intercepting(interceptors, CallTarget::of(method), method.kind, codec);
+        Box::pin(call.single(request))
+    }
+
     fn intercepting<D>(
         &self,
         interceptors: &Interceptors,
@@ -316,6 +334,8 @@ impl<C: GrpcService> Client<C> {
         }
     }
 }
+
+type BoxedCall<T> = Pin<Box<dyn Future<Output = Result<Response<T>, Status>> + Send>>;
 
 impl<C: fmt::Debug> fmt::Debug for Client<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
