@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -137,21 +138,19 @@ impl<C: GrpcService> Client<C> {
             if !channel.is_plain() {
                 return Box::pin(self.planned_unary(channel, method, codec, request)).await;
             }
-            let call = self.unary_call(method, &request);
-            return channel.unary(call, codec, request, None).await;
+            return channel.unary(self.unary_call(method), codec, request, None).await;
         }
         if let Some(interceptors) = self.service.interceptors() {
-            let call = self.intercepting(interceptors, CallTarget::of(method), method.kind, codec);
-            return Box::pin(call.single(request.map(RequestMessages::one))).await;
+            let request = request.map(RequestMessages::one);
+            return self.intercepted_single(interceptors, method, codec, request).await;
         }
         // In a box, so that calls which go the short way are small.
         Box::pin(self.single(CallTarget::of(method), codec, request.map(once))).await
     }
 
     #[cfg(feature = "client")]
-    fn unary_call<T>(&self, method: &'static MethodDescriptor, request: &Request<T>) -> UnaryCall<'_> {
-        let limits = CallOptions::of(request.extensions()).limits(self.limits);
-        UnaryCall { method, origin: self.origin.as_ref(), compression: &self.compression, limits }
+    fn unary_call(&self, method: &'static MethodDescriptor) -> UnaryCall<'_> {
+        UnaryCall { method, origin: self.origin.as_ref(), compression: &self.compression, limits: self.limits }
     }
 
     /// A unary call about which a service config may have something to say.
@@ -172,13 +171,7 @@ impl<C: GrpcService> Client<C> {
                 plan.pass_on(request.extensions_mut());
                 self.single(CallTarget::of(method), codec, request.map(once)).await
             }
-            plan => {
-                let mut call = self.unary_call(method, &request);
-                if let Some(plan) = &plan {
-                    call.limits = plan.limits(call.limits);
-                }
-                channel.unary(call, codec, request, plan.map(Box::new)).await
-            }
+            plan => channel.unary(self.unary_call(method), codec, request, plan.map(Box::new)).await,
         }
     }
 
@@ -222,8 +215,8 @@ impl<C: GrpcService> Client<C> {
         S: Stream<Item = D::Encode> + Send + 'static,
     {
         if let Some(interceptors) = self.service.interceptors() {
-            let call = self.intercepting(interceptors, CallTarget::of(method), method.kind, codec);
-            return Box::pin(call.single(request.map(RequestMessages::many))).await;
+            let request = request.map(RequestMessages::many);
+            return self.intercepted_single(interceptors, method, codec, request).await;
         }
         self.single(CallTarget::of(method), codec, request).await
     }
@@ -318,6 +311,23 @@ impl<C: GrpcService> Client<C> {
         }
     }
 
+    /// Makes a call that interceptors stand around. In a box, so that other calls are small.
+    fn intercepted_single<D>(
+        &self,
+        interceptors: &Interceptors,
+        method: &'static MethodDescriptor,
+        codec: D,
+        request: Request<RequestMessages>,
+    ) -> BoxedCall<D::Decode>
+    where
+        D: Codec + Clone,
+        D::Encode: Sync,
+        D::Decode: Sync,
+    {
+        let call = self.intercepting(interceptors, CallTarget::of(method), method.kind, codec);
+        Box::pin(call.single(request))
+    }
+
     fn intercepting<D>(
         &self,
         interceptors: &Interceptors,
@@ -353,6 +363,8 @@ impl<C: GrpcService> Client<C> {
         }
     }
 }
+
+type BoxedCall<T> = Pin<Box<dyn Future<Output = Result<Response<T>, Status>> + Send>>;
 
 impl<C: fmt::Debug> fmt::Debug for Client<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

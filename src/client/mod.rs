@@ -1,6 +1,6 @@
 //! Channels: where calls go, how they are spread over servers, and how a call becomes a request.
 //!
-//! A [`Channel`](crate::Channel) resolves its target to endpoints ([`resolve`]), keeps a backend for each and spreads
+//! A [`Channel`] resolves its target to endpoints ([`resolve`]), keeps a backend for each and spreads
 //! calls over them ([`balance`]).
 
 #[cfg(feature = "client")]

@@ -130,6 +130,7 @@ impl CallOptions {
     }
 
     /// The same, where the method's config may say what holds for calls that do not.
+    #[cfg(feature = "client")]
     pub(crate) fn waits_for_ready_or(&self, of_method: Option<bool>) -> bool {
         self.wait_for_ready.or(of_method).unwrap_or(false)
     }

@@ -2,7 +2,7 @@
 //! `http` crate in between. What comes of it is the same as on the general way.
 
 use std::cell::Cell;
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -71,7 +71,7 @@ impl Channel {
     /// Makes a unary call; with a plan, if the service config says anything about it.
     pub(super) async fn unary<D>(
         &self,
-        call: UnaryCall<'_>,
+        mut call: UnaryCall<'_>,
         codec: D,
         request: Request<D::Encode>,
         plan: Option<Box<CallPlan>>,
@@ -82,6 +82,10 @@ impl Channel {
     {
         let (mut metadata, extensions, message) = request.into_parts();
         let options = CallOptions::of(&extensions);
+        call.limits = options.limits(call.limits);
+        if let Some(plan) = &plan {
+            call.limits = plan.limits(call.limits);
+        }
         let encoding = CallOptions::encoding(&extensions, call.compression.send);
         let switch = extensions.get::<CompressionSwitch>().cloned();
         let current = context::current();
@@ -93,10 +97,8 @@ impl Channel {
         let mut guard = CallGuard::without_timer(&current);
         if self.inner.has_credentials(options) {
             guard.start_timer(deadline);
-            let credentials = self.inner.credentials(options, call.origin, call.method.path);
-            // In a box, so that calls without credentials are small.
-            let late = || deadline_status(CREDENTIALS);
-            metadata::merge(&mut metadata, Box::pin(guard.within(late, credentials)).await?);
+            let credentials = self.credentials(&mut guard, options, &call).await?;
+            metadata::merge(&mut metadata, credentials);
         }
         let head = call.head(encoding, codec.content_subtype(), options);
         let block = self.inner.heads.get(head, &self.inner.endpoint);
@@ -141,6 +143,17 @@ impl Channel {
             }
             again.note(metadata.as_mut());
         }
+    }
+
+    /// The metadata that proves who makes a call. In a box, so that calls without credentials are small.
+    fn credentials<'a>(
+        &'a self,
+        guard: &'a mut CallGuard,
+        options: &'a CallOptions,
+        call: &'a UnaryCall<'_>,
+    ) -> Pin<Box<dyn Future<Output = Result<MetadataMap, Status>> + Send + 'a>> {
+        let credentials = self.inner.credentials(options, call.origin, call.method.path);
+        Box::pin(guard.within(|| deadline_status(CREDENTIALS), credentials))
     }
 
     /// Begins a call, at once where the connection is there and has a place for it.
