@@ -13,24 +13,38 @@ fn policy(json: &str) -> RetryPolicy {
     config.method("/a/b").and_then(|method| method.retry.clone()).expect("it is for all methods")
 }
 
+const WHOLE: &str = r#"{
+    "loadBalancingConfig": [{"from_the_future": {"x": [1]}}, {"round_robin": {}}, {"pick_first": 7}],
+    "methodConfig": [
+        {"name": [{"service": "a.B", "method": "C"}, {"service": "a.D"}],
+         "waitForReady": true, "timeout": "1.5s", "maxRequestMessageBytes": 100,
+         "maxResponseMessageBytes": "200", "unknown": {"deep": true},
+         "hedgingPolicy": {"maxAttempts": 9, "hedgingDelay": "0.5s", "nonFatalStatusCodes": ["ABORTED", 14]}},
+        {"name": [{}], "timeout": null, "retryPolicy": {"maxAttempts": "3", "initialBackoff": ".1s",
+         "maxBackoff": "1s", "backoffMultiplier": 1.5, "retryableStatusCodes": ["unavailable", 8]}},
+        {"timeout": "3s"}
+    ],
+    "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1239},
+    "healthCheckConfig": {"serviceName": "a.B"}
+}"#;
+
+#[test]
+fn whatever_is_changed_in_a_config_is_read_or_refused() {
+    let bytes = WHOLE.as_bytes();
+    let mut refused = 0;
+    for at in 0..bytes.len() {
+        for other in [&b""[..], b"0", b"9", b"-", b"e", b"\"", b"{", b"}", b"[", b"null", b"1e999"] {
+            let changed = [&bytes[..at], other, &bytes[at + 1..]].concat();
+            let json = String::from_utf8(changed).expect("all of it is ASCII");
+            refused += usize::from(ServiceConfig::from_json(&json).is_err());
+        }
+    }
+    assert!(refused > bytes.len(), "{refused}");
+}
+
 #[test]
 fn a_whole_config_is_read() {
-    let config = read(
-        r#"{
-            "loadBalancingConfig": [{"from_the_future": {"x": [1]}}, {"round_robin": {}}, {"pick_first": 7}],
-            "methodConfig": [
-                {"name": [{"service": "a.B", "method": "C"}, {"service": "a.D"}],
-                 "waitForReady": true, "timeout": "1.5s", "maxRequestMessageBytes": 100,
-                 "maxResponseMessageBytes": "200", "unknown": {"deep": true},
-                 "hedgingPolicy": {"maxAttempts": 9, "hedgingDelay": "0.5s", "nonFatalStatusCodes": ["ABORTED", 14]}},
-                {"name": [{}], "timeout": null, "retryPolicy": {"maxAttempts": "3", "initialBackoff": ".1s",
-                 "maxBackoff": "1s", "backoffMultiplier": 1.5, "retryableStatusCodes": ["unavailable", 8]}},
-                {"timeout": "3s"}
-            ],
-            "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1239},
-            "healthCheckConfig": {"serviceName": "a.B"}
-        }"#,
-    );
+    let config = read(WHOLE);
     assert!(matches!(config.balance(), Some(Balance::RoundRobin)));
     assert_eq!(config.health_check_service(), Some("a.B"));
     let throttling = Throttling { millitokens_max: 10_000, millitokens_per_success: 123 };
