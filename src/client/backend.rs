@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
 use crate::client::connectivity::ConnectivityState;
@@ -26,7 +26,7 @@ struct Inner {
     /// Kept away from calls for a while, because too many of them failed there.
     is_ejected: AtomicBool,
     /// For its task: there is something to do.
-    wanted: Arc<Notify>,
+    wanted: watch::Sender<()>,
     /// For the channel's task: its standing has changed.
     changed: Arc<Notify>,
 }
@@ -125,7 +125,7 @@ impl Backend {
                 task: None,
             }),
             is_ejected: AtomicBool::new(false),
-            wanted: Arc::default(),
+            wanted: watch::Sender::new(()),
             changed,
         }))
     }
@@ -182,7 +182,7 @@ impl Backend {
         };
         if !std::mem::replace(flag, true) {
             drop(standing);
-            self.0.wanted.notify_one();
+            self.look_again();
         }
     }
 
@@ -196,9 +196,34 @@ impl Backend {
         })
     }
 
-    /// What its task waits for: a wish, or a connection that ended.
-    pub(super) fn wanted(&self) -> Arc<Notify> {
-        Arc::clone(&self.0.wanted)
+    /// Waits until there is something to find, looking again whenever a wish, an address or the end of a connection has
+    /// come. Any number may wait at once.
+    pub(super) async fn find<T>(&self, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        let mut wanted = self.0.wanted.subscribe();
+        loop {
+            wanted.borrow_and_update();
+            if let Some(found) = look(self) {
+                return found;
+            }
+            // Who sends lives as long as the backend.
+            let _ = wanted.changed().await;
+        }
+    }
+
+    /// Tells whoever waits for something to look again.
+    pub(super) fn look_again(&self) {
+        self.0.wanted.send_replace(());
+    }
+
+    /// What does the same, without keeping the backend.
+    pub(super) fn closing(&self) -> watch::Sender<()> {
+        self.0.wanted.clone()
+    }
+
+    /// Whether another connection is wanted and none of those that there are has a place.
+    pub(super) fn must_grow(&self) -> bool {
+        let is_asked = self.standing().must_grow;
+        is_asked && matches!(self.offer(), Offer::Full(_))
     }
 
     pub(super) fn set_task(&self, task: AbortHandle) {
@@ -217,7 +242,7 @@ impl Backend {
         drop(standing);
         drop(lost);
         if has_changed {
-            self.0.wanted.notify_one();
+            self.look_again();
         }
     }
 
@@ -243,6 +268,10 @@ impl Backend {
         let health = if is_asked { Health::Unknown } else { Health::Serving };
         let number = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let mut standing = self.standing();
+        // It was shut down while this one was on its way.
+        if standing.state == ConnectivityState::Shutdown {
+            return number;
+        }
         standing.connections.push(Held { number, address, connection, health, watch: None });
         standing.state = ConnectivityState::Ready;
         standing.failure = None;

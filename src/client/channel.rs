@@ -20,6 +20,7 @@ use crate::client::heads::Heads;
 use crate::client::options::CallOptions;
 use crate::client::retry::Transparent;
 use crate::client::stage::{Stage, StageCell, too_late};
+use crate::either::either;
 use crate::status::Status;
 use crate::transport::address::Address;
 use crate::transport::connection::{Connection, Origin};
@@ -210,9 +211,13 @@ impl Channel {
 
     /// Begins to connect, if the channel is idle: the first call need not wait for it then.
     pub fn connect_early(&self) {
-        let channel = self.clone();
-        // Whether it worked shows in its state.
-        tokio::spawn(async move { drop(channel.ready().await) });
+        // Not the channel itself, which this must not keep.
+        let core = Arc::clone(&self.inner.core);
+        tokio::spawn(async move {
+            let nothing = PickCall { path: "", metadata: &HeaderMap::new() };
+            // Whether it worked shows in its state.
+            let _ = either(core.dropped.cancelled(), core.connection(nothing, false)).await;
+        });
     }
 
     fn endpoint<D>(target: D) -> Result<Endpoint, Error>

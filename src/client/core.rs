@@ -174,7 +174,8 @@ impl Core {
                 }
             };
             let turn = match backend.offer() {
-                Offer::Free(connection) => Some(connection.reserve().await),
+                // Others may be quicker; then there may be a place elsewhere.
+                Offer::Free(connection) => at_once(connection.reserve()).await,
                 Offer::Full(connections) => {
                     let may_grow = connections.len() < self.endpoint.connections_max;
                     if may_grow {
@@ -211,6 +212,18 @@ impl Core {
             }
         }
     }
+}
+
+/// What is ready without waiting.
+async fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        Poll::Ready(match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        })
+    })
+    .await
 }
 
 /// The first turn on any of some connections; `None` if there is another picker before.

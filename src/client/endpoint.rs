@@ -120,13 +120,18 @@ impl Endpoint {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn from_shared(target: impl AsRef<str>) -> Result<Self, Error> {
-        let target = Target::parse(target.as_ref())?;
+        let target = Target::parse(target.as_ref()).and_then(Self::possible)?;
+        Ok(Self::from_target(Ok(target)))
+    }
+
+    /// A target that this program can connect to.
+    fn possible(target: Target) -> Result<Target, Error> {
         if cfg!(not(feature = "_tls")) && target.encrypted {
             return Err(Error::new(Step::Tls, "this program was built without TLS")
                 .with_target(target.to_string())
                 .with_hint("turn on seltzer's feature `tls`: cargo add seltzer --features tls"));
         }
-        Ok(Self::from_target(Ok(target)))
+        Ok(target)
     }
 
     /// The same from a fixed text.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::client::Endpoint;
@@ -31,7 +30,6 @@ pub(super) struct Opener {
     /// The service whose health decides whether the backend gets calls.
     watched: Option<String>,
     backoff: Backoff,
-    wanted: Arc<Notify>,
 }
 
 impl Opener {
@@ -44,16 +42,13 @@ impl Opener {
         watched: Option<String>,
     ) {
         let backoff = Backoff::new(endpoint.backoff);
-        let wanted = backend.wanted();
-        let opener = Opener { backend: backend.clone(), connector, endpoint, requests, watched, backoff, wanted };
+        let opener = Opener { backend: backend.clone(), connector, endpoint, requests, watched, backoff };
         backend.set_task(tokio::spawn(opener.run()).abort_handle());
     }
 
     async fn run(mut self) {
         loop {
-            while !self.backend.take_wish(Wish::Connect) {
-                self.wanted.notified().await;
-            }
+            self.backend.find(|backend| backend.take_wish(Wish::Connect).then_some(())).await;
             self.backend.take_wish(Wish::Hurry);
             self.backend.set_state(ConnectivityState::Connecting, None);
             self.connect().await;
@@ -97,42 +92,48 @@ impl Opener {
 
     /// Keeps it connected until all its connections are gone, and adds one where one is wanted.
     async fn serve(&mut self) {
+        self.backend.take_wish(Wish::Grow);
+        let max = self.endpoint.connections_max;
         let mut not_before = Instant::now();
         loop {
-            self.wanted.notified().await;
-            let left = self.backend.retain_open();
-            if left == 0 {
+            let wants_more = self.backend.find(|backend| match backend.retain_open() {
+                0 => Some(false),
+                left => (left < max && backend.must_grow()).then_some(true),
+            });
+            if !wants_more.await {
                 return;
             }
-            if !self.backend.take_wish(Wish::Grow)
-                || left >= self.endpoint.connections_max
-                || Instant::now() < not_before
+            let pause = tokio::time::sleep_until(not_before);
+            if Instant::now() < not_before
+                && let Either::First(()) = either(self.all_lost(), pause).await
             {
-                continue;
+                return;
             }
+            self.backend.take_wish(Wish::Grow);
             // Meanwhile the others may be lost.
             match either(self.attempt(Duration::ZERO), self.all_lost()).await {
                 Either::First(Ok((address, connection))) => self.add(address, connection),
-                // No failure of the backend: there are others.
-                Either::First(Err(_)) => not_before = Instant::now() + self.backoff.next_pause(),
+                // No failure of the backend: there are others. Whoever waits for a place still does.
+                Either::First(Err(_)) => {
+                    not_before = Instant::now() + self.backoff.next_pause();
+                    self.backend.wish(Wish::Grow);
+                }
                 Either::Second(()) => return,
             }
         }
     }
 
     async fn all_lost(&self) {
-        while self.backend.retain_open() > 0 {
-            self.wanted.notified().await;
-        }
+        self.backend.find(|backend| (backend.retain_open() == 0).then_some(())).await;
     }
 
     fn add(&mut self, address: Address, connection: Connection) {
         self.backoff.reset();
-        let wanted = Arc::clone(&self.wanted);
+        let closing = self.backend.closing();
         let closed = connection.closed();
         tokio::spawn(async move {
             closed.await;
-            wanted.notify_one();
+            closing.send_replace(());
         });
         let Some(service) = &self.watched else {
             self.backend.add_connection(address, connection, false);
@@ -163,9 +164,6 @@ impl Addresses for Backend {
     }
 
     async fn changed(&self) {
-        let wanted = self.wanted();
-        while !self.take_wish(Wish::Hurry) {
-            wanted.notified().await;
-        }
+        self.find(|backend| backend.take_wish(Wish::Hurry).then_some(())).await;
     }
 }

@@ -183,11 +183,12 @@ impl Endpoint {
 
     /// Reads the target as its resolver will.
     pub(super) fn read_custom_target(&mut self) {
-        let encrypted = self.target.as_ref().is_ok_and(|target| target.encrypted);
+        let is_https = self.written().split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("https"));
+        let encrypted = is_https || self.target.as_ref().is_ok_and(|target| target.encrypted);
         #[cfg(feature = "_tls")]
         let encrypted = encrypted || self.tls.is_some();
         let written = self.written().to_owned();
-        self.target = Target::custom(&written, self.origin.as_ref(), encrypted);
+        self.target = Target::custom(&written, self.origin.as_ref(), encrypted).and_then(Endpoint::possible);
     }
 }
 

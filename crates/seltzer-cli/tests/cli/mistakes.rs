@@ -25,7 +25,10 @@ fn mistakes_in_the_command_line_are_64() {
             &["call", "127.0.0.1:1", "Calculator/Add", "--tls-ca", "/no/ca.pem"],
             "cannot read the certificate /no/ca.pem",
         ),
-        (&["call", "gopher://host", "Calculator/Add"], "the scheme \"gopher\" is not known, unless to a resolver of your own\n  hint: write http://"),
+        (
+            &["call", "gopher://host", "Calculator/Add"],
+            "the scheme \"gopher\" is not known, unless to a resolver of your own\n  hint: write http://",
+        ),
         (&["call", "50051", "Calculator/Add"], "hint: write 127.0.0.1:50051"),
         (&["call", "localhost", "Calculator/Add"], "it names no port\n  hint: write localhost:50051"),
         (
