@@ -20,22 +20,24 @@ pub(super) struct Strides {
 
 impl Strides {
     /// Turns by these weights; `None` is not known, and counts as the mean of those that are. Without at least two
-    /// that are known, all are equal.
+    /// that are known, or with some that are too large to be added up, all are equal.
     pub(super) fn new(weights: &[Option<f64>]) -> Self {
         let known = || weights.iter().flatten().copied().filter(|weight| *weight > 0.0);
         let count = known().count();
-        if count < 2 {
+        let mean = known().sum::<f64>() / count as f64;
+        if count < 2 || !mean.is_finite() {
             return Strides { weights: vec![u16::MAX; weights.len()] };
         }
-        let mean = known().sum::<f64>() / count as f64;
         let bounded = |weight: &Option<f64>| match weight {
             Some(weight) if *weight > 0.0 => weight.clamp(mean * RATIO_MIN, mean * RATIO_MAX),
             _ => mean,
         };
         let bounded: Vec<f64> = weights.iter().map(bounded).collect();
-        let largest = bounded.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        let largest = bounded.iter().copied().fold(0.0, f64::max);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is between 1 and the maximum")]
-        let whole = |weight: &f64| (weight / largest * WEIGHT_MAX as f64).round().clamp(1.0, WEIGHT_MAX as f64) as u16;
+        // `max` and `min` make a number of what is none, which `clamp` does not: a turn must come for somebody.
+        let whole =
+            |weight: &f64| (weight / largest * WEIGHT_MAX as f64).round().max(1.0).min(WEIGHT_MAX as f64) as u16;
         Strides { weights: bounded.iter().map(whole).collect() }
     }
 
@@ -90,6 +92,23 @@ mod tests {
             let turns = turns(weights, 1000);
             let is_close = turns.iter().zip(expected).all(|(got, expected)| got.abs_diff(*expected) <= 2);
             assert!(is_close, "{weights:?}: {turns:?}, and not {expected:?}");
+        }
+    }
+
+    #[test]
+    fn weights_without_a_sum_are_equal() {
+        let extremes: [&[Option<f64>]; 5] = [
+            &[Some(f64::MAX), Some(f64::MAX)],
+            &[Some(f64::INFINITY), Some(1.0)],
+            &[Some(f64::INFINITY), Some(f64::INFINITY)],
+            &[Some(f64::MAX), Some(f64::MAX), Some(1.0), None],
+            &[Some(5e-324), Some(5e-324)],
+        ];
+        for weights in extremes {
+            // Asked first: nobody's turn would come, for ever.
+            assert!(!Strides::new(weights).weights.contains(&0), "{weights:?}");
+            let (turns, equal) = (turns(weights, 1000), 1000 / weights.len());
+            assert!(turns.iter().all(|turns| turns.abs_diff(equal) <= 2), "{weights:?}: {turns:?}");
         }
     }
 

@@ -21,6 +21,10 @@ const WEIGHT_UPDATE_PERIOD_DEFAULT: Duration = Duration::from_secs(1);
 const WEIGHT_UPDATE_PERIOD_MIN: Duration = Duration::from_millis(100);
 const ERROR_UTILIZATION_PENALTY_DEFAULT: f64 = 1.0;
 
+/// No report means more than this: far beyond what any server answers, and so far from the end of the numbers that the
+/// weights of all backends can be added up.
+const WEIGHT_MAX: f64 = 1e18;
+
 /// How [`Balance::WeightedRoundRobin`](crate::client::balance::Balance::WeightedRoundRobin) weighs (gRFC A58).
 ///
 /// Servers report their load in the trailers of calls ([`OrcaLoadReport`]). A backend's weight is the calls that it
@@ -190,7 +194,7 @@ fn weight_of(report: &OrcaLoadReport, penalty: f64) -> Option<f64> {
     let utilization = if application_utilization > 0.0 { application_utilization } else { cpu_utilization };
     let errors = if eps > 0.0 { eps / rps_fractional * penalty } else { 0.0 };
     let weight = rps_fractional / (utilization + errors);
-    (utilization > 0.0 && rps_fractional > 0.0 && weight > 0.0 && weight.is_finite()).then_some(weight)
+    (utilization > 0.0 && rps_fractional > 0.0 && weight > 0.0 && weight.is_finite()).then_some(weight.min(WEIGHT_MAX))
 }
 
 /// A backend's weight, and since when it is known.
@@ -256,6 +260,7 @@ mod tests {
             (report(-0.5, 100.0, 0.0), 1.0, None),
             (report(f64::NAN, 100.0, 0.0), 1.0, None),
             (report(0.5, f64::INFINITY, 0.0), 1.0, None),
+            (report(1.0, f64::MAX, 0.0), 1.0, Some(WEIGHT_MAX)),
         ];
         for (report, penalty, weight) in table {
             assert_eq!(weight_of(&report, penalty), weight, "{report:?}, penalty {penalty}");

@@ -23,7 +23,8 @@ const REFRESH_AHEAD_DEFAULT: Duration = Duration::from_secs(60);
 ///
 /// One that is renewed is fetched by the first call that needs it, while further calls wait for the same answer; it is
 /// renewed ahead of its expiry, while calls go on with the old one. After a failure calls fail with its status until
-/// the next attempt, after a pause that grows from 1 second to 2 minutes.
+/// the next attempt, after a pause that grows from 1 second to 2 minutes. A token that has expired when it comes is a
+/// failure, too: UNAVAILABLE.
 ///
 /// ```
 /// use std::time::Duration;
@@ -62,7 +63,7 @@ impl AccessToken {
         AccessToken { value: value.into(), expires_in: None }
     }
 
-    /// How long it is good from now.
+    /// How long it is good, from when its fetch began.
     #[must_use]
     pub fn expires_in(mut self, lifetime: Duration) -> Self {
         self.expires_in = Some(lifetime);
@@ -198,8 +199,14 @@ impl Refreshed {
     fn hold(&self, token: &AccessToken, begin: Instant) -> Result<Held, Status> {
         let header = header(&token.value)
             .ok_or_else(|| Status::internal("the bearer token that was fetched is not printable ASCII"))?;
-        let expires_at = token.expires_in.map(|lifetime| begin + lifetime);
-        let renewed_at = token.expires_in.map(|lifetime| begin + (lifetime - self.ahead.min(lifetime / 2)));
+        // What ends later than the clock can tell never does.
+        let after = |lifetime| begin.checked_add(lifetime);
+        let expires_at = token.expires_in.and_then(after);
+        if expires_at.is_some_and(|at| at <= Instant::now()) {
+            // It would be fetched anew at once, again and again.
+            return Err(Status::unavailable("the bearer token that was fetched had expired already when it came"));
+        }
+        let renewed_at = token.expires_in.and_then(|lifetime| after(lifetime - self.ahead.min(lifetime / 2)));
         Ok(Held { header, renewed_at, expires_at })
     }
 
@@ -378,6 +385,46 @@ mod tests {
         assert_eq!(counted.fetched.load(Ordering::SeqCst), 2, "one attempt, then a pause");
         tokio::time::advance(Duration::from_secs(60)).await;
         assert_eq!(text(&counted.token).await.expect("the pause is over"), "Bearer 3");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_has_expired_when_it_comes_is_a_failure() {
+        for (lifetime, fetch) in
+            [(0, 0), (5, 5), (5, 30)].map(|(a, b)| (Duration::from_secs(a), Duration::from_secs(b)))
+        {
+            let fetched = Arc::new(AtomicUsize::new(0));
+            let token = BearerToken::refreshed({
+                let fetched = Arc::clone(&fetched);
+                move || {
+                    // Long enough to be told from once, and an end to it in any case.
+                    let is_late = fetched.fetch_add(1, Ordering::SeqCst) < 10;
+                    async move {
+                        tokio::time::sleep(if is_late { fetch } else { Duration::ZERO }).await;
+                        let lifetime = if is_late { lifetime } else { Duration::from_secs(600) };
+                        Ok(AccessToken::new("late").expires_in(lifetime))
+                    }
+                }
+            });
+            for _ in 0..3 {
+                let status = text(&token).await.expect_err("it is of no use");
+                assert_eq!(status.code(), crate::Code::Unavailable, "{lifetime:?} {fetch:?}");
+                assert!(status.message().contains("expired"), "{status:?}");
+            }
+            assert_eq!(fetched.load(Ordering::SeqCst), 1, "one attempt, then a pause");
+            tokio::time::advance(Duration::from_secs(2)).await;
+            text(&token).await.expect_err("it is of no use either");
+            assert_eq!(fetched.load(Ordering::SeqCst), 2, "the pause is over");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_life_longer_than_the_clock_can_tell_has_no_end() {
+        let counted = counted(Some(Duration::MAX), |_| false);
+        counted.permits.add_permits(2);
+        for _ in 0..2 {
+            assert_eq!(text(&counted.token).await.expect("a token"), "Bearer 1");
+            tokio::time::advance(Duration::from_secs(1_000_000)).await;
+        }
     }
 
     #[tokio::test(start_paused = true)]

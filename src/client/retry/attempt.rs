@@ -61,6 +61,9 @@ impl Ended {
 /// The number of the reader that an attempt has of the request.
 pub(super) type ReaderNumber = Arc<AtomicU64>;
 
+/// The number of no reader: that of an attempt that has none yet.
+pub(super) const NO_READER: u64 = u64::MAX;
+
 impl Attempts {
     pub(in crate::client) fn new(
         inner: &Arc<Inner>,
@@ -131,8 +134,7 @@ impl Attempts {
 
     async fn send(&self, before: u32, number: &ReaderNumber) -> Result<http::Response<Body>, Unanswered> {
         let Some(reader) = self.replay.reader() else {
-            let status = Status::unavailable("the request is larger than what is kept of it, and cannot be sent again");
-            return Err(Unanswered { status, progress: Progress::Final, request: None });
+            return Err(Unanswered { status: outgrown(), progress: Progress::Final, request: None });
         };
         number.store(reader.number(), Ordering::Relaxed);
         let mut head = self.head.clone();
@@ -160,15 +162,26 @@ impl Attempts {
     }
 
     /// Whether a response is the answer, or only says that there is none.
-    fn judge(&self, response: http::Response<Body>, reader: u64) -> Attempted {
+    pub(super) fn judge(&self, response: http::Response<Body>, reader: u64) -> Attempted {
         match code_of_head(response.status(), response.headers()) {
             Code::Ok => {
                 self.replay.choose(reader);
-                Attempted::Answered(response)
+                if self.replay.chosen() == Some(reader) {
+                    Attempted::Answered(response)
+                } else {
+                    // Another one goes on alone: the rest of the request would never come to this server.
+                    let status = outgrown();
+                    Attempted::Ended(Ended { code: status.code(), is_final: true, result: Err(status) })
+                }
             }
             code => Attempted::Ended(Ended { code, is_final: false, result: Ok(response) }),
         }
     }
+}
+
+/// Why an attempt ends without the whole request.
+pub(super) fn outgrown() -> Status {
+    Status::unavailable("the request is larger than what is kept of it, and cannot be sent again")
 }
 
 /// What the head of a response says: OK, where it is the beginning of an answer.

@@ -3,14 +3,14 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::body::Body;
 
-use crate::client::retry::attempt::{Attempted, Attempts, Ended, ReaderNumber};
+use crate::client::retry::attempt::{Attempted, Attempts, Ended, NO_READER, ReaderNumber, outgrown};
 use crate::client::retry::pushback::Pushback;
 use crate::client::retry::throttle::RetryThrottle;
 use crate::client::service_config::HedgingPolicy;
@@ -61,7 +61,7 @@ impl Attempts {
 impl Hedges<'_> {
     /// Begins one more attempt, and says when the one after it does.
     fn begin(&mut self) {
-        let reader = ReaderNumber::default();
+        let reader = ReaderNumber::new(AtomicU64::new(NO_READER));
         let (attempts, before, number) = (self.attempts, self.begun, Arc::clone(&reader));
         let attempt = Box::pin(async move { attempts.make(before, &number).await });
         self.running.push(Running { attempt, reader });
@@ -72,11 +72,13 @@ impl Hedges<'_> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<http::Response<Body>, Status>> {
         loop {
+            // First, and even if no more attempts begin: those that are behind get no more of the request, and would
+            // never end.
+            if let Poll::Ready(chosen) = self.attempts.replay.poll_chosen(cx) {
+                self.keep_one(chosen);
+            }
             if let Poll::Ready(done) = self.poll_running(cx) {
                 return Poll::Ready(done);
-            }
-            if self.next.is_some() && self.attempts.replay.poll_chosen(cx).is_ready() {
-                self.keep_one();
             }
             let Some(next) = self.next else { break };
             if self.timer.deadline() != next {
@@ -91,13 +93,11 @@ impl Hedges<'_> {
             }
             self.begin();
         }
-        match (self.running.is_empty() && self.next.is_none(), self.last.take()) {
-            (true, Some(last)) => Poll::Ready(last.result),
-            (_, last) => {
-                self.last = last;
-                Poll::Pending
-            }
+        if self.running.is_empty() && self.next.is_none() {
+            // None has ended where the only reader to go on was of a stream that was given up already.
+            return Poll::Ready(self.last.take().map_or_else(|| Err(outgrown()), |last| last.result));
         }
+        Poll::Pending
     }
 
     /// Polls all attempts. Ready when one decides the call.
@@ -108,13 +108,17 @@ impl Hedges<'_> {
                 index += 1;
                 continue;
             };
-            drop(self.running.swap_remove(index));
+            let reader = self.running.swap_remove(index).reader.load(Ordering::Relaxed);
             match attempted {
                 Attempted::Answered(response) => {
                     if let Some(throttle) = self.throttle {
                         throttle.succeeded();
                     }
                     return Poll::Ready(Ok(response));
+                }
+                // Another one was chosen while this one ended, and decides the call.
+                Attempted::Ended(ended) if self.attempts.replay.chosen().is_some_and(|chosen| chosen != reader) => {
+                    self.last.get_or_insert(ended);
                 }
                 Attempted::Ended(ended) if self.is_fatal(&ended) => return Poll::Ready(ended.result),
                 Attempted::Ended(ended) => self.last = Some(ended),
@@ -146,10 +150,9 @@ impl Hedges<'_> {
     }
 
     /// More of the request came than is kept: the attempt that is ahead of the others goes on alone.
-    fn keep_one(&mut self) {
+    fn keep_one(&mut self, chosen: u64) {
         self.next = None;
-        let chosen = self.attempts.replay.chosen();
-        self.running.retain(|running| Some(running.reader.load(Ordering::Relaxed)) == chosen);
+        self.running.retain(|running| running.reader.load(Ordering::Relaxed) == chosen);
     }
 }
 
@@ -161,3 +164,93 @@ fn after(pause: Duration) -> Instant {
 
 /// As good as never.
 const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::sync::Mutex;
+    use std::task::Waker;
+
+    use http_body::Body as _;
+
+    use super::*;
+    use crate::client::Channel;
+    use crate::client::service_config::Codes;
+    use crate::client::stage::StageCell;
+    use crate::status::Code;
+    use crate::transport::replay::ReplayReader;
+
+    /// More than is kept of a request.
+    const LARGE: usize = 100_000;
+
+    fn attempts() -> Attempts {
+        let channel = Channel::builder("http://127.0.0.1:1").retry_buffer_limits(LARGE / 2, LARGE / 2).connect_lazy();
+        let request = http::Request::new(Body::new(http_body_util::Full::from(vec![0; LARGE])));
+        Attempts::new(&channel.inner, request, None, false, &Arc::new(StageCell::new()))
+    }
+
+    fn read(reader: &mut ReplayReader) -> bool {
+        Pin::new(reader).poll_frame(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    /// What a server does, when it does.
+    type Told = Arc<Mutex<Option<Attempted>>>;
+
+    fn running(reader: &ReplayReader) -> (Running<'static>, Told) {
+        let told = Told::default();
+        let tells = Arc::clone(&told);
+        let attempt = poll_fn(move |_| tells.lock().expect("nothing panics").take().map_or(Poll::Pending, Poll::Ready));
+        (Running { attempt: Box::pin(attempt), reader: Arc::new(AtomicU64::new(reader.number())) }, told)
+    }
+
+    fn failed() -> Option<Attempted> {
+        let status = Status::aborted("as told");
+        Some(Attempted::Ended(Ended { code: status.code(), is_final: false, result: Err(status) }))
+    }
+
+    #[tokio::test]
+    async fn those_behind_are_dropped_when_all_have_begun() {
+        // Whether the one ahead fails at once, and the one behind does, as the request outgrows what is kept.
+        for (is_at_once, fails_behind) in [(false, false), (true, false), (false, true), (true, true)] {
+            let attempts = attempts();
+            let (mut ahead, mut behind) = (attempts.replay.reader().unwrap(), attempts.replay.reader().unwrap());
+            let ((first, first_told), (second, second_told)) = (running(&ahead), running(&behind));
+            let policy =
+                HedgingPolicy { attempts_max: 2, delay: Duration::ZERO, non_fatal: Codes::only(Code::Aborted) };
+            let mut hedges = Hedges {
+                attempts: &attempts,
+                policy: &policy,
+                throttle: None,
+                running: vec![first, second],
+                begun: 2,
+                next: None,
+                timer: Box::pin(sleep_until(Instant::now())),
+                last: None,
+            };
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(hedges.poll(&mut cx).is_pending());
+            assert!(read(&mut ahead) && !read(&mut behind));
+            if fails_behind {
+                *second_told.lock().unwrap() = failed();
+            }
+            if !is_at_once {
+                assert!(hedges.poll(&mut cx).is_pending());
+                assert_eq!(hedges.running.len(), 1, "the one behind would wait for ever");
+            }
+            *first_told.lock().unwrap() = failed();
+            let Poll::Ready(Err(status)) = hedges.poll(&mut cx) else { panic!("the call is over") };
+            assert_eq!(status.code(), Code::Aborted);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_to_one_behind_is_none() {
+        let attempts = attempts();
+        let (mut ahead, behind) = (attempts.replay.reader().unwrap(), attempts.replay.reader().unwrap());
+        assert!(read(&mut ahead));
+        let answer = || http::Response::new(Body::empty());
+        let refused = attempts.judge(answer(), behind.number());
+        assert!(matches!(refused, Attempted::Ended(Ended { is_final: true, .. })), "{refused:?}");
+        assert!(matches!(attempts.judge(answer(), ahead.number()), Attempted::Answered(_)));
+    }
+}

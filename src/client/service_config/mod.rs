@@ -22,6 +22,8 @@ use crate::client::service_config::method::MethodConfigs;
 use crate::transport::error::{Error, Step};
 
 pub(crate) use self::method::MethodConfig;
+#[cfg(test)]
+pub(crate) use self::policy::Codes;
 pub(crate) use self::policy::{HedgingPolicy, RetryPolicy, Throttling};
 
 /// A config may come from far away. One of some thousand methods has less.

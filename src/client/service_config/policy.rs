@@ -45,6 +45,11 @@ pub(crate) struct Throttling {
 pub(crate) struct Codes(u32);
 
 impl Codes {
+    #[cfg(test)]
+    pub(crate) fn only(code: Code) -> Self {
+        Codes(1 << code as u32)
+    }
+
     pub(crate) fn contains(self, code: Code) -> bool {
         self.0 & (1 << code as u32) != 0
     }
