@@ -487,3 +487,26 @@ async fn a_resolvers_config_is_in_force_from_the_first_call_on() {
         }
     }
 }
+
+/// Finds nothing, or never ends.
+struct Lost {
+    fails: bool,
+}
+
+impl Resolver for Lost {
+    async fn next(&mut self, _: &mut ResolveRequests) -> Result<Resolution, ResolveError> {
+        if self.fails { Err("no such name".into()) } else { std::future::pending().await }
+    }
+}
+
+#[tokio::test]
+async fn the_channels_own_config_holds_before_anything_is_resolved() {
+    // (the config, whether resolving fails)
+    let table = [(r#""timeout": "0.1s""#, false), (r#""timeout": "0.1s", "waitForReady": true"#, true)];
+    for (way, (of_all, fails)) in WAYS.into_iter().flat_map(|way| table.map(|row| (way, row))) {
+        let endpoint = endpoint("lost:///it").resolver(move |_| Lost { fails });
+        let channel = endpoint.service_config(config(of_all)).unwrap().connect_lazy();
+        let status = make_by(way, &channel, Kind::Unary, &["ok"]).await.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{way:?} {of_all}: {status:?}");
+    }
+}

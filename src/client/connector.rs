@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::client::Endpoint;
+use crate::deadline::Deadline;
 use crate::transport::address::Address;
 use crate::transport::connect::connect;
 use crate::transport::connection::Connection;
@@ -56,7 +57,7 @@ impl Connector {
     pub(super) async fn open(&self, address: &Address, timeout: Duration) -> Result<Connection, Error> {
         let target = self.endpoint.target.as_ref().map_err(Clone::clone)?;
         let remote = Remote::new(target, address);
-        let limit = Limit { until: Instant::now() + timeout, timeout };
+        let limit = Limit { until: Deadline::after(timeout).tokio_instant(), timeout };
         let open = async {
             let io = in_time(Step::Connect, limit, self.connect(address)).await?;
             let io = in_time(Step::Tls, limit, self.secure(io, target)).await?;

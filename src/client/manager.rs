@@ -110,7 +110,12 @@ impl<'a> Active<'a> {
             None => {}
             Some(Ok(resolution)) => self.apply(resolution),
             Some(Err(_)) if self.has_resolved => {}
-            Some(Err(error)) => self.failure = Some(unresolved(self.core, error).into()),
+            Some(Err(error)) => {
+                if !self.core.configured.is_known() {
+                    self.configure(None);
+                }
+                self.failure = Some(unresolved(self.core, error).into());
+            }
         }
         self.publish();
     }
@@ -364,6 +369,27 @@ mod tests {
                 assert_eq!(timeout, expected);
                 assert_eq!(core.configured.is_plain(), config.is_none());
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_channels_own_config_holds_while_the_target_cannot_be_resolved() {
+        let endpoint = Endpoint::from_static("http://127.0.0.1:1");
+        let with_own = endpoint.clone().service_config(timeout(1)).expect("it is right");
+        for (endpoint, own) in [(endpoint, None), (with_own, Some(1))] {
+            let core = core(endpoint);
+            let mut running = Active::begin(&core, Box::new(Never));
+            let mut say = |said, expected: Option<u64>| {
+                running.active.resolved.put(said);
+                running.active.look();
+                assert!(core.configured.is_known());
+                let method = core.configured.config().and_then(|config| config.method("/a/b").cloned());
+                assert_eq!(method.and_then(|method| method.timeout).map(|timeout| timeout.as_secs()), expected);
+            };
+            say(Err("no such name".into()), own);
+            let found = Resolution::default().service_config(ServiceConfig::from_json(&timeout(2)));
+            say(Ok(found), Some(2));
+            say(Err("no such name".into()), Some(2));
         }
     }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::Authority;
-use http::{Extensions, HeaderMap};
+use http::{Extensions, HeaderMap, HeaderValue};
 use tonic::Request;
 
 #[cfg(feature = "client")]
 use crate::client::credentials::{AnyCallCredentials, CallCredentials};
 use crate::codec::{CompressionEncoding, MessageLimits};
-use crate::deadline::{Deadline, parse_timeout};
+use crate::deadline::{Deadline, format_timeout, parse_timeout};
 use crate::metadata::GRPC_TIMEOUT;
 
 /// How one call is made, where it is not to be made like others of its client and channel.
@@ -29,6 +29,8 @@ use crate::metadata::GRPC_TIMEOUT;
 pub struct CallOptions {
     timeout: Option<Duration>,
     deadline: Option<Deadline>,
+    /// The `grpc-timeout` that was made of the deadline, and is no timeout of the call's own.
+    written: Option<HeaderValue>,
     wait_for_ready: Option<bool>,
     /// The inner `None`: without compression.
     compression: Option<Option<CompressionEncoding>>,
@@ -49,6 +51,7 @@ impl CallOptions {
         CallOptions {
             timeout: None,
             deadline: None,
+            written: None,
             wait_for_ready: None,
             compression: None,
             decoding_bytes_max: None,
@@ -139,19 +142,29 @@ impl CallOptions {
     /// the metadata.
     #[inline]
     pub(crate) fn own_timeout(&self, metadata: &HeaderMap) -> Option<Duration> {
-        let other = metadata.get(GRPC_TIMEOUT).and_then(parse_timeout);
+        let other = metadata.get(GRPC_TIMEOUT).filter(|value| Some(*value) != self.written.as_ref());
+        let other = other.and_then(parse_timeout);
         match (self.timeout, other) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (timeout, None) | (None, timeout) => timeout,
         }
     }
 
-    /// The same, at this moment: the time until the deadline, if there is one, and if it is less.
-    pub(crate) fn timeout_now(&self, metadata: &HeaderMap) -> Option<Duration> {
-        let left = self.deadline.map(|deadline| deadline.remaining());
-        match (self.own_timeout(metadata), left) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (timeout, None) | (None, timeout) => timeout,
+    /// The `grpc-timeout` of a request that is about to be passed on: the call's own timeout, or the time until the
+    /// deadline where that is less. The latter is remembered, so that [`own_timeout`](Self::own_timeout) knows it.
+    pub(crate) fn write_timeout(extensions: &mut Extensions, metadata: &HeaderMap) -> Option<HeaderValue> {
+        let Some(options) = extensions.get_mut::<CallOptions>() else {
+            return NOTHING_SPECIAL.own_timeout(metadata).map(format_timeout);
+        };
+        let own = options.own_timeout(metadata);
+        match options.deadline.map(|deadline| deadline.remaining()) {
+            Some(left) if own.is_none_or(|own| left < own) => {
+                // What the metadata say is not read again.
+                options.timeout = own;
+                options.written = Some(format_timeout(left));
+                options.written.clone()
+            }
+            _ => own.map(format_timeout),
         }
     }
 
@@ -273,6 +286,38 @@ mod tests {
         for (own, header, expected) in table {
             let options = CallOptions { timeout: own, ..CallOptions::new() };
             assert_eq!(options.own_timeout(&metadata(header)), expected, "{own:?} {header:?}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_a_deadline_is_written_but_is_no_timeout_of_the_calls_own() {
+        let seconds = Duration::from_secs;
+        // (the options' timeout, the metadata's, seconds to the deadline; which of these is written, the own timeout)
+        let table = [
+            (None, None, None, None, None),
+            (None, Some("3S"), None, Some(3), Some(3)),
+            (None, None, Some(60), Some(60), None),
+            (Some(2), None, Some(60), Some(2), Some(2)),
+            (Some(90), None, Some(60), Some(60), Some(90)),
+            (None, Some("90S"), Some(60), Some(60), Some(90)),
+        ];
+        for (timeout, header, left, written, own) in table {
+            let options = CallOptions {
+                timeout: timeout.map(seconds),
+                deadline: left.map(|left| Deadline::after(seconds(left))),
+                ..CallOptions::new()
+            };
+            let mut extensions = Extensions::new();
+            extensions.insert(options);
+            let value = CallOptions::write_timeout(&mut extensions, &metadata(header));
+            let said = value.as_ref().and_then(parse_timeout).map(|said| said.as_secs_f64().round() as u64);
+            assert_eq!(said, written, "{timeout:?} {header:?} {left:?}");
+            let mut headers: HeaderMap = value.map(|value| (GRPC_TIMEOUT, value)).into_iter().collect();
+            let options = CallOptions::of(&extensions);
+            assert_eq!(options.own_timeout(&headers), own.map(seconds), "{timeout:?} {header:?} {left:?}");
+            // Whoever passes the request on may shorten it.
+            headers.insert(GRPC_TIMEOUT, HeaderValue::from_static("1S"));
+            assert_eq!(options.own_timeout(&headers), Some(seconds(1)));
         }
     }
 

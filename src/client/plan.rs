@@ -69,7 +69,7 @@ impl Configured {
         self.state.load(Ordering::Relaxed) == NONE
     }
 
-    fn is_known(&self) -> bool {
+    pub(super) fn is_known(&self) -> bool {
         self.state.load(Ordering::Acquire) != UNKNOWN
     }
 
@@ -262,11 +262,14 @@ impl Inner {
         if self.core.configured.is_known() {
             return Ok(self.core.known_plan(call.path, begin));
         }
-        let timeouts = Timeouts { of_channel: self.endpoint.timeout, of_method: None };
+        // Until the resolver has said anything, the channel's own config is the best that is known.
+        let own = self.endpoint.retries.service_config.as_ref().and_then(|config| config.method(call.path));
+        let wait_for_ready = options.waits_for_ready_or(own.and_then(|method| method.wait_for_ready));
+        let timeouts = Timeouts { of_channel: self.endpoint.timeout, of_method: own.and_then(|method| method.timeout) };
         let mut guard = CallGuard::without_timer(current);
         guard.start_timer(guard::deadline_from(begin, call.metadata, options, timeouts, current));
         let late = || self.core.late(Stage::Connection);
-        guard.within(late, self.core.plan_later(call, options.waits_for_ready(), begin)).await.map(Some)
+        guard.within(late, self.core.plan_later(call, wait_for_ready, begin)).await.map(Some)
     }
 }
 

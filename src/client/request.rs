@@ -17,7 +17,6 @@ use crate::codec::{
     ByteSource, Codec, Compression, CompressionEncoding, CompressionSwitch, EncodedStream, MessageEncoder,
     MessageLimits, Part,
 };
-use crate::deadline::format_timeout;
 use crate::metadata;
 use crate::service::MethodDescriptor;
 use crate::status::Status;
@@ -81,7 +80,8 @@ impl CallRequest<'_> {
     {
         let (metadata, mut extensions, messages) = request.into_parts();
         let encoding = CallOptions::encoding(&extensions, self.compression.send);
-        let headers = self.headers(metadata, CallOptions::of(&extensions), encoding, codec.content_subtype());
+        let timeout = CallOptions::write_timeout(&mut extensions, metadata.as_ref());
+        let headers = self.headers(metadata, timeout, encoding, codec.content_subtype());
         let switch = extensions.get::<CompressionSwitch>().cloned();
         let encoder = MessageEncoder::new(codec, self.compression, encoding, self.limits.encoding_bytes_max);
         let source = EncodedStream::new(Succeeding { messages }, encoder.with_switch(switch));
@@ -109,11 +109,10 @@ impl CallRequest<'_> {
     fn headers(
         &self,
         metadata: crate::metadata::MetadataMap,
-        options: &CallOptions,
+        timeout: Option<HeaderValue>,
         encoding: Option<CompressionEncoding>,
         content_subtype: Option<&str>,
     ) -> HeaderMap {
-        let timeout = options.timeout_now(metadata.as_ref());
         let mut headers = HeaderMap::with_capacity(8 + metadata.len());
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(CONTENT_TYPE, content_type(content_subtype));
@@ -124,7 +123,7 @@ impl CallRequest<'_> {
             headers.insert(metadata::GRPC_ENCODING, name);
         }
         if let Some(timeout) = timeout {
-            headers.insert(metadata::GRPC_TIMEOUT, format_timeout(timeout));
+            headers.insert(metadata::GRPC_TIMEOUT, timeout);
         }
         metadata::append_user_metadata(&mut headers, metadata);
         headers

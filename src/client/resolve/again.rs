@@ -9,18 +9,31 @@ pub(crate) async fn resolve_again(
     mut resolver: Box<dyn AnyResolver>,
     mut requests: ResolveRequests,
     bounds: BackoffBounds,
-    mut found: impl FnMut(Result<Resolution, ResolveError>),
+    found: impl FnMut(Result<Resolution, ResolveError>),
 ) {
+    let mut report = Report(found);
     let mut backoff = Backoff::new(bounds);
     loop {
         let resolution = resolver.next(&mut requests).await;
         let is_good = resolution.as_ref().is_ok_and(|resolution| !resolution.endpoints.is_empty());
-        found(resolution);
+        (report.0)(resolution);
         if is_good {
             backoff.reset();
         } else {
             tokio::time::sleep(backoff.next_pause()).await;
             requests.request();
+        }
+    }
+}
+
+/// Where the resolver's words go. If it panics, that is the last of them: calls must not wait for it for ever.
+struct Report<F: FnMut(Result<Resolution, ResolveError>)>(F);
+
+impl<F: FnMut(Result<Resolution, ResolveError>)> Drop for Report<F> {
+    fn drop(&mut self) {
+        // Else nobody wants to know any more.
+        if std::thread::panicking() {
+            (self.0)(Err("the resolver panicked: the panic's message says where".into()));
         }
     }
 }
@@ -72,5 +85,29 @@ mod tests {
         let (count, _) = receiver.recv().await.expect("it goes on");
         assert_eq!(count, usize::MAX);
         task.abort();
+    }
+
+    struct Panics;
+
+    impl Resolver for Panics {
+        async fn next(&mut self, _: &mut ResolveRequests) -> Result<Resolution, ResolveError> {
+            panic!("on purpose")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_the_last_that_is_heard_and_an_end_from_outside_is_not_told() {
+        let bounds = BackoffBounds { initial: Duration::from_secs(10), max: Duration::from_secs(100) };
+        let table: [(Box<dyn AnyResolver>, bool); 2] = [(Box::new(Panics), true), (Box::new(Moody(0)), false)];
+        for (resolver, panics) in table {
+            let (sender, mut receiver) = mpsc::unbounded_channel();
+            let task = tokio::spawn(resolve_again(resolver, ResolveRequests::default(), bounds, move |found| {
+                let _ = sender.send(found.map_or_else(|error| error.to_string(), |_| String::new()));
+            }));
+            let said = receiver.recv().await.expect("each says something");
+            assert_eq!(said.starts_with("the resolver panicked"), panics, "{said}");
+            task.abort();
+            assert_eq!(receiver.recv().await, None);
+        }
     }
 }

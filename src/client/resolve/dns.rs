@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::client::resolve::{Resolution, ResolveError, ResolveRequests, ResolvedEndpoint, Resolver};
+use crate::deadline::Deadline;
 use crate::transport::connect::look_up;
 use crate::transport::error::Error;
 
@@ -66,7 +67,7 @@ impl<L: LookUp> Resolver for Dns<L> {
         }
         let found = self.system.look_up(&self.host, self.port).await;
         self.is_asked = false;
-        self.not_before = found.is_ok().then(|| Instant::now() + self.interval_min);
+        self.not_before = found.is_ok().then(|| Deadline::after(self.interval_min).tokio_instant());
         let endpoints = found?.into_iter().map(ResolvedEndpoint::new).collect();
         Ok(Resolution::new(endpoints))
     }
@@ -149,6 +150,7 @@ mod tests {
             // After a failure the channel says when.
             (30, &[None, None, BOTH, ONE], &[0, 0, 0, 30]),
             (5, &[BOTH, None, ONE], &[0, 5, 5]),
+            (u64::MAX, &[BOTH], &[0]),
         ];
         for (interval_min, answers, seconds) in table {
             assert_eq!(seconds_of_questions(interval_min, answers).await, seconds, "{answers:?}");
