@@ -70,6 +70,36 @@ async fn as_many_connections_open_as_calls_need() {
 }
 
 #[tokio::test]
+async fn a_connection_opens_in_place_of_one_that_was_lost() {
+    let place = Place::new().await;
+    let client = Client::new(Channel::builder(place.uri()).connections_max(2).connect_lazy());
+    let call = |said: &str| {
+        let (client, request) = (client.clone(), ask(said));
+        tokio::spawn(async move { client.unary_call(request).await })
+    };
+    let first = call("0");
+    let mut one = place.accept(&[(MAX_CONCURRENT_STREAMS, 1)]).await;
+    let stream = one.next_call().await;
+    let second = call("1");
+    let mut two = place.accept(&[(MAX_CONCURRENT_STREAMS, 1)]).await;
+    two.next_call().await;
+    // It wishes for a third, which may not be: a wish that must not stand in the way of later ones.
+    let third = call("2");
+    drop(two);
+    assert_eq!(patiently(second).await.unwrap().unwrap_err().code(), Code::Unavailable);
+    let mut two = place.accept(&[(MAX_CONCURRENT_STREAMS, 1)]).await;
+    let third_stream = two.next_call().await;
+    let fourth = call("3");
+    two.answer(third_stream, &say("well")).await;
+    patiently(third).await.unwrap().unwrap();
+    let fourth_stream = two.next_call().await;
+    two.answer(fourth_stream, &say("well")).await;
+    patiently(fourth).await.unwrap().unwrap();
+    one.answer(stream, &say("well")).await;
+    patiently(first).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_server_that_goes_while_another_connection_opens_is_noticed() {
     let place = Place::new().await;
     let endpoint = Channel::builder(place.uri()).connections_max(2);

@@ -220,10 +220,9 @@ impl Backend {
         self.0.wanted.clone()
     }
 
-    /// Whether another connection is wanted and none of those that there are has a place.
-    pub(super) fn must_grow(&self) -> bool {
-        let is_asked = self.standing().must_grow;
-        is_asked && matches!(self.offer(), Offer::Full(_))
+    /// Whether it has connections, none of which has a place. Nobody waits for one else.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self.offer(), Offer::Full(_))
     }
 
     pub(super) fn set_task(&self, task: AbortHandle) {

@@ -98,7 +98,8 @@ impl Opener {
         loop {
             let wants_more = self.backend.find(|backend| match backend.retain_open() {
                 0 => Some(false),
-                left => (left < max && backend.must_grow()).then_some(true),
+                // A wish that is not to be fulfilled now is forgotten, or the next one would go unheard.
+                left => (backend.take_wish(Wish::Grow) && left < max && backend.is_full()).then_some(true),
             });
             if !wants_more.await {
                 return;
@@ -109,7 +110,6 @@ impl Opener {
             {
                 return;
             }
-            self.backend.take_wish(Wish::Grow);
             // Meanwhile the others may be lost.
             match either(self.attempt(Duration::ZERO), self.all_lost()).await {
                 Either::First(Ok((address, connection))) => self.add(address, connection),

@@ -98,7 +98,7 @@ impl Endpoint {
     /// ```
     /// use seltzer::Channel;
     ///
-    /// let endpoint = Channel::builder("https://greeter.example").proxy("http://proxy.example:3128");
+    /// let endpoint = Channel::builder("https://greeter.example").proxy("http://gate.example:8080");
     /// # drop(endpoint);
     /// ```
     #[must_use]
