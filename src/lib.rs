@@ -67,6 +67,7 @@ pub mod metadata;
 mod pace;
 pub mod service;
 pub mod status;
+mod task;
 
 pub mod client;
 mod server;

@@ -22,6 +22,7 @@ use crate::client::retry::Transparent;
 use crate::client::stage::{Stage, StageCell, too_late};
 use crate::either::either;
 use crate::status::Status;
+use crate::task::task;
 use crate::transport::address::Address;
 use crate::transport::connection::{Connection, Origin};
 use crate::transport::error::{Error, Step};
@@ -213,11 +214,11 @@ impl Channel {
     pub fn connect_early(&self) {
         // Not the channel itself, which this must not keep.
         let core = Arc::clone(&self.inner.core);
-        tokio::spawn(async move {
+        tokio::spawn(task(async move {
             let nothing = PickCall { path: "", metadata: &HeaderMap::new() };
             // Whether it worked shows in its state.
             let _ = either(core.dropped.cancelled(), core.connection(nothing, false)).await;
-        });
+        }));
     }
 
     fn endpoint<D>(target: D) -> Result<Endpoint, Error>

@@ -14,6 +14,7 @@ use crate::server::dispatch::Dispatcher;
 use crate::server::settings::Settings;
 use crate::server::unary::UnaryMethods;
 use crate::server::workers::Workers;
+use crate::task::task;
 use crate::transport::error::{Error, Step};
 use crate::transport::listen::{ListenAddress, Listener};
 
@@ -101,7 +102,7 @@ impl BoundServer {
         });
         let mut listeners = JoinSet::new();
         for listener in self.listeners {
-            listeners.spawn(accept_all(listener, Arc::clone(&shared)));
+            listeners.spawn(task(accept_all(listener, Arc::clone(&shared))));
         }
         if let Either::Second(_) = either(signal, listeners.join_next()).await {
             return Err(Error::new(Step::Serve, "a listener stopped by itself; please report this"));

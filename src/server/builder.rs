@@ -17,6 +17,7 @@ use crate::server::dispatch::Dispatcher;
 use crate::server::native::Intercept;
 use crate::server::settings::Settings;
 use crate::service::{CallSettings, Interceptor, IntoRoute, Route, Router, TowerHandler};
+use crate::task::task;
 use crate::transport::carrier::Carrier;
 use crate::transport::error::Error;
 use crate::transport::h2::WINDOW_BYTES_MAX;
@@ -371,7 +372,7 @@ impl Server {
         let (handle, listener) = in_process::pair();
         let mut server = self.bound()?;
         server.listeners.push(Listener::InProcess(listener));
-        tokio::spawn(server.serve());
+        tokio::spawn(task(server.serve()));
         Ok(handle)
     }
 
