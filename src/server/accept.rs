@@ -25,7 +25,6 @@ const ACCEPT_PAUSE_MAX: Duration = Duration::from_millis(500);
 pub(crate) struct Shared {
     pub(crate) dispatcher: Dispatcher,
     pub(crate) settings: Settings,
-    pub(crate) engine: seltzer_h2::Config,
     pub(crate) methods: Arc<UnaryMethods>,
     pub(crate) budget: Option<Arc<Budget>>,
     #[cfg(feature = "_tls")]

@@ -92,7 +92,6 @@ impl BoundServer {
         let shared = Arc::new(Shared {
             methods: Arc::new(UnaryMethods::of(&self.dispatcher.router)),
             dispatcher: self.dispatcher,
-            engine: self.settings.engine(),
             budget: self.settings.budget(),
             settings: self.settings,
             #[cfg(feature = "_tls")]

@@ -52,7 +52,7 @@ pub struct Server {
     fallback: Option<TowerHandler>,
     timeout: Option<Duration>,
     calls: CallSettings,
-    settings: Settings,
+    pub(super) settings: Settings,
     #[cfg(feature = "_tls")]
     tls: Option<crate::transport::tls::ServerTlsConfig>,
 }

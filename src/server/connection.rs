@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::context::Peer;
 use crate::server::accept::Shared;
+use crate::server::lifetime;
 use crate::server::unary::Answerer;
 use crate::server::workers::{Place, Workers};
 use crate::task::{Task, task};
@@ -137,7 +138,15 @@ async fn begin(io: Io, peer: Peer, shared: &Shared) -> Next {
             let drain = Drain { begin: shared.stop.clone(), grace: shared.settings.drain_grace };
             let pool = shared.workers.as_ref().and_then(Workers::pool).cloned();
             let ready = shared.settings.shared_by_calls(shared.budget.as_ref());
-            Some(Box::new(ServerConnection::new(io, head, &shared.engine, answerer, drain, pool, ready)))
+            Some(Box::new(ServerConnection::new(
+                io,
+                head,
+                &lifetime::config(shared.settings.limits),
+                answerer,
+                drain,
+                pool,
+                ready,
+            )))
         }
     }
 }
