@@ -17,6 +17,7 @@ use crate::server::workers::Workers;
 use crate::task::task;
 use crate::transport::error::{Error, Step};
 use crate::transport::listen::{ListenAddress, Listener};
+use crate::transport::listen_socket::ListenSocket;
 
 /// A server whose sockets listen: its ports are known, and connections wait until it serves.
 ///
@@ -51,6 +52,18 @@ impl BoundServer {
     {
         let address = address.try_into().map_err(Into::into)?;
         self.listeners.push(Listener::bind(&address).await?);
+        Ok(self)
+    }
+
+    /// Takes one more socket that listens already.
+    ///
+    /// # Errors
+    /// The socket cannot be used.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn listen_also_on(mut self, socket: impl Into<ListenSocket>) -> Result<Self, Error> {
+        self.listeners.push(Listener::adopt(socket.into())?);
         Ok(self)
     }
 

@@ -23,6 +23,7 @@ use crate::transport::error::Error;
 use crate::transport::h2::WINDOW_BYTES_MAX;
 use crate::transport::in_process::{self, InProcess};
 use crate::transport::listen::{ListenAddress, Listener};
+use crate::transport::listen_socket::ListenSocket;
 
 /// What SETTINGS_MAX_FRAME_SIZE may be (RFC 9113, section 6.5.2).
 const FRAME_BYTES_SMALLEST: u32 = 1 << 14;
@@ -353,6 +354,17 @@ impl Server {
         let mut bound = self.bound()?;
         bound.listeners.push(Listener::bind(&address).await?);
         Ok(bound)
+    }
+
+    /// Takes a socket that listens already, say one that a service manager opened, without serving yet.
+    ///
+    /// # Errors
+    /// The socket cannot be used, or the TLS settings cannot.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn listen_on(self, socket: impl Into<ListenSocket>) -> Result<BoundServer, Error> {
+        self.bound()?.listen_also_on(socket)
     }
 
     /// Serves within the process, without a socket, on a task of its own: connect with
