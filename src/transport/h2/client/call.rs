@@ -71,12 +71,19 @@ pub(super) struct General {
     pub(super) begins_at: u64,
     pub(super) has_head: bool,
     pub(super) head: Option<Parts>,
-    /// Small pieces are put together, so that they cost no more than their bytes.
-    pub(super) inbound: VecDeque<BytesMut>,
+    pub(super) inbound: Pieces,
     pub(super) end: Option<End>,
     pub(super) reader: Option<Waker>,
     /// The task that sends the rest of the request. It must hear of room, and of the end of the call.
     pub(super) upload: Option<Waker>,
+}
+
+/// What came of a body and was not taken. Small pieces are put together, so that they cost no more than their bytes.
+#[derive(Debug, Default)]
+pub(super) struct Pieces {
+    /// The first piece apart: mostly it is the only one.
+    first: Option<BytesMut>,
+    more: VecDeque<BytesMut>,
 }
 
 /// How a call ended.
@@ -121,15 +128,32 @@ impl Unary {
 }
 
 impl General {
-    /// Adds bytes of the answer.
-    pub(super) fn receive(&mut self, bytes: &[u8]) {
+    /// Whether the whole answer is here.
+    pub(super) fn is_whole(&self) -> bool {
+        self.head.is_some() && matches!(self.end, Some(End::Complete(_)))
+    }
+}
+
+impl Pieces {
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none() && self.more.is_empty()
+    }
+
+    /// Adds bytes.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
-        match self.inbound.back_mut() {
+        match self.more.back_mut().or(self.first.as_mut()) {
             Some(last) if last.len() + bytes.len() <= PIECE_BYTES => last.extend_from_slice(bytes),
-            _ => self.inbound.push_back(BytesMut::from(bytes)),
+            Some(_) => self.more.push_back(BytesMut::from(bytes)),
+            None => self.first = Some(BytesMut::from(bytes)),
         }
+    }
+
+    /// Takes the first bytes out.
+    pub(super) fn pop(&mut self) -> Option<BytesMut> {
+        self.first.take().or_else(|| self.more.pop_front())
     }
 }
 
