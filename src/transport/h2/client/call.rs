@@ -164,3 +164,36 @@ pub(super) fn register(slot: &mut Option<Waker>, waker: &Waker) {
         empty => *empty = Some(waker.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type List<'a> = &'a [&'a [u8]];
+
+    #[test]
+    fn pieces_come_out_in_their_order_and_small_ones_together() {
+        let (large, small) = ([1; PIECE_BYTES], [2; 3]);
+        // What is put in, how many pieces are taken out, what is put in then; how long the pieces are that are left.
+        let table: [(List<'_>, usize, List<'_>, &[usize]); 6] = [
+            (&[], 0, &[], &[]),
+            (&[&[]], 0, &[], &[]),
+            (&[&small, &small], 0, &[&small], &[9]),
+            (&[&large, &small], 0, &[&small, &large], &[PIECE_BYTES, 6, PIECE_BYTES]),
+            (&[&large, &small], 1, &[&small], &[6]),
+            (&[&large, &small], 2, &[&small, &large], &[3, PIECE_BYTES]),
+        ];
+        for (before, taken, after, expected) in table {
+            let mut pieces = Pieces::default();
+            before.iter().for_each(|bytes| pieces.push(bytes));
+            for _ in 0..taken {
+                assert!(pieces.pop().is_some(), "{expected:?}");
+            }
+            after.iter().for_each(|bytes| pieces.push(bytes));
+            assert_eq!(pieces.is_empty(), expected.is_empty());
+            let lengths: Vec<_> = std::iter::from_fn(|| pieces.pop()).map(|piece| piece.len()).collect();
+            assert_eq!(lengths, expected);
+            assert!(pieces.is_empty());
+        }
+    }
+}

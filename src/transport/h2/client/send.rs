@@ -1,5 +1,6 @@
 //! The general way of a call, in the words of the `http` crate.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::iter;
@@ -7,8 +8,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::{BufMut as _, Bytes};
 use http::request::Parts;
-use seltzer_h2::{Reason, SendError, StreamId};
+use seltzer_h2::limits::COPY_BYTES_MAX;
+use seltzer_h2::{Reason, Rope, SendError, StreamId};
 use tonic::body::Body;
 
 use crate::status::Status;
@@ -166,9 +169,26 @@ fn send_opening(
         }
     }
     while let Some(piece) = pieces.next() {
-        engine.send_data(stream, piece.clone(), is_whole && pieces.peek().is_none())?;
+        send_piece(engine, stream, piece, is_whole && pieces.peek().is_none())?;
     }
     Ok(())
+}
+
+fn send_piece(
+    engine: &mut seltzer_h2::Connection,
+    stream: StreamId,
+    piece: &Bytes,
+    is_end: bool,
+) -> Result<(), SendError> {
+    if piece.len() > COPY_BYTES_MAX {
+        return engine.send_data(stream, piece.clone(), is_end);
+    }
+    // What is copied anyway need not be counted.
+    let write = |output: &mut Rope| {
+        output.put_slice(piece);
+        Ok::<(), Infallible>(())
+    };
+    engine.send_data_with(stream, write, is_end).map(|_written| ())
 }
 
 pub(super) fn unsendable(error: SendError) -> Status {
@@ -196,8 +216,7 @@ impl Future for Sent {
             Some(call) => ready!(call.shared.lock().poll_answer(call.stream, cx)),
             None => Err(lost(Status::internal("the call is over"))),
         };
-        let (call, request) = (self.call.take(), self.request.take());
-        let Lost { status, progress } = match (answer, call) {
+        let Lost { status, progress } = match (answer, self.call.take()) {
             (Ok(Answer::Whole(head, rest)), Some(call)) => {
                 call.forget();
                 return Poll::Ready(Ok(self.answered(head, ResponseBody::Whole(rest))));
@@ -208,7 +227,7 @@ impl Future for Sent {
             (Err(lost), _) => lost,
             (Ok(_), None) => lost(Status::internal("the call is over")),
         };
-        let request = request.filter(|_| progress.is_unprocessed()).and_then(|(head, opening)| {
+        let request = self.request.take().filter(|_| progress.is_unprocessed()).and_then(|(head, opening)| {
             let body = opening.reclaim(self.uploaded.as_ref())?;
             Some(http::Request::from_parts(head, body))
         });
