@@ -21,6 +21,7 @@ use crate::client::options::CallOptions;
 use crate::client::retry::Transparent;
 use crate::client::stage::{Stage, StageCell, too_late};
 use crate::either::either;
+use crate::metadata;
 use crate::status::Status;
 use crate::task::task;
 use crate::transport::address::Address;
@@ -303,7 +304,9 @@ impl Inner {
     /// Puts the name that a caller gives itself in front of ours.
     fn name_caller(&self, headers: &mut HeaderMap) {
         let ours = &self.endpoint.user_agent;
-        if let Some(own) = headers.get_mut(USER_AGENT) {
+        if metadata::may_have(headers, &USER_AGENT)
+            && let Some(own) = headers.get_mut(USER_AGENT)
+        {
             let text = [own.as_bytes(), b" ", ours.as_bytes()].concat();
             *own = HeaderValue::from_bytes(&text).unwrap_or_else(|_| ours.clone());
         }
