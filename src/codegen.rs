@@ -12,8 +12,8 @@ pub use crate::client::{Client, GrpcService, InterceptedChannel, Interceptors};
 pub use crate::codec::{CompressionEncoding, FieldShape, Shape, ShapeOf};
 pub use crate::server::TowerService;
 pub use crate::service::{
-    Idempotency, Intercepted, MethodDescriptor, MethodKind, ReplyFuture, ServerCall, Service, ServiceConfig,
-    ServiceDescriptor, UnaryCall, UnaryReply,
+    Idempotency, Intercepted, MethodDescriptor, MethodKind, ReplyFuture, Service, ServiceConfig, ServiceDescriptor,
+    StreamCall as ServerCall, UnaryCall, UnaryReply,
 };
 
 /// Any error.
