@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 
 use seltzer::metadata::MetadataMap;
 use seltzer::server::{Interceptors, Message, Next, ServerCall, ServerInterceptor, ServerReply};
-use seltzer::service::IntoRoute as _;
 use seltzer::services::schemas::grpc::testing::{SimpleRequest, SimpleResponse};
 use seltzer::{CallOptionsExt as _, Code, MethodKind, Request, Server, Status};
 use tokio::sync::watch;
@@ -366,4 +365,15 @@ async fn compression_passes() {
     let mut stream = client.streaming_from_server(ask("encoding gzip")).await.unwrap().into_inner();
     stream.message().await.unwrap().unwrap();
     assert!(stream.last_was_compressed());
+}
+
+#[tokio::test]
+async fn a_service_under_another_server_has_them_too() {
+    // Ours again, which takes it for a service of somebody else's.
+    let service = Probe::new().0.server().into_tower().intercept(Shouting);
+    let server = Running::start(Server::builder().add_service(service)).await;
+    let client = Client::new(server.channel().await);
+    for kind in KINDS {
+        assert_eq!(call(&client, kind, "hi", as_it_is).await.unwrap(), "HI!", "{kind:?}");
+    }
 }

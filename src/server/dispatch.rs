@@ -182,25 +182,22 @@ impl Dispatcher {
         let around = Arc::clone(&self.around);
         async move {
             let before = &around.interceptors;
-            if let Handler::Native { service, settings, method, interceptors } = handler {
-                let call = NativeCall { service, settings, method, context, interceptors };
-                return call.answer(request, before).await;
-            }
-            let request = match handler {
-                Handler::Layered(_) => request,
-                _ => match intercept(request, before, &context) {
-                    Ok(request) => request,
-                    Err(status) => return refuse(&status),
-                },
-            };
             match handler {
-                Handler::Raw { handler, settings, interceptors } => {
-                    native::answer_raw(RawCall { handler, settings, context }, request, interceptors).await
+                Handler::Native { service, settings, method, interceptors } => {
+                    let call = NativeCall { service, settings, method, context, interceptors };
+                    call.answer(request, before).await
                 }
-                Handler::Tower(handler) | Handler::Layered(handler) => {
-                    handler.call(request.map(IncomingBody::into_http)).await.map(ResponseBody::Http)
-                }
-                Handler::Native { .. } => unreachable!("it was answered above"),
+                Handler::Raw { handler, settings, interceptors } => match intercept(request, before, &context) {
+                    Ok(request) => {
+                        native::answer_raw(RawCall { handler, settings, context }, request, interceptors).await
+                    }
+                    Err(status) => refuse(&status),
+                },
+                Handler::Tower(handler) => match intercept(request, before, &context) {
+                    Ok(request) => answer_http(&handler, request).await,
+                    Err(status) => refuse(&status),
+                },
+                Handler::Layered(layered) => answer_http(&layered, request).await,
             }
         }
     }
@@ -227,6 +224,10 @@ impl Dispatcher {
         #[cfg(not(feature = "server"))]
         Box::pin(std::future::ready(plain(StatusCode::NOT_FOUND, "there is nothing here\n")))
     }
+}
+
+async fn answer_http(handler: &TowerHandler, request: http::Request<IncomingBody>) -> http::Response<ResponseBody> {
+    handler.call(request.map(IncomingBody::into_http)).await.map(ResponseBody::Http)
 }
 
 /// Whether a request is meant as gRPC.

@@ -17,6 +17,8 @@
 #[cfg(feature = "server")]
 mod accept;
 #[cfg(feature = "server")]
+mod around;
+#[cfg(feature = "server")]
 mod at_once;
 #[cfg(feature = "server")]
 mod bound;

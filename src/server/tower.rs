@@ -33,6 +33,21 @@ impl<S: Service> TowerService<S> {
             service: std::marker::PhantomData,
         }
     }
+
+    /// Puts interceptors around the service's calls, within those that are there.
+    ///
+    /// ```
+    /// # use seltzer::codegen::{Service, TowerService};
+    /// # fn example<S: Service>(greeter: TowerService<S>) -> TowerService<S> {
+    /// // GreeterServer::new(MyGreeter).into_tower()
+    /// greeter.intercept(seltzer::server::Logging::new())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn intercept(mut self, interceptors: impl Into<Interceptors>) -> Self {
+        Arc::make_mut(&mut self.dispatcher.router).intercept(&interceptors.into());
+        self
+    }
 }
 
 impl<S, B> tower_service::Service<http::Request<B>> for TowerService<S>

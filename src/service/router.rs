@@ -27,7 +27,8 @@ pub trait IntoRoute<Marker> {
     /// The service as a server holds it.
     fn into_route(self) -> Route;
 
-    /// The service with interceptors around its calls, within those of its server.
+    /// The service with interceptors around its calls, within those of its server. Services that Seltzer generated have
+    /// this as a method of their own.
     ///
     /// ```
     /// # use seltzer::codegen::Service;
@@ -273,6 +274,14 @@ impl Router {
         let interceptors = (!interceptors.is_empty()).then_some(interceptors);
         if self.services.insert(route.name, Registered { handler, settings, interceptors }).is_none() {
             self.names.push(route.name);
+        }
+    }
+
+    /// Puts interceptors around the calls of all services, within those that are there.
+    pub(crate) fn intercept(&mut self, interceptors: &Interceptors) {
+        for registered in self.services.values_mut() {
+            let own = registered.interceptors.take().unwrap_or_default();
+            registered.interceptors = Some(own.around(interceptors));
         }
     }
 

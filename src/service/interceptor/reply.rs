@@ -15,6 +15,23 @@ use crate::status::Status;
 /// The answer to a call: metadata, then one message or a stream of them, then trailers.
 ///
 /// A call that failed before its answer began has none, but a [`Status`].
+///
+/// ```
+/// use seltzer::Status;
+/// use seltzer::server::{Message, Next, ServerCall, ServerReply};
+///
+/// /// Keeps an answer to itself that its caller need not see.
+/// async fn redact(call: ServerCall, next: Next) -> Result<ServerReply, Status> {
+///     let mut reply = next.run(call).await?;
+///     reply.metadata_mut().insert("x-redacted", "1".parse().expect("ASCII"));
+///     reply.map_messages(|message| match message.downcast_ref::<String>() {
+///         Some(_) => Ok(Message::new(String::new())),
+///         None => Ok(message),
+///     })
+/// }
+/// # fn is_one(_: impl seltzer::server::ServerInterceptor) {}
+/// # is_one(redact);
+/// ```
 pub struct ServerReply {
     pub(super) metadata: MetadataMap,
     pub(super) extensions: Extensions,

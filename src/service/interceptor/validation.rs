@@ -12,6 +12,23 @@ use crate::service::interceptor::{Next, ServerCall, ServerInterceptor, ServerRep
 use crate::status::{Code, Status};
 
 /// What a message must be like, as the message itself says it. See [`Validation`].
+///
+/// ```
+/// use seltzer::server::{Validate, Validation, Violations};
+///
+/// struct HelloRequest {
+///     name: String,
+/// }
+///
+/// impl Validate for HelloRequest {
+///     fn validate(&self, violations: &mut Violations) {
+///         violations.require(!self.name.is_empty(), "name", "must not be empty");
+///     }
+/// }
+///
+/// let validation = Validation::new().of::<HelloRequest>();
+/// # drop(validation);
+/// ```
 pub trait Validate {
     /// Names the fields that are not as they must be.
     fn validate(&self, violations: &mut Violations);
