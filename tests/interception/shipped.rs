@@ -398,3 +398,21 @@ async fn requests_are_checked() {
     let answers: Vec<_> = both.map(|answer| answer.map(|it| text(&it)).map_err(|status| status.code())).collect().await;
     assert_eq!(answers, [Ok("a".to_owned()), Err(Code::InvalidArgument)]);
 }
+
+#[tokio::test]
+async fn a_wrong_request_ends_its_call_whatever_is_made_of_it() {
+    let validation = Validation::new().check(|request: &SimpleRequest, violations| {
+        violations.require(body(request) != "bad", "payload", "must not be bad");
+    });
+    // What a handler does that takes no error for an answer.
+    let careless = async |call: ServerCall, next: Next| match next.run(call).await {
+        Ok(reply) => reply.map_end(|_| Ok(Default::default())),
+        Err(_) => Ok(seltzer::server::ServerReply::new(say("never mind"))),
+    };
+    let (_server, client, _) = probe(Interceptors::from(validation).with(careless)).await;
+    for kind in KINDS {
+        let status = call(&client, kind, "bad", as_it_is).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{kind:?}");
+        assert_eq!(call(&client, kind, "good", as_it_is).await.unwrap(), "good", "{kind:?}");
+    }
+}
