@@ -405,9 +405,13 @@ async fn a_wrong_request_ends_its_call_whatever_is_made_of_it() {
         violations.require(body(request) != "bad", "payload", "must not be bad");
     });
     // What a handler does that takes no error for an answer.
-    let careless = async |call: ServerCall, next: Next| match next.run(call).await {
-        Ok(reply) => reply.map_end(|_| Ok(Default::default())),
-        Err(_) => Ok(seltzer::server::ServerReply::new(say("never mind"))),
+    let careless = async |call: ServerCall, next: Next| {
+        let is_unary = call.kind() == seltzer::MethodKind::Unary;
+        match next.run(call).await {
+            Ok(reply) => reply.map_end(|_| Ok(Default::default())),
+            Err(_) if is_unary => Err(Status::aborted("something was wrong")),
+            Err(_) => Ok(seltzer::server::ServerReply::new(say("never mind"))),
+        }
     };
     let (_server, client, _) = probe(Interceptors::from(validation).with(careless)).await;
     for kind in KINDS {
