@@ -2,6 +2,7 @@
 
 mod ends;
 mod layers;
+mod limits;
 mod shipped;
 mod theirs;
 

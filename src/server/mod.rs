@@ -54,7 +54,7 @@ pub use self::tower::TowerService;
 
 pub use crate::service::Message;
 pub use crate::service::interceptor::{
-    Authentication, Authenticator, BearerTokens, CallEnd, CallHead, ErrorTable, Interceptors, Logging, Next, RequestId,
-    RequestIds, ServerCall, ServerInterceptor, ServerReply, StaticTokens, TimeoutPolicy, Validate, Validation,
-    Violations,
+    Authentication, Authenticator, BearerTokens, CallEnd, CallHead, ConcurrencyLimit, ErrorTable, Interceptors,
+    Logging, Next, RateLimit, RequestId, RequestIds, ServerCall, ServerInterceptor, ServerReply, StaticTokens,
+    TimeoutPolicy, Validate, Validation, Violations,
 };
