@@ -27,7 +27,7 @@ async fn so_many_calls_run_so_many_wait_and_others_are_turned_away() {
         let mut both = [one, other];
         let at = patiently(async {
             loop {
-                if let Some(at) = both.iter().position(|call| call.is_finished()) {
+                if let Some(at) = both.iter().position(tokio::task::JoinHandle::is_finished) {
                     return at;
                 }
                 tokio::task::yield_now().await;
