@@ -11,9 +11,10 @@ pub use tonic::service::interceptor::InterceptedService;
 pub use crate::client::{Client, GrpcService, InterceptedChannel, Interceptors};
 pub use crate::codec::{CompressionEncoding, FieldShape, Shape, ShapeOf};
 pub use crate::server::TowerService;
+pub use crate::service::interceptor::Interceptors as ServerInterceptors;
 pub use crate::service::{
-    Idempotency, Intercepted, MethodDescriptor, MethodKind, ReplyFuture, ServerCall, Service, ServiceConfig,
-    ServiceDescriptor, UnaryCall, UnaryReply,
+    Idempotency, Intercepted, IntoRoute, MethodDescriptor, MethodKind, ReplyFuture, Route, Service, ServiceConfig,
+    ServiceDescriptor, StreamCall as ServerCall, UnaryCall, UnaryReply,
 };
 
 /// Any error.

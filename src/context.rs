@@ -18,6 +18,7 @@
 //! The context belongs to the handler's own future. It does not follow `tokio::spawn` by itself; hand it on
 //! with [`Context::scope`].
 
+mod additions;
 mod cancellation;
 mod reply;
 
@@ -33,6 +34,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use crate::context::additions::Additions;
 use crate::context::cancellation::Cancellation;
 use crate::context::reply::Reply;
 use crate::deadline::Deadline;
@@ -70,6 +72,7 @@ struct Call {
     deadline: Option<Deadline>,
     cancelled: Cancellation,
     reply: Reply,
+    additions: Additions,
 }
 
 /// What many calls of one connection have in common.
@@ -137,6 +140,7 @@ impl Context {
                 deadline,
                 cancelled: Cancellation::default(),
                 reply: Reply::default(),
+                additions: Additions::default(),
             })),
         }
     }
@@ -153,6 +157,7 @@ impl Context {
         call.deadline = deadline;
         call.cancelled.renew();
         call.reply.renew();
+        call.additions.renew();
         self
     }
 
@@ -167,10 +172,40 @@ impl Context {
         self.call.as_ref().map_or("", |call| &call.origin.method)
     }
 
-    /// When the call must be over, if the caller said so.
+    /// When the call must be over, if the caller or this side said so.
     #[must_use]
     pub fn deadline(&self) -> Option<Deadline> {
-        self.call.as_ref()?.deadline
+        let call = self.call.as_ref()?;
+        Deadline::earlier(call.deadline, call.additions.deadline())
+    }
+
+    /// Has the call be over at this point in time, if it would not be earlier.
+    pub(crate) fn limit_deadline(&self, deadline: Deadline) {
+        if let Some(call) = &self.call {
+            call.additions.limit_deadline(deadline);
+        }
+    }
+
+    /// What an interceptor left here for whoever works on the call: who the caller is, for example.
+    ///
+    /// ```
+    /// #[derive(Clone)]
+    /// struct Tenant(String);
+    ///
+    /// let tenant = seltzer::context::current().extension::<Tenant>();
+    /// assert!(tenant.is_none(), "this is no call");
+    /// ```
+    #[must_use]
+    pub fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.call.as_ref()?.additions.get()
+    }
+
+    /// Leaves something for whoever works on the call, in place of an earlier one of this type. Outside of a call
+    /// nobody would find it, and it is dropped.
+    pub fn set_extension<T: Clone + Send + Sync + 'static>(&self, value: T) {
+        if let Some(call) = &self.call {
+            call.additions.set(value);
+        }
     }
 
     /// The time that is left until the deadline, `None` without one.

@@ -38,7 +38,7 @@
 //! | L1 | [`codec`] | messages to bytes and back |
 //! | L2 | [`transport`] | the only place that does input and output |
 //! | L3 | [`service`] | what a call is |
-//! | L4 | `server`, `client` | never import each other |
+//! | L4 | [`server`], [`client`] | never import each other |
 //! | L5 | [`dynamic`](https://docs.rs/seltzer/latest/seltzer/dynamic) and other plug-ins | each a feature |
 //! | L6 | `services` | the demo services, feature `services` |
 //!
@@ -70,7 +70,7 @@ pub mod status;
 mod task;
 
 pub mod client;
-mod server;
+pub mod server;
 
 #[cfg(feature = "dynamic")]
 pub mod dynamic;
@@ -159,7 +159,7 @@ pub use crate::deadline::Deadline;
 #[cfg(feature = "server")]
 pub use crate::server::{BoundServer, Server};
 pub use crate::service::{Interceptor, MethodKind};
-pub use crate::status::{Code, Status, StatusOrigin};
+pub use crate::status::{Code, OrStatus, Status, StatusOrigin};
 pub use tonic::{Extensions, IntoRequest, IntoStreamingRequest, Request, Response};
 
 pub use prost;

@@ -52,24 +52,55 @@ impl fmt::Display for SentByPeer {
 
 impl StdError for SentByPeer {}
 
+/// Makes statuses of the errors of handlers, for `?`: of any type, and with the error as their source.
+///
+/// A status by itself is UNKNOWN with the error's words; [`ErrorTable`](crate::server::ErrorTable) says what each type of
+/// error becomes. A [`Status`] among errors stays what it is.
+///
+/// ```
+/// use seltzer::{Code, OrStatus as _, Request, Response, Status};
+///
+/// async fn double(request: Request<String>) -> Result<Response<i64>, Status> {
+///     let number: i64 = request.get_ref().parse().or_status()?;
+///     Ok(Response::new(2 * number))
+/// }
+///
+/// let status = "seven".parse::<i64>().or_status().expect_err("it is no number");
+/// assert_eq!((status.code(), status.message()), (Code::Unknown, "invalid digit found in string"));
+/// ```
+pub trait OrStatus<T> {
+    /// The same with a status as its error.
+    ///
+    /// # Errors
+    /// As before.
+    fn or_status(self) -> Result<T, Status>;
+}
+
+impl<T, E: Into<Box<dyn StdError + Send + Sync>>> OrStatus<T> for Result<T, E> {
+    fn or_status(self) -> Result<T, Status> {
+        self.map_err(|error| Status::from_error(error.into()))
+    }
+}
+
 /// The status in a block of headers or trailers that a peer sent, `None` if there is none.
 ///
 /// What the peer garbled never costs the code: a message that is not valid UTF-8 is read as far as it goes, details
 /// that are not base64 are left out.
 pub(crate) fn from_peer(block: &HeaderMap) -> Option<Status> {
+    let mut status = from_headers(block)?;
+    status.set_source(Arc::new(SentByPeer));
+    Some(status)
+}
+
+/// The same in a block that was made on this side.
+pub(crate) fn from_headers(block: &HeaderMap) -> Option<Status> {
     let code = Code::from_bytes(block.get(GRPC_STATUS)?.as_bytes());
     let message = block
         .get(GRPC_MESSAGE)
         .map(|message| percent_encoding::percent_decode(message.as_bytes()).decode_utf8_lossy().into_owned());
     let metadata = user_metadata(block.clone());
-    let mut status = Status::with_details_and_metadata(
-        code,
-        message.unwrap_or_default(),
-        details(block).unwrap_or_default(),
-        metadata,
-    );
-    status.set_source(Arc::new(SentByPeer));
-    Some(status)
+    let details = details(block).unwrap_or_default();
+    Some(Status::with_details_and_metadata(code, message.unwrap_or_default(), details, metadata))
 }
 
 fn details(block: &HeaderMap) -> Option<Bytes> {

@@ -5,8 +5,17 @@ use std::process::Command;
 use crate::support::CARRIER_VARIABLE;
 
 /// The modules whose tests are about calls rather than about one carrier.
-const SEMANTICS: [&str; 8] =
-    ["calls::", "compression::", "deadlines::", "hedging::", "lifecycle::", "retries::", "tonic_style::", "wire::"];
+const SEMANTICS: [&str; 9] = [
+    "calls::",
+    "compression::",
+    "deadlines::",
+    "hedging::",
+    "interception::",
+    "lifecycle::",
+    "retries::",
+    "tonic_style::",
+    "wire::",
+];
 
 #[test]
 fn calls_are_the_same_over_hyper() {

@@ -18,6 +18,7 @@
 //! | `endings` | how soon deadlines, cancellation and dead peers show |
 //! | `engine` | what our own engine's connections do under strain |
 //! | `hedging` | calls that are made several times at once |
+//! | `interception` | what stands around the calls of a server, and around all of its requests |
 //! | `interceptors` | what stands around the calls of a client |
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
 //! | `memory` | what a server keeps of messages that are not complete |
@@ -53,6 +54,7 @@ mod endings;
 #[cfg(unix)]
 mod engine;
 mod hedging;
+mod interception;
 mod interceptors;
 mod lifecycle;
 mod memory;

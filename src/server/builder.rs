@@ -13,10 +13,11 @@ use tonic::body::Body;
 
 use crate::codec::{COMPRESSION_LEVEL_MAX, CompressionEncoding};
 use crate::server::bound::BoundServer;
-use crate::server::dispatch::Dispatcher;
-use crate::server::native::Intercept;
+use crate::server::dispatch::{Around, Dispatcher};
+use crate::server::layers::{self, AnyLayer};
 use crate::server::settings::Settings;
-use crate::service::{CallSettings, Interceptor, IntoRoute, Route, Router, TowerHandler};
+use crate::service::interceptor::ErrorTable;
+use crate::service::{CallSettings, InterceptMetadata, Interceptors, IntoRoute, Route, Router, TowerHandler};
 use crate::task::task;
 use crate::transport::carrier::Carrier;
 use crate::transport::error::Error;
@@ -49,7 +50,11 @@ const WORKERS_MAX: usize = 1024;
 #[must_use = "a server does nothing until `serve` is awaited"]
 pub struct Server {
     routes: Vec<Route>,
-    interceptors: Vec<Intercept>,
+    /// Those that see metadata alone, as long as no other has been added.
+    pub(super) first_interceptors: Vec<InterceptMetadata>,
+    pub(super) interceptors: Interceptors,
+    pub(super) layers: Vec<AnyLayer>,
+    pub(super) layer_errors: ErrorTable,
     fallback: Option<TowerHandler>,
     timeout: Option<Duration>,
     calls: CallSettings,
@@ -63,7 +68,10 @@ impl Server {
     pub fn builder() -> Self {
         Server {
             routes: Vec::new(),
-            interceptors: Vec::new(),
+            first_interceptors: Vec::new(),
+            interceptors: Interceptors::new(),
+            layers: Vec::new(),
+            layer_errors: ErrorTable::new(),
             fallback: None,
             timeout: None,
             calls: CallSettings::default(),
@@ -87,16 +95,6 @@ impl Server {
             Some(service) => self.add_service(service),
             None => self,
         }
-    }
-
-    /// Shows every call's metadata to an interceptor before its service sees it; several run in the order in
-    /// which they were added.
-    pub fn interceptor<I>(mut self, interceptor: I) -> Self
-    where
-        I: Interceptor + Clone + Send + Sync + 'static,
-    {
-        self.interceptors.push(Arc::new(move |request| interceptor.clone().call(request)));
-        self
     }
 
     /// Answers everything that is not gRPC: any tower service, an axum router for example.
@@ -392,14 +390,15 @@ impl Server {
     fn bound(self) -> Result<BoundServer, Error> {
         let mut router = Router::default();
         for route in self.routes {
-            router.add(route, &self.calls);
+            router.add(route, &self.calls, &self.interceptors);
         }
         let dispatcher = Dispatcher {
             router: Arc::new(router),
-            interceptors: Arc::new(self.interceptors),
+            around: Arc::new(Around { interceptors: self.first_interceptors, layered: None }),
             fallback: self.fallback,
             timeout: self.timeout,
         };
+        let dispatcher = layers::around(dispatcher, self.layers, self.layer_errors);
         Ok(BoundServer {
             listeners: Vec::new(),
             dispatcher,

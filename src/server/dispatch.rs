@@ -13,8 +13,10 @@ use crate::context::{Context, Origin, Peer};
 use crate::deadline::{Deadline, parse_timeout};
 use crate::metadata::{self, GRPC_STATUS, GRPC_TIMEOUT};
 use crate::server::guard::{Guard, log_call};
-use crate::server::native::{Intercept, NativeCall, add_status};
-use crate::service::{CallSettings, Found, NotFound, Router, Service, TowerHandler};
+use crate::server::native::{self, NativeCall, add_status};
+use crate::service::{
+    CallSettings, FoundHandler, InterceptMetadata, Interceptors, NotFound, RawCall, Router, Service, TowerHandler,
+};
 use crate::status::{Code, Status};
 use crate::transport::incoming_body::IncomingBody;
 use crate::transport::response_body::ResponseBody;
@@ -25,9 +27,26 @@ type ResponseFuture = Pin<Box<dyn Future<Output = http::Response<ResponseBody>> 
 #[derive(Clone, Default)]
 pub(crate) struct Dispatcher {
     pub(crate) router: Arc<Router>,
-    pub(crate) interceptors: Arc<Vec<Intercept>>,
+    pub(crate) around: Arc<Around>,
     pub(crate) fallback: Option<TowerHandler>,
     pub(crate) timeout: Option<Duration>,
+}
+
+/// What stands around all calls, whoever answers them.
+#[derive(Clone, Default)]
+pub(crate) struct Around {
+    /// Those that see metadata alone and were added before any other; the others are the router's.
+    pub(crate) interceptors: Vec<InterceptMetadata>,
+    /// What tower layers made of all that is below them.
+    pub(crate) layered: Option<TowerHandler>,
+}
+
+impl Around {
+    /// Nothing does.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.interceptors.is_empty() && self.layered.is_none()
+    }
 }
 
 /// What the head of a request means: the same for every request of a peer with this head.
@@ -39,9 +58,23 @@ pub(crate) enum Understood {
 }
 
 /// Who answers a call.
+#[derive(Clone)]
 pub(crate) enum Handler {
-    Native { service: Arc<dyn Service>, settings: Arc<CallSettings>, method: usize },
+    Native {
+        service: Arc<dyn Service>,
+        settings: Arc<CallSettings>,
+        method: usize,
+        interceptors: Option<Interceptors>,
+    },
     Tower(TowerHandler),
+    /// The same with interceptors.
+    Raw {
+        handler: TowerHandler,
+        settings: Arc<CallSettings>,
+        interceptors: Interceptors,
+    },
+    /// The server's tower layers, and within them whoever it is.
+    Layered(TowerHandler),
 }
 
 impl Dispatcher {
@@ -69,23 +102,37 @@ impl Dispatcher {
         if !is_grpc(request.headers()) {
             return Ok(Understood::Plain);
         }
-        check_http(request)?;
-        let timeout = timeout(request.headers()).map_err(|status| refuse(&status))?;
         let path = request.uri().path();
-        let found = match request.uri().query() {
-            None => self.router.find(path),
-            Some(_) => Err(NotFound::NotAMethodPath),
-        };
-        let handler = match found.map_err(|why| refuse(&not_found(&why, path, &self.router)))? {
-            Found::Native { service, settings, method } => {
-                Handler::Native { service: Arc::clone(service), settings: Arc::clone(settings), method }
+        let (handler, timeout) = match &self.around.layered {
+            // Layers see wrong calls too, and may change what leads to a handler.
+            Some(layered) => (Handler::Layered(layered.clone()), timeout(request.headers()).unwrap_or_default()),
+            None => {
+                check_http(request)?;
+                let timeout = timeout(request.headers()).map_err(|status| refuse(&status))?;
+                (self.handler(request.uri()).map_err(|why| refuse(&not_found(&why, path, &self.router)))?, timeout)
             }
-            Found::Tower(handler) => Handler::Tower(handler.clone()),
         };
         let user_agent = request.headers().get(USER_AGENT).cloned();
         let origin = Origin { method: path.to_owned(), peer: Arc::clone(peer), user_agent };
         let timeout = [timeout, self.timeout].into_iter().flatten().min();
         Ok(Understood::Call { handler, timeout, origin: Arc::new(origin) })
+    }
+
+    fn handler(&self, uri: &http::Uri) -> Result<Handler, NotFound> {
+        if uri.query().is_some() {
+            return Err(NotFound::NotAMethodPath);
+        }
+        let found = self.router.find(uri.path())?;
+        let (settings, interceptors) = (Arc::clone(found.settings), found.interceptors.cloned());
+        Ok(match (found.handler, interceptors) {
+            (FoundHandler::Native { service, method }, interceptors) => {
+                Handler::Native { service: Arc::clone(service), settings, method, interceptors }
+            }
+            (FoundHandler::Tower(handler), None) => Handler::Tower(handler.clone()),
+            (FoundHandler::Tower(handler), Some(interceptors)) => {
+                Handler::Raw { handler: handler.clone(), settings, interceptors }
+            }
+        })
     }
 
     /// Answers a request whose head was understood.
@@ -95,32 +142,62 @@ impl Dispatcher {
         request: http::Request<IncomingBody>,
         peer: &Arc<Peer>,
     ) -> ResponseFuture {
-        let Understood::Call { handler, timeout, origin } = understood else { return self.answer_plain(request) };
+        let Understood::Call { handler, timeout, origin } = understood else {
+            return match &self.around.layered {
+                Some(layered) => {
+                    let (layered, request) = (layered.clone(), for_layers(request, peer, None));
+                    Box::pin(async move { layered.call(request).await.map(ResponseBody::Http) })
+                }
+                None => self.answer_plain(request),
+            };
+        };
         let context = Context::new(Arc::clone(origin), timeout.map(Deadline::after));
-        let request = with_peer(request, peer);
-        match handler {
-            Handler::Native { service, settings, method } => {
-                let (service, settings) = (Arc::clone(service), Arc::clone(settings));
-                let call = NativeCall { service, settings, method: *method, context: context.clone() };
-                Box::pin(Guard::new(context, call.answer(request, Arc::clone(&self.interceptors))))
-            }
-            Handler::Tower(handler) if self.interceptors.is_empty() => {
-                let handler = handler.clone();
-                let answer =
-                    async move { handler.call(request.map(IncomingBody::into_http)).await.map(ResponseBody::Http) };
-                Box::pin(Guard::new(context, answer))
-            }
-            Handler::Tower(handler) => {
-                let (handler, interceptors, current) =
-                    (handler.clone(), Arc::clone(&self.interceptors), context.clone());
-                // All of it inside the guard: an interceptor that panics is its own call's affair.
-                let answer = async move {
-                    match intercept(request, &interceptors, &current) {
-                        Ok(request) => handler.call(request.map(IncomingBody::into_http)).await.map(ResponseBody::Http),
-                        Err(status) => refuse(&status),
+        let request = match handler {
+            Handler::Layered(_) => for_layers(request, peer, Some(&context)).map(IncomingBody::Http),
+            _ => with_peer(request, peer),
+        };
+        Box::pin(Guard::new(context.clone(), self.run(handler.clone(), request, context)))
+    }
+
+    /// Answers a request that came through the server's tower layers.
+    #[cfg(feature = "server")]
+    pub(crate) async fn answer_within_layers(&self, request: http::Request<Body>) -> http::Response<ResponseBody> {
+        let context = request.extensions().get::<Context>().cloned().unwrap_or_default();
+        let request = request.map(IncomingBody::Http);
+        match self.understand(&request, &Arc::default()) {
+            Ok(Understood::Plain) => self.answer_plain(request).await,
+            Ok(Understood::Call { handler, .. }) => self.run(handler, request, context).await,
+            Err(refused) => refused,
+        }
+    }
+
+    /// Answers a call, within whatever guards it. All of it happens there: an interceptor that panics is its own call's
+    /// affair.
+    fn run(
+        &self,
+        handler: Handler,
+        request: http::Request<IncomingBody>,
+        context: Context,
+    ) -> impl Future<Output = http::Response<ResponseBody>> + Send + 'static {
+        let around = Arc::clone(&self.around);
+        async move {
+            let before = &around.interceptors;
+            match handler {
+                Handler::Native { service, settings, method, interceptors } => {
+                    let call = NativeCall { service, settings, method, context, interceptors };
+                    call.answer(request, before).await
+                }
+                Handler::Raw { handler, settings, interceptors } => match intercept(request, before, &context) {
+                    Ok(request) => {
+                        native::answer_raw(RawCall { handler, settings, context }, request, interceptors).await
                     }
-                };
-                Box::pin(Guard::new(context, answer))
+                    Err(status) => refuse(&status),
+                },
+                Handler::Tower(handler) => match intercept(request, before, &context) {
+                    Ok(request) => answer_http(&handler, request).await,
+                    Err(status) => refuse(&status),
+                },
+                Handler::Layered(layered) => answer_http(&layered, request).await,
             }
         }
     }
@@ -147,6 +224,10 @@ impl Dispatcher {
         #[cfg(not(feature = "server"))]
         Box::pin(std::future::ready(plain(StatusCode::NOT_FOUND, "there is nothing here\n")))
     }
+}
+
+async fn answer_http(handler: &TowerHandler, request: http::Request<IncomingBody>) -> http::Response<ResponseBody> {
+    handler.call(request.map(IncomingBody::into_http)).await.map(ResponseBody::Http)
 }
 
 /// Whether a request is meant as gRPC.
@@ -193,7 +274,7 @@ fn not_found(why: &NotFound, path: &str, router: &Router) -> Status {
 
 fn intercept(
     request: http::Request<IncomingBody>,
-    interceptors: &[Intercept],
+    interceptors: &[InterceptMetadata],
     context: &Context,
 ) -> Result<http::Request<IncomingBody>, Status> {
     if interceptors.is_empty() {
@@ -226,8 +307,22 @@ pub(crate) fn with_peer<B>(mut request: http::Request<B>, peer: &Peer) -> http::
     request
 }
 
+/// A request for tower layers, who find there what is known of the peer and of the call.
+fn for_layers(
+    request: http::Request<IncomingBody>,
+    peer: &Arc<Peer>,
+    context: Option<&Context>,
+) -> http::Request<Body> {
+    let mut request = with_peer(request, peer).map(IncomingBody::into_http);
+    request.extensions_mut().insert(Peer::clone(peer));
+    if let Some(context) = context {
+        request.extensions_mut().insert(context.clone());
+    }
+    request
+}
+
 /// A gRPC answer that is nothing but a status.
-fn refuse(status: &Status) -> http::Response<ResponseBody> {
+pub(crate) fn refuse(status: &Status) -> http::Response<ResponseBody> {
     let mut response = http::Response::new(ResponseBody::empty());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     add_status(status, response.headers_mut());

@@ -1,7 +1,23 @@
-//! Servers: what they are told, how they accept connections, and how a request becomes a call.
+//! Servers: what they are told, how they accept connections, how a request becomes a call, and what stands around it.
+//!
+//! [`Server`] is where to begin. Interceptors ([`ServerInterceptor`]) stand around its calls, layers of tower
+//! ([`Server::layer`]) around all of its requests. Of interceptors there are, in the order in which they are best added:
+//!
+//! | | |
+//! |---|---|
+//! | [`RequestIds`] | a name for each call |
+//! | [`Logging`] | one line a call in the log |
+//! | [`ErrorTable`] | what callers are told of the errors of handlers |
+//! | [`TimeoutPolicy`] | how long calls may take |
+//! | [`Authentication`] | who calls: by tokens ([`StaticTokens`], [`BearerTokens`]) or an [`Authenticator`] of yours |
+//! | [`Validation`] | what requests must be like |
+//!
+//! Panics need none: one of a handler, or of an interceptor, ends its own call as INTERNAL.
 
 #[cfg(feature = "server")]
 mod accept;
+#[cfg(feature = "server")]
+mod around;
 #[cfg(feature = "server")]
 mod at_once;
 #[cfg(feature = "server")]
@@ -12,6 +28,8 @@ mod builder;
 mod connection;
 mod dispatch;
 mod guard;
+#[cfg(feature = "server")]
+mod layers;
 #[cfg(feature = "server")]
 mod lifetime;
 mod native;
@@ -30,4 +48,13 @@ mod workers;
 pub use self::bound::BoundServer;
 #[cfg(feature = "server")]
 pub use self::builder::Server;
+#[cfg(feature = "server")]
+pub use self::layers::ServerService;
 pub use self::tower::TowerService;
+
+pub use crate::service::Message;
+pub use crate::service::interceptor::{
+    Authentication, Authenticator, BearerTokens, CallEnd, CallHead, ConcurrencyLimit, ErrorTable, Interceptors,
+    Logging, Next, RateLimit, RequestId, RequestIds, ServerCall, ServerInterceptor, ServerReply, StaticTokens,
+    TimeoutPolicy, Validate, Validation, Violations,
+};

@@ -10,7 +10,10 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use crate::codec::{ByteSource, Filled, Quota, Rope};
 use crate::context::Context;
 use crate::metadata::{self, MetadataMap};
-use crate::service::{CallSettings, MethodDescriptor, Reply, ReplyBody, ServerCall, Service, Single};
+use crate::service::{
+    CallSettings, InterceptMetadata, Interceptors, MethodDescriptor, RawCall, Reply, ReplyBody, ReplyFuture, Service,
+    Single, StreamCall,
+};
 use crate::status::{Code, Status};
 use crate::transport::incoming_body::IncomingBody;
 use crate::transport::response_body::{MessageSource, ResponseBody};
@@ -27,39 +30,33 @@ pub(crate) struct NativeCall {
     pub(crate) settings: Arc<CallSettings>,
     pub(crate) method: usize,
     pub(crate) context: Context,
+    pub(crate) interceptors: Option<Interceptors>,
 }
-
-/// The interceptors of a whole server, in the order in which they were added.
-pub(crate) type Intercept = Arc<dyn Fn(tonic::Request<()>) -> Result<tonic::Request<()>, Status> + Send + Sync>;
 
 impl NativeCall {
     /// Hands the request to the service and turns its answer into a response.
     pub(crate) async fn answer(
         self,
         request: http::Request<IncomingBody>,
-        interceptors: Arc<Vec<Intercept>>,
+        before: &[InterceptMetadata],
     ) -> http::Response<ResponseBody> {
         let content_type = request.headers().get(CONTENT_TYPE).cloned().unwrap_or(GRPC);
         let accept_encoding = self.settings.compression.accept_header();
         let context = self.context.clone();
-        let response = match self.start(request, &interceptors) {
+        let response = match self.start(request, before) {
             Ok(reply) => response(reply.await, context),
             Err(status) => failed(&status, MetadataMap::new(), &context),
         };
         complete(response, content_type, accept_encoding)
     }
 
-    fn start(
-        self,
-        request: http::Request<IncomingBody>,
-        interceptors: &[Intercept],
-    ) -> Result<crate::service::ReplyFuture, Status> {
+    fn start(self, request: http::Request<IncomingBody>, before: &[InterceptMetadata]) -> Result<ReplyFuture, Status> {
         let (parts, body) = request.into_parts();
         let compression = &self.settings.compression;
         let request_encoding = compression.accepted(parts.headers.get(metadata::GRPC_ENCODING))?;
         let caller_accepts = parts.headers.get(metadata::GRPC_ACCEPT_ENCODING).cloned();
         let methods: &'static [MethodDescriptor] = self.service.descriptor().methods;
-        let mut call = ServerCall {
+        let mut call = StreamCall {
             method: &methods[self.method],
             metadata: metadata::user_metadata(parts.headers),
             extensions: parts.extensions,
@@ -68,12 +65,30 @@ impl NativeCall {
             settings: Arc::clone(&self.settings),
             request_encoding,
             caller_accepts,
+            interceptors: self.interceptors,
         };
-        for interceptor in interceptors {
+        for interceptor in before {
             call.intercept(|request| interceptor(request))?;
         }
         Ok(self.service.call(self.method, call))
     }
+}
+
+/// The same for a tower service that interceptors stand around.
+pub(crate) async fn answer_raw(
+    call: RawCall,
+    request: http::Request<IncomingBody>,
+    interceptors: Interceptors,
+) -> http::Response<ResponseBody> {
+    let content_type = request.headers().get(CONTENT_TYPE).cloned().unwrap_or(GRPC);
+    let accept_encoding = call.settings.compression.accept_header();
+    let context = call.context.clone();
+    let (head, body) = request.into_parts();
+    let response = match call.run(head, Box::pin(body), interceptors) {
+        Ok(reply) => response(reply.await, context),
+        Err(status) => failed(&status, MetadataMap::new(), &context),
+    };
+    complete(response, content_type, accept_encoding)
 }
 
 /// Adds the headers that every answer has.

@@ -11,7 +11,7 @@ use tonic::body::Body;
 
 use crate::context::Peer;
 use crate::server::dispatch::Dispatcher;
-use crate::service::{CallSettings, IntoRoute, Router, Service};
+use crate::service::{CallSettings, Interceptors, IntoRoute, Router, Service};
 use crate::transport::incoming_body::IncomingBody;
 use crate::transport::response_body::ResponseBody;
 
@@ -27,11 +27,26 @@ impl<S: Service> TowerService<S> {
     /// Wraps a generated service.
     pub fn new(service: S) -> Self {
         let mut router = Router::default();
-        router.add(service.into_route(), &CallSettings::default());
+        router.add(service.into_route(), &CallSettings::default(), &Interceptors::new());
         TowerService {
             dispatcher: Dispatcher { router: Arc::new(router), ..Dispatcher::default() },
             service: std::marker::PhantomData,
         }
+    }
+
+    /// Puts interceptors around the service's calls, within those that are there.
+    ///
+    /// ```
+    /// # use seltzer::codegen::{Service, TowerService};
+    /// # fn example<S: Service>(greeter: TowerService<S>) -> TowerService<S> {
+    /// // GreeterServer::new(MyGreeter).into_tower()
+    /// greeter.intercept(seltzer::server::Logging::new())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn intercept(mut self, interceptors: impl Into<Interceptors>) -> Self {
+        Arc::make_mut(&mut self.dispatcher.router).intercept(&interceptors.into());
+        self
     }
 }
 

@@ -24,7 +24,8 @@ use crate::server::dispatch::{Dispatcher, Handler, Understood, check_http, timeo
 use crate::server::guard::{self, Guard, log_call};
 use crate::server::native;
 use crate::service::{
-    Answered, CallSettings, Found, MethodDescriptor, MethodKind, Payload, Reply, ReplyBody, Router, Service, UnaryCall,
+    Answered, CallSettings, FoundHandler, MethodDescriptor, MethodKind, Payload, Reply, ReplyBody, Router, Service,
+    UnaryCall,
 };
 use crate::status::{Code, Status};
 use crate::transport::h2::{Answer, AtOnce, Later, Message, Payload as Arrived, Routed, Unary, request_head};
@@ -59,7 +60,12 @@ impl UnaryMethods {
         let mut by_path = HashMap::new();
         let methods = router.descriptors().flat_map(|service| service.methods);
         for descriptor in methods.filter(|method| method.kind == MethodKind::Unary) {
-            let Ok(Found::Native { service, settings, method }) = router.find(descriptor.path) else { continue };
+            let Ok(found) = router.find(descriptor.path) else { continue };
+            // Calls with interceptors go the general way.
+            let (FoundHandler::Native { service, method }, None) = (found.handler, found.interceptors) else {
+                continue;
+            };
+            let settings = found.settings;
             let accept_encoding = settings.compression.accept_header();
             let method = UnaryMethod {
                 service: Arc::clone(service),
@@ -113,8 +119,8 @@ impl Answerer {
     /// The head of a unary call. `None`: something about it is out of the ordinary, or simply wrong; the general way
     /// sorts it out.
     fn head(&self, fields: &FieldList) -> Option<UnaryHead> {
-        // Interceptors of the whole server belong to the general way.
-        if !self.dispatcher.interceptors.is_empty() {
+        // Interceptors of the whole server belong to the general way, and so do its layers.
+        if !self.dispatcher.around.is_empty() {
             return None;
         }
         let request = request_head(fields)?;
@@ -233,7 +239,7 @@ impl Answer for Answerer {
     }
 
     fn collects_messages(meaning: &Option<Understood>) -> bool {
-        matches!(meaning, Some(Understood::Call { handler: Handler::Native { .. }, .. }))
+        matches!(meaning, Some(Understood::Call { handler: Handler::Native { .. } | Handler::Raw { .. }, .. }))
     }
 
     fn answer(&mut self, meaning: &Option<Understood>, request: http::Request<IncomingBody>) -> Later {
@@ -254,7 +260,7 @@ impl Answer for Answerer {
     fn answers_at_once(&self, meaning: &Option<Understood>) -> bool {
         // Interceptors of the whole server belong to the general way.
         matches!(meaning, Some(Understood::Call { handler: Handler::Tower(_), .. }))
-            && self.dispatcher.interceptors.is_empty()
+            && self.dispatcher.around.is_empty()
     }
 
     fn answer_at_once(&mut self, meaning: &Option<Understood>, head: &http::Request<()>, body: Full<Bytes>) -> AtOnce {

@@ -15,8 +15,11 @@ use crate::codec::{
 };
 use crate::context::Context;
 use crate::metadata::MetadataMap;
+use crate::service::interceptor::{Arriving, Interceptors, RawCodec, ServerCall, ServerReply};
 use crate::service::reply::{Answer, ReplyBody, ReplyFuture};
-use crate::service::{CallSettings, MethodDescriptor, ServiceConfig, ServiceDescriptor, UnaryCall, UnaryReply};
+use crate::service::{
+    AnyCodec, CallSettings, MethodDescriptor, MethodKind, ServiceConfig, ServiceDescriptor, UnaryCall, UnaryReply,
+};
 use crate::status::Status;
 
 /// A service that answers calls; implemented by generated code (`GreeterServer<T>`), not by hand.
@@ -28,7 +31,7 @@ pub trait Service: Send + Sync + 'static {
     fn config(&self) -> &ServiceConfig;
 
     /// Answers a call of the method with this index in [`ServiceDescriptor::methods`].
-    fn call(&self, method: usize, call: ServerCall) -> ReplyFuture;
+    fn call(&self, method: usize, call: StreamCall) -> ReplyFuture;
 
     /// Answers a unary call whose message is at hand: the same as [`call`](Self::call) would, but without reading a
     /// stream for it. Unless it is implemented, `call` is asked.
@@ -37,8 +40,8 @@ pub trait Service: Send + Sync + 'static {
     }
 }
 
-/// A call that arrived: what generated code turns into a call of the handler.
-pub struct ServerCall {
+/// A call that arrived, or arrives: what generated code turns into a call of the handler.
+pub struct StreamCall {
     pub(crate) method: &'static MethodDescriptor,
     pub(crate) metadata: MetadataMap,
     pub(crate) extensions: http::Extensions,
@@ -48,16 +51,25 @@ pub struct ServerCall {
     pub(crate) request_encoding: Option<CompressionEncoding>,
     /// The caller's `grpc-accept-encoding`.
     pub(crate) caller_accepts: Option<HeaderValue>,
+    /// What stands around the call; most often nothing.
+    pub(crate) interceptors: Option<Interceptors>,
 }
 
-impl ServerCall {
+impl StreamCall {
     /// One request, one response.
-    pub fn unary<C, F, Fut>(self, codec: C, handler: F) -> ReplyFuture
+    pub fn unary<C, F, Fut>(mut self, codec: C, handler: F) -> ReplyFuture
     where
         C: Codec + Clone,
+        C::Encode: Sync,
+        C::Decode: Sync,
         F: FnOnce(Request<C::Decode>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Response<C::Encode>, Status>> + Send + 'static,
     {
+        if let Some(interceptors) = self.interceptors.take() {
+            return self.run_intercepted(interceptors, codec, true, move |call| async move {
+                Ok(ServerReply::of_one(handler(call.into_single().await?).await?))
+            });
+        }
         self.run(move |call, answer| async move {
             let request = call.read_single(codec.clone()).await?;
             answer.with_message(codec, handler(request).await?)
@@ -65,13 +77,20 @@ impl ServerCall {
     }
 
     /// One request, a stream of responses.
-    pub fn server_streaming<C, F, Fut, S>(self, codec: C, handler: F) -> ReplyFuture
+    pub fn server_streaming<C, F, Fut, S>(mut self, codec: C, handler: F) -> ReplyFuture
     where
         C: Codec + Clone,
+        C::Encode: Sync,
+        C::Decode: Sync,
         F: FnOnce(Request<C::Decode>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Response<S>, Status>> + Send + 'static,
         S: Stream<Item = Result<C::Encode, Status>> + Send + 'static,
     {
+        if let Some(interceptors) = self.interceptors.take() {
+            return self.run_intercepted(interceptors, codec, false, move |call| async move {
+                Ok(ServerReply::of_many(handler(call.into_single().await?).await?))
+            });
+        }
         self.run(move |call, answer| async move {
             let request = call.read_single(codec.clone()).await?;
             Ok(answer.with_stream(codec, handler(request).await?))
@@ -79,12 +98,19 @@ impl ServerCall {
     }
 
     /// A stream of requests, one response.
-    pub fn client_streaming<C, F, Fut>(self, codec: C, handler: F) -> ReplyFuture
+    pub fn client_streaming<C, F, Fut>(mut self, codec: C, handler: F) -> ReplyFuture
     where
         C: Codec + Clone,
+        C::Encode: Sync,
+        C::Decode: Sync,
         F: FnOnce(Request<Streaming<C::Decode>>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Response<C::Encode>, Status>> + Send + 'static,
     {
+        if let Some(interceptors) = self.interceptors.take() {
+            return self.run_intercepted(interceptors, codec, true, move |call| async move {
+                Ok(ServerReply::of_one(handler(call.into_streaming()).await?))
+            });
+        }
         self.run(move |call, answer| async move {
             let request = call.read_stream(codec.clone());
             answer.with_message(codec, handler(request).await?)
@@ -92,13 +118,20 @@ impl ServerCall {
     }
 
     /// Streams both ways.
-    pub fn bidi_streaming<C, F, Fut, S>(self, codec: C, handler: F) -> ReplyFuture
+    pub fn bidi_streaming<C, F, Fut, S>(mut self, codec: C, handler: F) -> ReplyFuture
     where
         C: Codec + Clone,
+        C::Encode: Sync,
+        C::Decode: Sync,
         F: FnOnce(Request<Streaming<C::Decode>>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Response<S>, Status>> + Send + 'static,
         S: Stream<Item = Result<C::Encode, Status>> + Send + 'static,
     {
+        if let Some(interceptors) = self.interceptors.take() {
+            return self.run_intercepted(interceptors, codec, false, move |call| async move {
+                Ok(ServerReply::of_many(handler(call.into_streaming()).await?))
+            });
+        }
         self.run(move |call, answer| async move {
             let request = call.read_stream(codec.clone());
             Ok(answer.with_stream(codec, handler(request).await?))
@@ -107,7 +140,10 @@ impl ServerCall {
 
     /// Ends the call with a status, without any handler.
     #[must_use]
-    pub fn refuse(self, status: Status) -> ReplyFuture {
+    pub fn refuse(mut self, status: Status) -> ReplyFuture {
+        if let Some(interceptors) = self.interceptors.take() {
+            return self.run_intercepted(interceptors, RawCodec, false, |_| std::future::ready(Err(status)));
+        }
         self.run(move |_, _| std::future::ready(Err(status)))
     }
 
@@ -133,7 +169,7 @@ impl ServerCall {
 
     fn run<F, Fut>(self, answer: F) -> ReplyFuture
     where
-        F: FnOnce(ServerCall, Answering) -> Fut,
+        F: FnOnce(StreamCall, Answering) -> Fut,
         Fut: Future<Output = Result<Answer, Status>> + Send + 'static,
     {
         let context = self.context.clone();
@@ -145,12 +181,41 @@ impl ServerCall {
         ReplyFuture::new(context, how.usual_encoding(), answer(self, how))
     }
 
+    /// The same within interceptors, which see messages without their types.
+    fn run_intercepted<C, F, Fut>(
+        self,
+        interceptors: Interceptors,
+        codec: C,
+        answers_once: bool,
+        handler: F,
+    ) -> ReplyFuture
+    where
+        C: Codec + Clone,
+        C::Encode: Sync,
+        C::Decode: Sync,
+        F: FnOnce(ServerCall) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<ServerReply, Status>> + Send + 'static,
+    {
+        let call = Arriving {
+            descriptor: Some(self.method),
+            takes_one: matches!(self.method.kind, MethodKind::Unary | MethodKind::ServerStreaming),
+            answers_once,
+            metadata: self.metadata,
+            extensions: self.extensions,
+            source: self.source,
+            context: self.context,
+            settings: self.settings,
+            request_encoding: self.request_encoding,
+            caller_accepts: self.caller_accepts,
+        };
+        let codecs = [codec.clone(), codec].map(|codec| AnyCodec::new(codec, "an answer").boxed());
+        call.run(interceptors, codecs, Box::new(|call| Box::pin(handler(call))))
+    }
+
     async fn read_single<C: Codec>(self, codec: C) -> Result<Request<C::Decode>, Status> {
-        let path = self.method.path;
+        let cardinality = |came| cardinality(self.method.path, came);
         let limit = self.settings.limits.decoding_bytes_max;
         let mut reader = MessageReader::new(self.source, codec, self.request_encoding, limit);
-        let cardinality =
-            |came: &str| Status::unimplemented(format!("{path} takes exactly one request message, and {came}"));
         let message = reader.next_message().await.ok_or_else(|| cardinality("none came"))??;
         let mut extensions = self.extensions;
         if reader.last_was_compressed() {
@@ -168,6 +233,11 @@ impl ServerCall {
         let reader = MessageReader::new(self.source, codec, self.request_encoding, limit);
         Request::from_parts(self.metadata, self.extensions, Streaming::new(reader))
     }
+}
+
+/// The wrong number of messages for a method that takes one.
+pub(super) fn cardinality(path: &str, came: &str) -> Status {
+    Status::unimplemented(format!("{path} takes exactly one request message, and {came}"))
 }
 
 /// How the handler's response becomes bytes.
@@ -213,7 +283,7 @@ impl Answering {
         }
     }
 
-    fn encoder<C: Codec>(
+    pub(super) fn encoder<C: Codec>(
         &self,
         codec: C,
         encoding: Option<CompressionEncoding>,
@@ -225,9 +295,9 @@ impl Answering {
     }
 }
 
-impl fmt::Debug for ServerCall {
+impl fmt::Debug for StreamCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerCall")
+        f.debug_struct("StreamCall")
             .field("method", &self.method.path)
             .field("metadata", &self.metadata)
             .finish_non_exhaustive()

@@ -77,3 +77,12 @@ pub(crate) struct CallSettings {
     pub(crate) compression: Compression,
     pub(crate) limits: MessageLimits,
 }
+
+impl CallSettings {
+    /// Those that hold for services of other people's: what they send compressed is their own affair.
+    pub(crate) fn for_tower(&self) -> Arc<CallSettings> {
+        let mut settings = self.clone();
+        settings.compression.send = None;
+        Arc::new(settings)
+    }
+}

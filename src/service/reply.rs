@@ -39,7 +39,7 @@ pub(crate) struct Answer {
 
 type Answered = Result<Answer, Status>;
 
-/// The future of an answer, made by [`ServerCall`](crate::service::ServerCall). It never fails: an error is an
+/// The future of an answer, made by [`StreamCall`](crate::service::StreamCall). It never fails: an error is an
 /// answer too.
 pub struct ReplyFuture {
     context: Context,

@@ -18,12 +18,12 @@ use crate::metadata::MetadataMap;
 use crate::pace::Pace;
 use crate::service::call::Answering;
 use crate::service::slots::{self, Slot};
-use crate::service::{CallSettings, MethodDescriptor, ReplyFuture, ServerCall, Service};
+use crate::service::{CallSettings, MethodDescriptor, ReplyFuture, Service, StreamCall};
 use crate::status::Status;
 
 /// A unary call whose one message has arrived: what generated code turns into a call of the handler.
 ///
-/// Where a call's message is still on its way, or is one of many, generated code gets a [`ServerCall`] instead.
+/// Where a call's message is still on its way, or is one of many, generated code gets a [`StreamCall`] instead.
 pub struct UnaryCall<'a> {
     pub(crate) method: &'static MethodDescriptor,
     /// What the caller sent with it; most send nothing, and then nothing is copied.
@@ -170,7 +170,7 @@ impl UnaryCall<'_> {
     /// there.
     pub fn go_the_long_way<S: Service + ?Sized>(self, service: &S, method: usize) -> UnaryReply {
         let parts = [Part::Data(self.framed()), Part::End(Ok(MetadataMap::new()))];
-        let call = ServerCall {
+        let call = StreamCall {
             method: self.method,
             metadata: self.metadata.clone(),
             extensions: self.extensions.clone(),
@@ -179,6 +179,7 @@ impl UnaryCall<'_> {
             settings: Arc::clone(self.settings),
             request_encoding: self.request_encoding,
             caller_accepts: self.caller_accepts.cloned(),
+            interceptors: None,
         };
         UnaryReply(Answered::Later { reply: service.call(method, call), is_long: false })
     }

@@ -4,7 +4,6 @@
 mod bearer;
 mod call;
 mod logging;
-mod message;
 mod metrics;
 mod reply;
 mod terminal;
@@ -18,11 +17,11 @@ use std::sync::Arc;
 use tonic::body::Body;
 
 use crate::client::GrpcService;
+pub use crate::service::Message;
 use crate::status::Status;
 
 pub use self::call::ClientCall;
 pub use self::logging::Logging;
-pub use self::message::Message;
 pub use self::metrics::{CallCounts, CallMetrics, MethodCounts, Metrics};
 pub use self::reply::ClientReply;
 use self::terminal::Terminal;

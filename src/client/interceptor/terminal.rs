@@ -10,18 +10,17 @@ use tonic::{Request, Response};
 use crate::client::GrpcService;
 use crate::client::call::Client;
 use crate::client::interceptor::call::Requests;
-use crate::client::interceptor::message::{AnyCodec, Message};
-use crate::client::interceptor::reply::{PollReplies, Replies, ReplyPart, Typed, failure};
+use crate::client::interceptor::reply::Typed;
 use crate::client::interceptor::{ClientCall, ClientReply, Interceptors, Next};
 use crate::client::options::CallOptions;
 use crate::client::request::CallTarget;
-use crate::client::response::{CallResponse, Single};
+use crate::client::response::{CallResponse, Single, cardinality};
 use crate::codec::{Codec, MessageReader, Streaming};
 use crate::context::{self, Context};
 use crate::deadline::Deadline;
 use crate::either::{Either, either};
 use crate::metadata::{self, GRPC_TIMEOUT};
-use crate::service::MethodKind;
+use crate::service::{AnyCodec, Message, MethodKind, PollReplies, Replies, ReplyPart, failure};
 use crate::status::Status;
 
 /// The call itself, with all types forgotten.
@@ -49,9 +48,9 @@ where
     pub(crate) async fn single(self, request: Request<RequestMessages>) -> Result<Response<D::Decode>, Status> {
         let path = self.target.path().to_owned();
         let ClientReply { mut metadata, extensions, messages } = self.run(request, true).await?;
-        let (message, trailers) = messages.into_single(&path).await?;
+        let (message, trailers) = messages.into_single(|came| cardinality(&path, came)).await?;
         metadata::merge(&mut metadata, trailers);
-        Ok(Response::from_parts(metadata, message.answer()?, extensions))
+        Ok(Response::from_parts(metadata, message.into_type("an answer")?, extensions))
     }
 
     /// Makes a call that is answered with a stream.
@@ -69,7 +68,8 @@ where
         let mut call = ClientCall { target, kind, metadata, extensions, requests };
         let current = context::current();
         let deadline = settle_deadline(&mut call, &current);
-        let terminal = Arc::new(TheCall { parts: Mutex::new((client, AnyCodec(codec))), answers_once });
+        let terminal =
+            Arc::new(TheCall { parts: Mutex::new((client, AnyCodec::new(codec, "a request"))), answers_once });
         let next = Next { interceptors, passed: 0, terminal };
         within(deadline, &current, next.run(call)).await.map_err(failure)
     }
@@ -164,13 +164,12 @@ struct Read<D>(MessageReader<D>);
 impl<D: Codec<Decode = Message>> PollReplies for Read<D> {
     fn poll_reply(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<ReplyPart> {
         self.0.poll_next_message(cx).map(|message| match message {
-            Some(Ok(message)) => ReplyPart::Message(message),
+            Some(Ok(mut message)) => {
+                message.was_compressed = self.0.last_was_compressed();
+                ReplyPart::Message(message)
+            }
             Some(Err(status)) => ReplyPart::End(Err(status)),
             None => ReplyPart::End(Ok(self.0.take_trailers().unwrap_or_default())),
         })
-    }
-
-    fn last_was_compressed(&self) -> bool {
-        self.0.last_was_compressed()
     }
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::client::interceptor::reply::{BoxReplies, PollReplies, Replies, ReplyPart};
 use crate::client::interceptor::{ClientCall, ClientReply, Next};
 use crate::metadata::MetadataMap;
+use crate::service::{BoxReplies, PollReplies, Replies, ReplyPart};
 use crate::status::{Code, Status};
 
 /// How a call ended, seen from an interceptor.
@@ -137,10 +137,6 @@ impl PollReplies for Watched {
             ReplyPart::End(end) => self.watch.end(end.clone()),
         }
         Poll::Ready(part)
-    }
-
-    fn last_was_compressed(&self) -> bool {
-        self.replies.last_was_compressed()
     }
 }
 

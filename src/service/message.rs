@@ -9,7 +9,10 @@ use bytes::{Bytes, BytesMut};
 use crate::codec::{Codec, Rope};
 use crate::status::Status;
 
-/// A message of a call, of any type.
+/// A message of a call, of any type, as interceptors of clients and of servers see it.
+///
+/// For methods that are known by name only, those of services that tonic generated among them, it is the message's
+/// bytes: a [`Bytes`].
 ///
 /// ```
 /// use seltzer::client::Message;
@@ -24,12 +27,14 @@ use crate::status::Status;
 pub struct Message {
     value: Arc<dyn Any + Send + Sync>,
     type_name: &'static str,
+    /// Whether it had travelled compressed.
+    pub(crate) was_compressed: bool,
 }
 
 impl Message {
     /// A message of the type that its method has on this side.
     pub fn new<T: Any + Send + Sync>(message: T) -> Self {
-        Message { value: Arc::new(message), type_name: type_name::<T>() }
+        Message { value: Arc::new(message), type_name: type_name::<T>(), was_compressed: false }
     }
 
     /// The message, if it is of this type.
@@ -52,10 +57,10 @@ impl Message {
     /// # Errors
     /// It is not, and comes back.
     pub fn into_inner<T: Any + Send + Sync>(self) -> Result<T, Message> {
-        let Message { value, type_name } = self;
+        let Message { value, type_name, was_compressed } = self;
         match value.downcast::<T>() {
-            Ok(value) => Arc::try_unwrap(value).map_err(|value| Message { value, type_name }),
-            Err(value) => Err(Message { value, type_name }),
+            Ok(value) => Arc::try_unwrap(value).map_err(|value| Message { value, type_name, was_compressed }),
+            Err(value) => Err(Message { value, type_name, was_compressed }),
         }
     }
 
@@ -72,13 +77,13 @@ impl Message {
     }
 
     /// The same message once more.
-    pub(super) fn share(&self) -> Message {
-        Message { value: Arc::clone(&self.value), type_name: self.type_name }
+    pub(crate) fn share(&self) -> Message {
+        Message { value: Arc::clone(&self.value), ..*self }
     }
 
-    /// The message of a call's answer.
-    pub(super) fn answer<T: Any + Send + Sync>(self) -> Result<T, Status> {
-        self.into_inner().map_err(|other| wrong_type::<T>("an answer", &other))
+    /// The message by value, of the type that this place in a call needs.
+    pub(crate) fn into_type<T: Any + Send + Sync>(self, what: &str) -> Result<T, Status> {
+        self.into_inner().map_err(|other| wrong_type::<T>(what, &other))
     }
 }
 
@@ -96,16 +101,35 @@ impl fmt::Debug for Message {
     }
 }
 
+/// A codec for messages of any type.
+pub(crate) type BoxCodec = Box<dyn Codec<Encode = Message, Decode = Message>>;
+
 /// A codec for messages of any type that uses the method's own.
 #[derive(Clone)]
-pub(super) struct AnyCodec<D>(pub(super) D);
+pub(crate) struct AnyCodec<D> {
+    codec: D,
+    /// What is sent, in the words of an error.
+    sends: &'static str,
+}
 
 impl<D: Codec> AnyCodec<D>
 where
     D::Encode: Sync,
 {
-    fn request(message: &Message) -> Result<&D::Encode, Status> {
-        message.downcast_ref().ok_or_else(|| wrong_type::<D::Encode>("a request", message))
+    pub(crate) fn new(codec: D, sends: &'static str) -> Self {
+        AnyCodec { codec, sends }
+    }
+
+    /// The same without its type.
+    pub(crate) fn boxed(self) -> BoxCodec
+    where
+        D::Decode: Sync,
+    {
+        Box::new(self)
+    }
+
+    fn sent<'a>(&self, message: &'a Message) -> Result<&'a D::Encode, Status> {
+        message.downcast_ref().ok_or_else(|| wrong_type::<D::Encode>(self.sends, message))
     }
 }
 
@@ -118,27 +142,29 @@ where
     type Decode = Message;
 
     fn content_subtype(&self) -> Option<&'static str> {
-        self.0.content_subtype()
+        self.codec.content_subtype()
     }
 
     fn encode(&mut self, message: &Message, buffer: &mut BytesMut) -> Result<(), Status> {
-        self.0.encode(Self::request(message)?, buffer)
+        let message = self.sent(message)?;
+        self.codec.encode(message, buffer)
     }
 
     fn encode_shared(&mut self, message: &Message, output: &mut Rope) -> Result<(), Status> {
-        self.0.encode_shared(Self::request(message)?, output)
+        let message = self.sent(message)?;
+        self.codec.encode_shared(message, output)
     }
 
     fn decode(&mut self, message: Bytes) -> Result<Message, Status> {
-        self.0.decode(message).map(Message::new)
+        self.codec.decode(message).map(Message::new)
     }
 
     fn decode_slice(&mut self, message: &[u8]) -> Result<Message, Status> {
-        self.0.decode_slice(message).map(Message::new)
+        self.codec.decode_slice(message).map(Message::new)
     }
 
     fn decode_front(&mut self, bytes: &mut Bytes, length: usize) -> Result<Message, Status> {
-        self.0.decode_front(bytes, length).map(Message::new)
+        self.codec.decode_front(bytes, length).map(Message::new)
     }
 }
 

@@ -1,8 +1,18 @@
-//! Code that sees each call before its handler does.
+//! Code that sees the metadata of each call before its handler does: tonic's kind of interceptor.
 
-use crate::service::{ReplyFuture, ServerCall, Service, ServiceConfig, ServiceDescriptor};
+use std::sync::Arc;
+
+use tonic::Request;
+
+#[cfg(feature = "server")]
+use crate::service::interceptor::{Next, ServerCall, ServerInterceptor, ServerReply};
+use crate::service::{ReplyFuture, Service, ServiceConfig, ServiceDescriptor, StreamCall};
+use crate::status::Status;
 
 /// Sees the metadata of each call and lets it pass, changed or not, or ends it with a status.
+///
+/// It runs before the call's messages are read, and does not see how the call ends; a
+/// [`ServerInterceptor`](crate::server::ServerInterceptor) does.
 ///
 /// tonic's trait: any `FnMut(Request<()>) -> Result<Request<()>, Status>` is one. It is cloned for each call, so what
 /// it counts belongs into an `Arc`.
@@ -46,7 +56,7 @@ where
         self.service.config()
     }
 
-    fn call(&self, method: usize, mut call: ServerCall) -> ReplyFuture {
+    fn call(&self, method: usize, mut call: StreamCall) -> ReplyFuture {
         let mut interceptor = self.interceptor.clone();
         match call.intercept(|request| interceptor.call(request)) {
             Ok(()) => self.service.call(method, call),
@@ -57,4 +67,22 @@ where
 
 impl<S: tonic::server::NamedService, I> tonic::server::NamedService for Intercepted<S, I> {
     const NAME: &'static str = S::NAME;
+}
+
+/// An [`Interceptor`] whose type is forgotten.
+pub(crate) type InterceptMetadata = Arc<dyn Fn(Request<()>) -> Result<Request<()>, Status> + Send + Sync>;
+
+/// An [`Interceptor`] among those that see all of a call.
+#[cfg(feature = "server")]
+pub(crate) struct OfMetadata(pub(crate) InterceptMetadata);
+
+#[cfg(feature = "server")]
+impl ServerInterceptor for OfMetadata {
+    async fn intercept(&self, mut call: ServerCall, next: Next) -> Result<ServerReply, Status> {
+        let metadata = std::mem::take(&mut call.metadata);
+        let extensions = std::mem::take(&mut call.extensions);
+        let request = (self.0)(Request::from_parts(metadata, extensions, ()))?;
+        (call.metadata, call.extensions, ()) = request.into_parts();
+        next.run(call).await
+    }
 }
