@@ -135,6 +135,8 @@ pub mod transport {
     pub use self::in_process::InProcess;
     #[cfg(feature = "server")]
     pub use self::listen::ListenAddress;
+    #[cfg(all(feature = "_tls", feature = "server"))]
+    pub use self::tls::ServerTlsReload;
     #[cfg(feature = "_tls")]
     pub use self::tls::{Certificate, CertificateDer, ClientTlsConfig, Identity, ServerTlsConfig};
     #[cfg(feature = "client")]
