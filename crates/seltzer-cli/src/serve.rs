@@ -4,17 +4,19 @@ use std::io::{self, Write};
 use std::pin::pin;
 
 use seltzer::services::{self, Settings};
+use seltzer::transport::ServerTlsReload;
 use seltzer::{BoundServer, Server};
 use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::arguments::ServeArguments;
 use crate::error::Failure;
-use crate::signals::Signals;
+use crate::signals::{Hangups, Signals};
+use crate::tls::ServerIdentities;
 use crate::token::TokenCheck;
-use crate::{banner, log, output, tls};
+use crate::{banner, log, output};
 
-/// Serves until Ctrl-C or SIGTERM.
+/// Serves until Ctrl-C or SIGTERM; reads certificates again on SIGHUP.
 ///
 /// # Errors
 /// A certificate cannot be used, or an address cannot be bound.
@@ -38,7 +40,10 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<u8, Failure> {
 async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
     // First of all, so that whoever has read the first line can stop the server.
     let mut signals = Signals::listen()?;
-    let server = bind(arguments).await?;
+    let identities = ServerIdentities::new(&arguments.tls, &arguments.listen)?;
+    let mut hangups = identities.as_ref().filter(|it| it.has_files()).map(|_| Hangups::listen()).transpose()?;
+    let server = bind(arguments, identities.as_ref()).await?;
+    let reload = server.tls_reload();
     let addresses = server.addresses();
     // Both as one write each: a script may close its end after the first line.
     print(&banner::listening(&addresses));
@@ -49,9 +54,12 @@ async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
         // A dropped sender means the same.
         let _ = stopped.await;
     }));
-    tokio::select! {
-        ended = serving.as_mut() => return Ok(ended.map(|()| 0)?),
-        _ = signals.next() => {}
+    loop {
+        tokio::select! {
+            ended = serving.as_mut() => return Ok(ended.map(|()| 0)?),
+            _ = signals.next() => break,
+            () = next(&mut hangups) => read_again(identities.as_ref(), reload.as_ref()),
+        }
     }
     output::tell(format_args!(
         "stopping: calls may go on for {:?}; a second Ctrl-C or SIGTERM ends them at once",
@@ -64,17 +72,37 @@ async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
     }
 }
 
-async fn bind(arguments: &ServeArguments) -> Result<BoundServer, Failure> {
+/// The next SIGHUP; never, if nobody listens for it.
+async fn next(hangups: &mut Option<Hangups>) {
+    match hangups {
+        Some(hangups) => hangups.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Connections are served by other threads meanwhile.
+fn read_again(identities: Option<&ServerIdentities<'_>>, reload: Option<&ServerTlsReload>) {
+    let (Some(identities), Some(reload)) = (identities, reload) else { return };
+    match identities.reload(reload) {
+        Ok(()) => output::tell("reloaded the certificates: new connections use them, those that are open go on"),
+        Err(failure) => output::tell(format_args!(
+            "cannot reload the certificates, those from before stay in use: {}",
+            failure.line()
+        )),
+    }
+}
+
+async fn bind(arguments: &ServeArguments, identities: Option<&ServerIdentities<'_>>) -> Result<BoundServer, Failure> {
     let (first, others) =
         arguments.listen.split_first().ok_or_else(|| Failure::usage("there is no address to listen on"))?;
-    let mut bound = server(arguments)?.bind(first.clone()).await?;
+    let mut bound = server(arguments, identities)?.bind(first.clone()).await?;
     for address in others {
         bound = bound.bind_also(address.clone()).await?;
     }
     Ok(bound)
 }
 
-fn server(arguments: &ServeArguments) -> Result<Server, Failure> {
+fn server(arguments: &ServeArguments, identities: Option<&ServerIdentities<'_>>) -> Result<Server, Failure> {
     let mut settings = Settings::default();
     if let Some(interval) = arguments.task_interval {
         settings.task_interval = interval;
@@ -93,8 +121,8 @@ fn server(arguments: &ServeArguments) -> Result<Server, Failure> {
     if let Some(bytes) = arguments.max_message_bytes {
         server = server.max_decoding_message_size(bytes);
     }
-    match tls::server(&arguments.tls, &arguments.listen)? {
-        Some(config) => Ok(server.tls_config(config)?),
+    match identities {
+        Some(identities) => Ok(server.tls_config(identities.config()?)?),
         None => Ok(server),
     }
 }
