@@ -135,10 +135,8 @@ pub mod transport {
     pub use self::in_process::InProcess;
     #[cfg(feature = "server")]
     pub use self::listen::ListenAddress;
-    #[cfg(all(feature = "_tls", feature = "server"))]
-    pub use self::tls::ServerTlsReload;
     #[cfg(feature = "_tls")]
-    pub use self::tls::{Certificate, CertificateDer, ClientTlsConfig, Identity, ServerTlsConfig};
+    pub use self::tls::{Certificate, CertificateDer, ClientTlsConfig, Identity, ServerTlsConfig, ServerTlsReload};
     #[cfg(feature = "client")]
     pub use crate::client::{Channel, Endpoint};
     #[cfg(feature = "server")]

@@ -19,7 +19,7 @@ use crate::transport::tls::stream::TlsStream;
 
 /// Replaces the certificates, keys and client CAs of a server that runs.
 ///
-/// [`BoundServer::tls_reload`](crate::transport::BoundServer::tls_reload) gives it. It is a cheap clone, usable from
+/// `BoundServer::tls_reload` gives it. It is a cheap clone, usable from
 /// any task, for as long as somebody holds it; when the server is gone it changes nothing.
 ///
 /// ```no_run

@@ -32,12 +32,10 @@ mod x509;
 
 pub use rustls::pki_types::CertificateDer;
 
+pub use self::acceptor::ServerTlsReload;
 pub use self::client::ClientTlsConfig;
 pub use self::identity::{Certificate, Identity};
 pub use self::server::ServerTlsConfig;
-
-#[cfg(feature = "server")]
-pub use self::acceptor::ServerTlsReload;
 
 #[cfg(feature = "server")]
 pub(crate) use self::acceptor::TlsAcceptor;
