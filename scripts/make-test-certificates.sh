@@ -89,6 +89,13 @@ key not-yet P-256
 certificate not-yet localhost 21200101000000Z 21210101000000Z "$localhost
 $authority"
 
+# A workload with a SPIFFE id.
+key workload P-256
+certificate workload 'a workload' "$start" "$end" 'basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth, clientAuth
+subjectAltName = URI:spiffe://example.org/shop/checkout, DNS:checkout.example.org'
+
 # X.509 version 1, which `openssl x509 -req` makes of a request without extensions.
 key version1 P-256
 certificate version1 localhost "$start" "$end" ''

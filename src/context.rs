@@ -20,7 +20,11 @@
 
 mod additions;
 mod cancellation;
+#[cfg(feature = "_tls")]
+mod identity;
 mod reply;
+#[cfg(feature = "_tls")]
+mod spiffe;
 
 use std::cell::Cell;
 use std::fmt;
@@ -36,7 +40,13 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::context::additions::Additions;
 use crate::context::cancellation::Cancellation;
+#[cfg(feature = "_tls")]
+pub(crate) use crate::context::identity::PeerCertificates;
+#[cfg(feature = "_tls")]
+pub use crate::context::identity::PeerIdentity;
 use crate::context::reply::Reply;
+#[cfg(feature = "_tls")]
+pub use crate::context::spiffe::{InvalidSpiffeId, SpiffeId};
 use crate::deadline::Deadline;
 use crate::metadata::{MetadataKey, MetadataMap, MetadataValue, is_reserved_name};
 use crate::status::Status;
@@ -90,7 +100,7 @@ pub struct Peer {
     pub(crate) local_addr: Option<SocketAddr>,
     pub(crate) encrypted: bool,
     #[cfg(feature = "_tls")]
-    pub(crate) certificates: Option<Arc<Vec<rustls::pki_types::CertificateDer<'static>>>>,
+    pub(crate) certificates: Option<Arc<PeerCertificates>>,
     /// What tonic's `request.remote_addr()` and friends look for; filled with `tonic-compat` only.
     pub(crate) extensions: http::Extensions,
 }
@@ -118,7 +128,23 @@ impl Peer {
     #[cfg(feature = "_tls")]
     #[must_use]
     pub fn certificates(&self) -> Option<&[rustls::pki_types::CertificateDer<'static>]> {
-        self.certificates.as_deref().map(Vec::as_slice)
+        self.certificates.as_deref().map(PeerCertificates::chain)
+    }
+
+    /// The names that the peer's own certificate gives it; `None` without mutual TLS, and for a certificate whose
+    /// names cannot be read.
+    ///
+    /// ```
+    /// // In a handler:
+    /// let context = seltzer::context::current();
+    /// let caller = context.peer().and_then(|peer| peer.identity());
+    /// let is_shop = caller.is_some_and(|caller| caller.dns_names().iter().any(|name| name == "shop.example.com"));
+    /// # assert!(!is_shop);
+    /// ```
+    #[cfg(feature = "_tls")]
+    #[must_use]
+    pub fn identity(&self) -> Option<&PeerIdentity> {
+        self.certificates.as_deref()?.identity()
     }
 }
 

@@ -140,7 +140,7 @@ pub mod transport {
     #[cfg(feature = "server")]
     pub use self::listen_socket::ListenSocket;
     #[cfg(feature = "_tls")]
-    pub use self::tls::{Certificate, CertificateDer, ClientTlsConfig, Identity, ServerTlsConfig};
+    pub use self::tls::{Certificate, CertificateDer, ClientTlsConfig, Identity, ServerTlsConfig, ServerTlsReload};
     #[cfg(feature = "client")]
     pub use crate::client::{Channel, Endpoint};
     #[cfg(feature = "server")]

@@ -29,6 +29,7 @@
 //! | `services` | each demo service, in process and over a socket |
 //! | `streams` | streams that their connection writes by itself |
 //! | `tls` | certificates |
+//! | `tls_operations` | certificates that change under load, several names, who calls |
 //! | `tonic_style` | tonic's ecosystem: health, reflection, interceptors, its services and clients |
 //! | `wire` | what is sent and answered, byte by byte |
 //!
@@ -67,5 +68,7 @@ mod streams;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tls")]
+mod tls_operations;
 mod tonic_style;
 mod wire;

@@ -11,16 +11,16 @@ use seltzer::{Channel, Code, Server, Status};
 use crate::support::probe::{Client, Probe, ask, text};
 use crate::support::{Running, patiently};
 
-fn pem(name: &str) -> String {
+pub(crate) fn pem(name: &str) -> String {
     let path = format!("{}/tests/support/tls/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-fn identity(name: &str) -> Identity {
+pub(crate) fn identity(name: &str) -> Identity {
     Identity::from_pem(pem(&format!("{name}.pem")), pem(&format!("{name}.key")))
 }
 
-fn certificate(name: &str) -> Certificate {
+pub(crate) fn certificate(name: &str) -> Certificate {
     Certificate::from_pem(pem(&format!("{name}.pem")))
 }
 

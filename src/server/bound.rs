@@ -79,6 +79,22 @@ impl BoundServer {
         self.listeners.iter().map(Listener::address).collect()
     }
 
+    /// What replaces certificates, keys and client CAs while the server runs; `None` without TLS.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), seltzer::transport::Error> {
+    /// let server = seltzer::Server::builder().bind("localhost:0").await?;
+    /// assert!(server.tls_reload().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "_tls")]
+    #[must_use]
+    pub fn tls_reload(&self) -> Option<crate::transport::tls::ServerTlsReload> {
+        self.tls.as_ref().map(crate::transport::tls::TlsAcceptor::reload)
+    }
+
     /// Serves until the process ends.
     ///
     /// # Errors

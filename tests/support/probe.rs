@@ -131,6 +131,21 @@ impl Probe {
                     peer.certificates().map_or("none".to_owned(), |c| format!("{} certificates", c.len()));
                 Ok(say(&format!("{} {certificates}", peer.is_encrypted())))
             }
+            #[cfg(feature = "tls")]
+            "identity" => {
+                let context = context::current();
+                let Some(identity) = context.peer().and_then(context::Peer::identity) else {
+                    return Ok(say("nobody"));
+                };
+                let id = identity.spiffe_id().map(|id| format!("{} {}", id.trust_domain(), id.path()));
+                Ok(say(&format!(
+                    "{} {:?} {:?} {}",
+                    identity.common_name().unwrap_or_default(),
+                    identity.dns_names(),
+                    identity.uris(),
+                    id.as_deref().unwrap_or("none"),
+                )))
+            }
             "inherit" => {
                 let next = Client::new(self.next.clone().expect("the probe has somewhere to call"));
                 next.unary_call(ask(rest)).await.map(Response::into_inner)

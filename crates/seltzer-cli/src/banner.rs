@@ -48,6 +48,10 @@ fn call(addresses: &[String], arguments: &ServeArguments) -> (String, String) {
     } else if tls.self_signed {
         options.push_str(" --tls-insecure");
     }
+    if let (None, false, Some(named)) = (&tls.cert, tls.self_signed, tls.named.first()) {
+        let name = quoted(&named.name.replacen('*', "HOST", 1));
+        let _ = write!(options, " --tls-ca {} --tls-domain {name}", quoted(&named.cert.to_string_lossy()));
+    }
     if tls.client_ca.is_some() {
         options.push_str(" --tls-cert CERTIFICATE --tls-key KEY");
     }

@@ -6,7 +6,7 @@ use std::io;
 use seltzer::transport;
 
 use crate::output;
-use crate::text::{in_flags, printable};
+use crate::text::{in_flags, one_line, printable};
 
 /// The command line, or what it names, makes no sense (`EX_USAGE` of sysexits).
 pub(crate) const EXIT_USAGE: u8 = 64;
@@ -63,6 +63,12 @@ impl Failure {
         self.exit_code
     }
 
+    /// The same as one line, without a word before it: for whoever goes on all the same.
+    pub(crate) fn line(&self) -> String {
+        let hint = self.hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})"));
+        one_line(&format!("{}{hint}", self.message))
+    }
+
     /// Tells the user.
     pub(crate) fn print(&self) {
         output::tell(self);
@@ -116,7 +122,9 @@ mod tests {
         let failure = Failure::usage("no \u{1b}[31msuch thing").with_hint("look elsewhere");
         assert_eq!(failure.to_string(), "error: no \\u{1b}[31msuch thing\n  hint: look elsewhere");
         assert_eq!(failure.exit_code(), 64);
+        assert_eq!(failure.line(), "no \\u{1b}[31msuch thing (look elsewhere)");
         assert_eq!(Failure::new("x").to_string(), "error: x");
+        assert_eq!(Failure::new("x").line(), "x");
     }
 
     #[test]

@@ -5,18 +5,19 @@ use std::pin::pin;
 
 use sd_notify::NotifyState;
 use seltzer::services::{self, Settings};
-use seltzer::transport::ListenAddress;
+use seltzer::transport::{ListenAddress, ListenSocket, ServerTlsReload};
 use seltzer::{BoundServer, Server};
 use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::arguments::ServeArguments;
 use crate::error::Failure;
-use crate::signals::Signals;
+use crate::signals::{Hangups, Signals};
+use crate::tls::ServerIdentities;
 use crate::token::TokenCheck;
-use crate::{banner, inherited, log, output, tls};
+use crate::{banner, inherited, log, output};
 
-/// Serves until Ctrl-C or SIGTERM.
+/// Serves until Ctrl-C or SIGTERM; reads certificates again on SIGHUP.
 ///
 /// # Errors
 /// A certificate cannot be used, or an address cannot be bound.
@@ -40,7 +41,12 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<u8, Failure> {
 async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
     // First of all, so that whoever has read the first line can stop the server.
     let mut signals = Signals::listen()?;
-    let server = bind(arguments).await?;
+    let passed_on = inherited::sockets()?;
+    let addresses = arguments.addresses(!passed_on.is_empty());
+    let identities = ServerIdentities::new(&arguments.tls, &addresses)?;
+    let mut hangups = identities.as_ref().filter(|it| it.has_files()).map(|_| Hangups::listen()).transpose()?;
+    let server = bind(arguments, identities.as_ref(), passed_on, addresses).await?;
+    let reload = server.tls_reload();
     let addresses = server.addresses();
     // Both as one write each: a script may close its end after the first line.
     print(&banner::listening(&addresses));
@@ -52,9 +58,12 @@ async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
         // A dropped sender means the same.
         let _ = stopped.await;
     }));
-    tokio::select! {
-        ended = serving.as_mut() => return Ok(ended.map(|()| 0)?),
-        _ = signals.next() => {}
+    loop {
+        tokio::select! {
+            ended = serving.as_mut() => return Ok(ended.map(|()| 0)?),
+            _ = signals.next() => break,
+            () = next(&mut hangups) => read_again(identities.as_ref(), reload.as_ref()),
+        }
     }
     output::tell(format_args!(
         "stopping: calls may go on for {:?}; a second Ctrl-C or SIGTERM ends them at once",
@@ -68,19 +77,37 @@ async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
     }
 }
 
-async fn bind(arguments: &ServeArguments) -> Result<BoundServer, Failure> {
-    let mut passed_on = inherited::sockets()?.into_iter();
-    let addresses = arguments.addresses(passed_on.len() > 0);
-    let server = server(arguments, &addresses)?;
-    let mut addresses = addresses.into_iter();
+/// The next SIGHUP; never, if nobody listens for it.
+async fn next(hangups: &mut Option<Hangups>) {
+    match hangups {
+        Some(hangups) => hangups.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Connections are served by other threads meanwhile.
+fn read_again(identities: Option<&ServerIdentities<'_>>, reload: Option<&ServerTlsReload>) {
+    let (Some(identities), Some(reload)) = (identities, reload) else { return };
+    match identities.reload(reload) {
+        Ok(()) => output::tell("reloaded the certificates: new connections use them, those that are open go on"),
+        Err(failure) => output::tell(format_args!(
+            "cannot reload the certificates, those from before stay in use: {}",
+            failure.line()
+        )),
+    }
+}
+
+async fn bind(
+    arguments: &ServeArguments,
+    identities: Option<&ServerIdentities<'_>>,
+    passed_on: Vec<ListenSocket>,
+    addresses: Vec<ListenAddress>,
+) -> Result<BoundServer, Failure> {
+    let server = server(arguments, identities)?;
+    let (mut passed_on, mut addresses) = (passed_on.into_iter(), addresses.into_iter());
     let mut bound = match (passed_on.next(), addresses.next()) {
-        (Some(socket), address) => {
-            let bound = server.listen_on(socket)?;
-            match address {
-                Some(address) => bound.bind_also(address).await?,
-                None => bound,
-            }
-        }
+        (Some(socket), None) => server.listen_on(socket)?,
+        (Some(socket), Some(address)) => server.listen_on(socket)?.bind_also(address).await?,
         (None, Some(address)) => server.bind(address).await?,
         (None, None) => return Err(Failure::usage("there is no address to listen on")),
     };
@@ -93,7 +120,7 @@ async fn bind(arguments: &ServeArguments) -> Result<BoundServer, Failure> {
     Ok(bound)
 }
 
-fn server(arguments: &ServeArguments, addresses: &[ListenAddress]) -> Result<Server, Failure> {
+fn server(arguments: &ServeArguments, identities: Option<&ServerIdentities<'_>>) -> Result<Server, Failure> {
     let mut settings = Settings::default();
     if let Some(interval) = arguments.task_interval {
         settings.task_interval = interval;
@@ -112,8 +139,8 @@ fn server(arguments: &ServeArguments, addresses: &[ListenAddress]) -> Result<Ser
     if let Some(bytes) = arguments.max_message_bytes {
         server = server.max_decoding_message_size(bytes);
     }
-    match tls::server(&arguments.tls, addresses)? {
-        Some(config) => Ok(server.tls_config(config)?),
+    match identities {
+        Some(identities) => Ok(server.tls_config(identities.config()?)?),
         None => Ok(server),
     }
 }

@@ -1,4 +1,4 @@
-//! Being asked to stop: Ctrl-C, or SIGTERM.
+//! Being asked to stop, by Ctrl-C or SIGTERM, and to read files again, by SIGHUP.
 
 use crate::error::Failure;
 
@@ -22,9 +22,7 @@ impl Signals {
     pub(crate) fn listen() -> Result<Self, Failure> {
         #[cfg(unix)]
         {
-            use tokio::signal::unix::{SignalKind, signal};
-            let listen =
-                |kind| signal(kind).map_err(|error| Failure::new(format!("cannot listen to signals: {error}")));
+            use tokio::signal::unix::SignalKind;
             Ok(Signals { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
         }
         #[cfg(not(unix))]
@@ -45,4 +43,35 @@ impl Signals {
             Err(_) => std::future::pending().await,
         }
     }
+}
+
+/// Listens for requests to read files again, from when it is made. Without one SIGHUP ends the process, as it should
+/// when a terminal closes.
+pub(crate) struct Hangups {
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Hangups {
+    /// Starts to listen.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        #[cfg(unix)]
+        return Ok(Hangups { hangup: listen(tokio::signal::unix::SignalKind::hangup())? });
+        #[cfg(not(unix))]
+        Ok(Hangups {})
+    }
+
+    /// Waits for the next request; for ever where the system has no such signal.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.hangup.recv().await.is_some() {
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(unix)]
+fn listen(kind: tokio::signal::unix::SignalKind) -> Result<tokio::signal::unix::Signal, Failure> {
+    tokio::signal::unix::signal(kind).map_err(|error| Failure::new(format!("cannot listen to signals: {error}")))
 }

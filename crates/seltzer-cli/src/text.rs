@@ -14,6 +14,9 @@ const FLAGS: &[(&str, &str)] = &[
     ("; `ClientTlsConfig::timeout` sets another limit", ""),
     ("; if it speaks HTTP/2 without saying so, set `ClientTlsConfig::assume_http2(true)`", ""),
     ("`ServerTlsConfig::client_ca_root`", "`--tls-client-ca`"),
+    ("`ServerTlsConfig::identity_for`", "`--tls-sni`"),
+    ("`ServerTlsConfig::identity` serves", "`--tls-cert` and `--tls-key` serve"),
+    ("`ServerTlsConfig::identity`, which serves", "`--tls-cert` and `--tls-key`, which serve"),
     (" (`ServerTlsConfig::timeout` sets another limit)", ""),
     (", or let such clients in with `client_auth_optional(true)`", ", or leave `--tls-client-ca` out"),
 ];

@@ -4,29 +4,70 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use seltzer::transport::{Certificate, ClientTlsConfig, Identity, ListenAddress, ServerTlsConfig};
+use seltzer::transport::{Certificate, ClientTlsConfig, Identity, ListenAddress, ServerTlsConfig, ServerTlsReload};
 
-use crate::arguments::{ClientTls, ServerTls};
+use crate::arguments::{ClientTls, NamedIdentity, ServerTls};
 use crate::error::Failure;
 use crate::pem::{self, Wanted};
 use crate::self_signed::SelfSigned;
 
-/// The server's settings; `None` without TLS.
-///
-/// # Errors
-/// A file cannot be read or written, has not what is looked for, or no certificate can be made.
-pub(crate) fn server(arguments: &ServerTls, listen: &[ListenAddress]) -> Result<Option<ServerTlsConfig>, Failure> {
-    let identity = match (&arguments.cert, &arguments.key) {
-        (Some(cert), Some(key)) => read_identity(cert, key, "try `--tls-self-signed` for a start")?,
-        _ if arguments.self_signed => make_identity(arguments, listen)?,
-        _ => return Ok(None),
-    };
-    let mut config = ServerTlsConfig::new().identity(identity);
-    if let Some(path) = &arguments.client_ca {
-        let hint = "it holds the certificate of the clients' CA, or the clients' own";
-        config = config.client_ca_root(read_certificate(path, hint)?);
+/// Where a server's certificates and keys come from, again and again.
+pub(crate) struct ServerIdentities<'a> {
+    arguments: &'a ServerTls,
+    /// Made at start; the same for as long as the server runs.
+    self_signed: Option<Identity>,
+}
+
+impl<'a> ServerIdentities<'a> {
+    /// `None` without TLS.
+    ///
+    /// # Errors
+    /// No certificate can be made, or its file cannot be written.
+    pub(crate) fn new(arguments: &'a ServerTls, listen: &[ListenAddress]) -> Result<Option<Self>, Failure> {
+        let ServerTls { cert, self_signed, named, .. } = arguments;
+        if cert.is_none() && !self_signed && named.is_empty() {
+            return Ok(None);
+        }
+        let self_signed = self_signed.then(|| make_identity(arguments, listen)).transpose()?;
+        Ok(Some(ServerIdentities { arguments, self_signed }))
     }
-    Ok(Some(config))
+
+    /// Whether anything of it is in files that may change.
+    pub(crate) fn has_files(&self) -> bool {
+        let ServerTls { cert, client_ca, named, .. } = self.arguments;
+        cert.is_some() || client_ca.is_some() || !named.is_empty()
+    }
+
+    /// The server's settings, from the files as they are now.
+    ///
+    /// # Errors
+    /// A file cannot be read, or has not what is looked for.
+    pub(crate) fn config(&self) -> Result<ServerTlsConfig, Failure> {
+        let ServerTls { cert, key, named, client_ca, .. } = self.arguments;
+        let mut config = ServerTlsConfig::new();
+        if let (Some(cert), Some(key)) = (cert, key) {
+            config = config.identity(read_identity(cert, key, "try `--tls-self-signed` for a start")?);
+        } else if let Some(identity) = &self.self_signed {
+            config = config.identity(identity.clone());
+        }
+        for NamedIdentity { name, cert, key } in named {
+            let hint = "`--tls-sni` takes the name, the certificate's file and the key's, as NAME=CERT:KEY";
+            config = config.identity_for(name, read_identity(cert, key, hint)?);
+        }
+        if let Some(path) = client_ca {
+            let hint = "it holds the certificate of the clients' CA, or the clients' own";
+            config = config.client_ca_root(read_certificate(path, hint)?);
+        }
+        Ok(config)
+    }
+
+    /// Has the server use the files as they are now.
+    ///
+    /// # Errors
+    /// They cannot be used, and those from before still are.
+    pub(crate) fn reload(&self, server: &ServerTlsReload) -> Result<(), Failure> {
+        Ok(server.reload(&self.config()?)?)
+    }
 }
 
 /// The client's settings; `None` if nothing but perhaps the address asks for TLS.

@@ -15,7 +15,9 @@ pub(super) struct Element<'a> {
     pub(super) encoding: &'a [u8],
 }
 
+pub(super) const BOOLEAN: u8 = 0x01;
 pub(super) const INTEGER: u8 = 0x02;
+pub(super) const BIT_STRING: u8 = 0x03;
 pub(super) const OCTET_STRING: u8 = 0x04;
 pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(super) const UTF8_STRING: u8 = 0x0c;
@@ -27,6 +29,11 @@ pub(super) const SET: u8 = 0x31;
 /// The tag `[number]`, constructed.
 pub(super) const fn context(number: u8) -> u8 {
     0xa0 | number
+}
+
+/// The tag `[number]`, in the place of another tag whose content is not made of elements.
+pub(super) const fn context_primitive(number: u8) -> u8 {
+    0x80 | number
 }
 
 impl<'a> Reader<'a> {

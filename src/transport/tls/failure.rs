@@ -258,6 +258,11 @@ fn explain_alert(alert: AlertDescription, peer: Peer) -> Explanation {
         }
         AlertDescription::UnrecognisedName => Explanation::new(format!("{peer} does not go by this name"))
             .hint("`ClientTlsConfig::domain_name` sets another one"),
+        AlertDescription::MissingExtension => Explanation::new(format!("{peer} refused the handshake: {alert:?}"))
+            .hint(peer.choose(
+                "it may have to be asked for by name: connect by its host name, not by its address",
+                "it may be too old",
+            )),
         AlertDescription::ProtocolVersion | AlertDescription::InsufficientSecurity => {
             Explanation::new(format!("{peer} refused the handshake: {alert:?}"))
                 .hint("it must speak TLS 1.2 or 1.3 with an AEAD cipher")

@@ -10,11 +10,14 @@
     allow(dead_code, reason = "with only one side compiled in, the other side's half is unused")
 )]
 
+mod acceptor;
 mod client;
 mod der;
 mod failure;
+mod identities;
 mod identity;
 mod native;
+mod peer_identity;
 mod pem;
 mod pinned;
 mod private_key;
@@ -29,14 +32,15 @@ mod x509;
 
 pub use rustls::pki_types::CertificateDer;
 
+pub use self::acceptor::ServerTlsReload;
 pub use self::client::ClientTlsConfig;
 pub use self::identity::{Certificate, Identity};
 pub use self::server::ServerTlsConfig;
 
+#[cfg(feature = "server")]
+pub(crate) use self::acceptor::TlsAcceptor;
 #[cfg(feature = "client")]
 pub(crate) use self::reload::ClientTls;
-#[cfg(feature = "server")]
-pub(crate) use self::server::TlsAcceptor;
 
 use std::time::Duration;
 

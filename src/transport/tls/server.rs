@@ -1,28 +1,33 @@
-//! The server's side: settings, and the handshake with a client.
+//! The server's side: settings. Handshakes are in `acceptor`.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::sign::SingleCertAndKey;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use rustls::server::{ResolvesServerCert, WebPkiClientVerifier};
+use tokio::sync::Semaphore;
 
 use crate::transport::error::{Error, Step};
-use crate::transport::tls::failure::{self, Peer};
+use crate::transport::tls::acceptor::{Loaded, TlsAcceptor};
+use crate::transport::tls::identities::Identities;
 use crate::transport::tls::identity::{Certificate, Identity};
 use crate::transport::tls::pinned::ClientVerifier;
 use crate::transport::tls::provider::provider;
-use crate::transport::tls::stream::TlsStream;
 use crate::transport::tls::{ALPN_HTTP2, ALPN_HTTP11, HANDSHAKE_TIMEOUT, roots};
+
+/// How many handshakes run at a time unless set otherwise.
+///
+/// One holds about 40 KiB while it lasts and takes a millisecond of a processor, so that a thousand clients that come
+/// at once, after an outage perhaps, cost 40 MiB and wait a second at most. Fewer would be too few for clients far
+/// away: at 200 ms for a round trip these are still 5,000 handshakes a second.
+const CONCURRENT_HANDSHAKES_MAX: usize = 1024;
 
 /// TLS settings of a server.
 ///
-/// An identity is needed, the rest is optional. Clients are asked for a certificate only if there is a root to check
+/// An identity is needed, for all clients or for those that ask for a name; the rest is optional. Clients are asked for a certificate only if there is a root to check
 /// it with (mutual TLS); handlers find it in their context.
 ///
 /// ```no_run
@@ -38,11 +43,13 @@ use crate::transport::tls::{ALPN_HTTP2, ALPN_HTTP11, HANDSHAKE_TIMEOUT, roots};
 #[derive(Debug, Clone, Default)]
 pub struct ServerTlsConfig {
     identity: Option<Identity>,
+    named_identities: Vec<(String, Identity)>,
     client_ca_root: Option<Certificate>,
     client_auth_optional: bool,
     ignore_client_order: bool,
     use_key_log: bool,
     timeout: Option<Duration>,
+    max_concurrent_handshakes: Option<usize>,
 }
 
 impl ServerTlsConfig {
@@ -52,10 +59,36 @@ impl ServerTlsConfig {
         ServerTlsConfig::default()
     }
 
-    /// What the server shows of itself: its certificate and key.
+    /// What the server shows of itself: its certificate and key. Beside [`identity_for`](Self::identity_for) it is
+    /// what clients see that ask for another name, or for none.
     #[must_use]
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
+        self
+    }
+
+    /// What the server shows to clients that ask for this name (SNI): a host, or `*.example.com` for all hosts one label
+    /// below `example.com` that have no identity of their own.
+    ///
+    /// May be called for several names. Without an [`identity`](Self::identity) for all others a client that asks for
+    /// an unknown name is refused, and told so.
+    ///
+    /// ```no_run
+    /// use seltzer::transport::{Identity, ServerTlsConfig};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let read = |name: &str| -> std::io::Result<Identity> {
+    ///     Ok(Identity::from_pem(std::fs::read(format!("{name}.pem"))?, std::fs::read(format!("{name}.key"))?))
+    /// };
+    /// let tls = ServerTlsConfig::new()
+    ///     .identity_for("api.example.com", read("api")?)
+    ///     .identity_for("*.customers.example.com", read("customers")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn identity_for(mut self, name: impl Into<String>, identity: Identity) -> Self {
+        self.named_identities.push((name.into(), identity));
         self
     }
 
@@ -99,18 +132,46 @@ impl ServerTlsConfig {
         self
     }
 
+    /// Sets how many handshakes may run at a time: 1024 by default. Clients beyond that wait for their turn, in their
+    /// order and within the [`timeout`](Self::timeout) of their own handshake.
+    ///
+    /// A handshake is the most that a stranger can have a server compute. A client that connects and says nothing takes
+    /// no place; one that begins and does not go on keeps its place until it times out.
+    ///
+    /// ```
+    /// use seltzer::transport::ServerTlsConfig;
+    ///
+    /// let tls = ServerTlsConfig::new().max_concurrent_handshakes(64);
+    /// # drop(tls);
+    /// ```
+    #[must_use]
+    pub fn max_concurrent_handshakes(mut self, handshakes: usize) -> Self {
+        self.max_concurrent_handshakes = Some(handshakes);
+        self
+    }
+
+    /// What performs handshakes with these settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub(crate) fn acceptor(&self) -> Result<TlsAcceptor, Error> {
+        self.load().map(TlsAcceptor::new)
+    }
+
     /// Reads and checks everything.
     ///
     /// # Errors
     ///
     /// For an identity or root that is missing, damaged or unsupported, and without a usable cryptography provider.
-    pub(crate) fn acceptor(&self) -> Result<TlsAcceptor, Error> {
-        let Some(identity) = &self.identity else {
-            return Err(Error::new(Step::Tls, "TLS needs an identity of the server")
-                .with_hint("set one with `ServerTlsConfig::identity(Identity::from_pem(certificate, key))`"));
-        };
+    pub(super) fn load(&self) -> Result<Loaded, Error> {
+        let places_max = self.max_concurrent_handshakes.unwrap_or(CONCURRENT_HANDSHAKES_MAX);
+        if places_max == 0 {
+            return Err(Error::new(Step::Tls, "a server that may make no handshake lets nobody in")
+                .with_hint("`ServerTlsConfig::max_concurrent_handshakes` takes 1 and more"));
+        }
         let provider = provider()?;
-        let certified = identity.load(&provider, "the server's identity")?;
+        let identities = Arc::new(Identities::load(self.identity.as_ref(), &self.named_identities, &provider)?);
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| {
@@ -120,15 +181,18 @@ impl ServerTlsConfig {
             Some(roots) => builder.with_client_cert_verifier(self.client_verifier(roots, provider)?),
             None => builder.with_no_client_auth(),
         };
-        let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+        let mut config = builder.with_cert_resolver(Arc::clone(&identities) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![ALPN_HTTP2.to_vec(), ALPN_HTTP11.to_vec()];
         config.ignore_client_order = self.ignore_client_order;
         if self.use_key_log {
             config.key_log = Arc::new(rustls::KeyLogFile::new());
         }
-        Ok(TlsAcceptor {
-            inner: tokio_rustls::TlsAcceptor::from(Arc::new(config)),
+        Ok(Loaded {
+            config: Arc::new(config),
+            identities,
             timeout: self.timeout.unwrap_or(HANDSHAKE_TIMEOUT),
+            places: Arc::new(Semaphore::new(places_max.min(Semaphore::MAX_PERMITS))),
+            places_max,
         })
     }
 
@@ -149,58 +213,5 @@ impl ServerTlsConfig {
             .build()
             .map_err(|error| Error::new(Step::Tls, format!("{owner} cannot be used")).with_source(error))?;
         Ok(Arc::new(ClientVerifier { inner, roots }))
-    }
-}
-
-/// Performs handshakes with clients. A cheap clone.
-#[derive(Clone)]
-pub(crate) struct TlsAcceptor {
-    inner: tokio_rustls::TlsAcceptor,
-    timeout: Duration,
-}
-
-impl TlsAcceptor {
-    /// Performs the handshake on a new connection.
-    ///
-    /// # Errors
-    ///
-    /// When the client speaks no TLS, is refused, refuses us, or takes too long. The client is told where TLS has an
-    /// alert for it.
-    pub(crate) async fn accept<IO>(&self, io: IO) -> Result<TlsStream<IO>, Error>
-    where
-        IO: AsyncRead + AsyncWrite + Unpin,
-    {
-        match tokio::time::timeout(self.timeout, self.inner.accept(io).into_fallible()).await {
-            Ok(Ok(stream)) => Ok(TlsStream::new(stream, Peer::Client)),
-            Ok(Err((error, io))) => {
-                part(io).await;
-                Err(failure::handshake(error, Peer::Client))
-            }
-            Err(_) => Err(failure::timed_out(self.timeout, Peer::Client)),
-        }
-    }
-}
-
-/// How long a refused client may take to hear why.
-const PARTING: Duration = Duration::from_millis(500);
-
-/// How much of what it sent meanwhile is read: its first requests, not an upload.
-const PARTING_BYTES_MAX: u64 = 64 * 1024;
-
-/// Lets the alert arrive. A client may have written before it knows that it is refused; closing a socket with unread
-/// bytes would reset the connection, and the alert would be lost with it.
-async fn part<IO: AsyncRead + AsyncWrite + Unpin>(mut io: IO) {
-    let parting = async {
-        if io.shutdown().await.is_ok() {
-            let mut rest = io.take(PARTING_BYTES_MAX);
-            let _ = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await;
-        }
-    };
-    let _ = tokio::time::timeout(PARTING, parting).await;
-}
-
-impl fmt::Debug for TlsAcceptor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsAcceptor").field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::transport::tls::ALPN_HTTP2;
+use crate::context::PeerCertificates;
 use crate::transport::tls::failure::{self, Peer};
+use crate::transport::tls::{ALPN_HTTP2, peer_identity};
 
 pin_project! {
     /// An encrypted connection over `IO`. Its errors say what TLS objected to.
@@ -19,7 +19,7 @@ pin_project! {
         #[pin]
         inner: tokio_rustls::TlsStream<IO>,
         peer: Peer,
-        peer_certificates: Option<Arc<Vec<CertificateDer<'static>>>>,
+        peer_certificates: Option<Arc<PeerCertificates>>,
         has_received: bool,
     }
 }
@@ -29,19 +29,25 @@ impl<IO> TlsStream<IO> {
         let inner = inner.into();
         let peer_certificates = inner.get_ref().1.peer_certificates().map(|chain| {
             let chain = chain.iter().map(|certificate| certificate.clone().into_owned());
-            Arc::new(chain.collect::<Vec<_>>())
+            Arc::new(PeerCertificates::new(chain.collect(), peer_identity::read))
         });
         TlsStream { inner, peer, peer_certificates, has_received: false }
     }
 
     /// What the peer has shown and we have verified, its own certificate first.
-    pub(crate) fn peer_certificates(&self) -> Option<Arc<Vec<CertificateDer<'static>>>> {
+    pub(crate) fn peer_certificates(&self) -> Option<Arc<PeerCertificates>> {
         self.peer_certificates.clone()
     }
 
     /// The protocol that both sides agreed on in the handshake (ALPN), if the client offered any.
     pub(crate) fn negotiated_protocol(&self) -> Option<&[u8]> {
         self.inner.get_ref().1.alpn_protocol()
+    }
+
+    /// Whether the handshake was short, because both sides remembered an earlier one.
+    #[cfg(test)]
+    pub(super) fn is_resumed(&self) -> bool {
+        self.inner.get_ref().1.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
     }
 
     /// Whether both sides agreed on HTTP/2.

@@ -1,7 +1,8 @@
 //! What a certificate says about itself, where rustls does not tell (RFC 5280, section 4.1).
 
 use crate::transport::tls::der::{
-    self, IA5_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, PRINTABLE_STRING, Reader, SEQUENCE, SET, UTF8_STRING,
+    self, BIT_STRING, BOOLEAN, IA5_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, PRINTABLE_STRING, Reader,
+    SEQUENCE, SET, UTF8_STRING,
 };
 
 /// The fields of a certificate that we look at. Its signature is not checked here.
@@ -19,6 +20,13 @@ struct Extension<'a> {
     value: &'a [u8],
 }
 
+/// Names of the subjectAltName, as far as they are text.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct AlternativeNames<'a> {
+    pub(super) dns_names: Vec<&'a str>,
+    pub(super) uris: Vec<&'a str>,
+}
+
 /// What a certificate's key may be used for, as the extended key usage extension names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -26,8 +34,17 @@ pub(super) enum Purpose {
     ClientAuthentication,
 }
 
+const DNS_NAME: u8 = der::context_primitive(2);
+const URI: u8 = der::context_primitive(6);
+
+/// The first byte of a key usage: the rights to sign certificates, and lists of revoked ones.
+const KEY_CERT_SIGN: u8 = 0x04;
+const CRL_SIGN: u8 = 0x02;
+
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03]; // 2.5.4.3
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f]; // 2.5.29.15
 const SUBJECT_ALTERNATIVE_NAME: &[u8] = &[0x55, 0x1d, 0x11]; // 2.5.29.17
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13]; // 2.5.29.19
 const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x1e]; // 2.5.29.30
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25]; // 2.5.29.37
 
@@ -65,6 +82,45 @@ impl<'a> Fields<'a> {
     /// Whether it lists host names or addresses in the place that is meant for them.
     pub(super) fn has_alternative_names(&self) -> bool {
         self.extension(SUBJECT_ALTERNATIVE_NAME).is_some()
+    }
+
+    /// The host names and URIs among them, none without the extension. `None` if anything there is malformed: a name
+    /// that cannot be read must not count as absent.
+    pub(super) fn alternative_names(&self) -> Option<AlternativeNames<'a>> {
+        let mut names = AlternativeNames::default();
+        let mut extensions = self.extensions.iter().filter(|found| found.identifier == SUBJECT_ALTERNATIVE_NAME);
+        let Some(extension) = extensions.next() else {
+            return Some(names);
+        };
+        let mut value = Reader::new(extension.value);
+        let mut list = value.enter(SEQUENCE)?;
+        if extensions.next().is_some() || !value.is_empty() {
+            return None;
+        }
+        while !list.is_empty() {
+            let name = list.element()?;
+            match name.tag {
+                DNS_NAME => names.dns_names.push(visible(name.content)?),
+                URI => names.uris.push(visible(name.content)?),
+                _ => {}
+            }
+        }
+        Some(names)
+    }
+
+    /// Whether it may sign other certificates, or lists of revoked ones; also if it cannot be told.
+    pub(super) fn may_sign(&self) -> bool {
+        let is_authority = self.extension(BASIC_CONSTRAINTS).is_some_and(|value| {
+            // The field is left out where it is false.
+            let is_authority = |mut fields: Reader<'_>| fields.content(BOOLEAN).is_some_and(|value| value != [0]);
+            Reader::new(value).enter(SEQUENCE).is_none_or(is_authority)
+        });
+        let signs = self.extension(KEY_USAGE).is_some_and(|value| {
+            // The first byte says how many bits of the last one do not count.
+            let bits = Reader::new(value).content(BIT_STRING).and_then(|bits| bits.get(1));
+            bits.is_none_or(|bits| bits & (KEY_CERT_SIGN | CRL_SIGN) != 0)
+        });
+        is_authority || signs
     }
 
     /// Whether it limits the names that it, or what it issues, may carry.
@@ -113,6 +169,11 @@ impl<'a> Fields<'a> {
     fn extension(&self, identifier: &[u8]) -> Option<&'a [u8]> {
         self.extensions.iter().find(|extension| extension.identifier == identifier).map(|extension| extension.value)
     }
+}
+
+/// A name in ASCII without spaces and control characters, which no host name and no URI has.
+fn visible(bytes: &[u8]) -> Option<&str> {
+    str::from_utf8(bytes).ok().filter(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
 /// All or nothing: an extension that cannot be read must not count as absent.
@@ -190,6 +251,7 @@ mod tests {
                 damaged[position] ^= 1 << bit;
                 if let Some(fields) = Fields::read(&damaged) {
                     let _ = (fields.common_name(), fields.allows(Purpose::ServerAuthentication));
+                    let _ = (fields.alternative_names(), fields.may_sign());
                 }
             }
         }

@@ -14,7 +14,7 @@ pub(crate) use self::call::{CallArguments, ClientTls, SchemaSource};
 pub(crate) use self::compile::CompileArguments;
 pub(crate) use self::include::{Include, builder};
 pub(crate) use self::serve::{ServeArguments, ServerTls};
-pub(crate) use self::values::Header;
+pub(crate) use self::values::{Header, NamedIdentity};
 
 /// Serves, calls and compiles gRPC services: no protoc, no C compiler.
 #[derive(Debug, Parser)]

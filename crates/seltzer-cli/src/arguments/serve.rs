@@ -8,7 +8,7 @@ use clap::{ArgAction, ArgGroup, Args, ValueEnum};
 use seltzer::codec::CompressionEncoding;
 use seltzer::transport::{Carrier, ListenAddress};
 
-use crate::arguments::values::{compression, seconds, seconds_not_zero, token};
+use crate::arguments::values::{NamedIdentity, compression, named_identity, seconds, seconds_not_zero, token};
 
 /// gRPC's customary port, for this machine alone.
 const ADDRESS_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50051);
@@ -18,7 +18,7 @@ const WORKERS_MAX: i64 = 1024;
 
 /// Serve the demo services (the default command)
 ///
-/// Prints `listening on ADDR` once for each address, then what is served. When told to stop it accepts nothing more and lets calls finish; told a second time it ends at once.
+/// Prints `listening on ADDR` once for each address, then what is served. When told to stop it accepts nothing more and lets calls finish; told a second time it ends at once. SIGHUP has it read the files of --tls-cert, --tls-key, --tls-sni and --tls-client-ca again: new connections use them, those that are open go on, and files that cannot be used change nothing. Without such files SIGHUP ends it.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct ServeArguments {
@@ -90,10 +90,14 @@ impl From<CarrierName> for Carrier {
 
 /// How the server proves who it is, and whom it lets in.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "TLS", group = ArgGroup::new("identity"))]
+#[command(
+    next_help_heading = "TLS",
+    group = ArgGroup::new("identity"),
+    group = ArgGroup::new("any-identity").multiple(true),
+)]
 pub(crate) struct ServerTls {
     /// Serve with TLS: the server's certificate in PEM, intermediate ones after it
-    #[arg(long = "tls-cert", value_name = "FILE", requires = "key", group = "identity")]
+    #[arg(long = "tls-cert", value_name = "FILE", requires = "key", groups = ["identity", "any-identity"])]
     pub(crate) cert: Option<PathBuf>,
 
     /// The certificate's private key in PEM
@@ -101,15 +105,19 @@ pub(crate) struct ServerTls {
     pub(crate) key: Option<PathBuf>,
 
     /// Serve with TLS and a certificate made up at start, for trying things out
-    #[arg(long = "tls-self-signed", group = "identity")]
+    #[arg(long = "tls-self-signed", groups = ["identity", "any-identity"])]
     pub(crate) self_signed: bool,
+
+    /// Another certificate and key, for clients that ask for this name or, as in `*.example.com`, for one below it. May be repeated
+    #[arg(long = "tls-sni", value_name = "NAME=CERT:KEY", value_parser = named_identity, group = "any-identity")]
+    pub(crate) named: Vec<NamedIdentity>,
 
     /// Write the certificate of --tls-self-signed to a file, for clients to trust
     #[arg(long = "tls-self-signed-out", value_name = "FILE", requires = "self_signed")]
     pub(crate) self_signed_out: Option<PathBuf>,
 
     /// Require a certificate of clients, signed by one in this file or in it (mutual TLS)
-    #[arg(long = "tls-client-ca", value_name = "FILE", requires = "identity")]
+    #[arg(long = "tls-client-ca", value_name = "FILE", requires = "any-identity")]
     pub(crate) client_ca: Option<PathBuf>,
 }
 
@@ -119,6 +127,7 @@ Examples:
   seltzer serve --listen 0.0.0.0:50051 --listen unix:/tmp/seltzer.sock -v
   seltzer serve --tls-self-signed --tls-self-signed-out ca.pem
   seltzer serve --tls-cert server.pem --tls-key server.key --tls-client-ca clients.pem
+  seltzer serve --tls-sni api.example.com=api.pem:api.key --tls-sni '*.example.com=any.pem:any.key'
   seltzer serve --token token123 --compression gzip
 
 Under systemd it serves the sockets of its socket unit (LISTEN_FDS), and says when it is ready and when it stops

@@ -1,5 +1,6 @@
 //! Single values of options, read and checked.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine;
@@ -74,6 +75,25 @@ pub(super) fn header(text: &str) -> Result<Header, String> {
     }
 }
 
+/// The files of a certificate and its key, for a name that clients ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NamedIdentity {
+    pub(crate) name: String,
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// Reads `NAME=CERT:KEY`.
+pub(super) fn named_identity(text: &str) -> Result<NamedIdentity, String> {
+    let parts = text.split_once('=').and_then(|(name, files)| Some((name, files.rsplit_once(':')?)));
+    match parts {
+        Some((name, (cert, key))) if ![name, cert, key].contains(&"") => {
+            Ok(NamedIdentity { name: name.to_owned(), cert: cert.into(), key: key.into() })
+        }
+        _ => Err("write it as NAME=CERT:KEY, as in api.example.com=api.pem:api.key".to_owned()),
+    }
+}
+
 /// Reads a number of seconds, with a fraction perhaps.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text.parse().map_err(|_| "write a number of seconds, such as 5 or 0.25")?;
@@ -143,6 +163,27 @@ mod tests {
                 (Err(message), Err(part)) => assert!(message.contains(part), "{text}: {message}"),
                 (found, _) => panic!("{text}: {found:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn named_identities_are_read() {
+        let table = [
+            ("a.example=a.pem:a.key", Some(("a.example", "a.pem", "a.key"))),
+            ("*.a.example=/etc/a=b.pem:a.key", Some(("*.a.example", "/etc/a=b.pem", "a.key"))),
+            ("a.pem:a.key", None),
+            ("a=a.pem", None),
+            ("a=:a.key", None),
+            ("a=a.pem:", None),
+            ("=a.pem:a.key", None),
+        ];
+        for (text, expected) in table {
+            let expected = expected.map(|(name, cert, key)| NamedIdentity {
+                name: name.to_owned(),
+                cert: cert.into(),
+                key: key.into(),
+            });
+            assert_eq!(named_identity(text).ok(), expected, "{text}");
         }
     }
 

@@ -39,6 +39,7 @@ fn mistakes_in_the_command_line_are_64() {
         (&["serve", "--listen", "nowhere"], "it is neither HOST:PORT nor unix:PATH"),
         (&["serve", "--tls-cert", "a"], "--tls-key"),
         (&["serve", "--tls-client-ca", "a"], "--tls-self-signed"),
+        (&["serve", "--tls-sni", "a.example=a.pem"], "NAME=CERT:KEY"),
         (&["serve", "--tls-self-signed", "--tls-cert", "a", "--tls-key", "b"], "cannot be used with"),
         (&["serve", "--workers", "0"], "0 is not in 1..=1024"),
         (&["serve", "--carrier", "pigeon"], "possible values: engine, hyper"),

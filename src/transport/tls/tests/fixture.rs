@@ -15,7 +15,7 @@ macro_rules! pairs {
 
 pairs! {
     "rsa" "ecdsa" "p384" "ed25519" "p521" "rsa1024" "wrong-name" "common-name" "client-self-signed" "for-clients"
-    "for-servers" "constrained" "leaf" "expired" "not-yet" "version1" "server" "client"
+    "for-servers" "constrained" "leaf" "expired" "not-yet" "workload" "version1" "server" "client"
 }
 
 pub(crate) const CA: &str = include_str!("../../../../tests/support/tls/ca.pem");

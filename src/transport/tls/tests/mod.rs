@@ -5,6 +5,8 @@ mod client_certificate;
 mod connection;
 pub(super) mod fixture;
 mod foreign;
+mod names;
+mod operations;
 mod server_certificate;
 mod settings;
 
