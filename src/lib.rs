@@ -76,6 +76,8 @@ pub mod dynamic;
 #[cfg(all(fuzzing, feature = "server"))]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "health")]
+pub mod health;
 #[cfg(feature = "services")]
 pub mod services;
 

@@ -17,6 +17,7 @@
 //! | `channels` | how channels open, keep and lose connections |
 //! | `endings` | how soon deadlines, cancellation and dead peers show |
 //! | `engine` | what our own engine's connections do under strain |
+//! | `health` | `grpc.health.v1.Health` |
 //! | `hedging` | calls that are made several times at once |
 //! | `interceptors` | what stands around the calls of a client |
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
@@ -52,6 +53,7 @@ mod deadlines;
 mod endings;
 #[cfg(unix)]
 mod engine;
+mod health;
 mod hedging;
 mod interceptors;
 mod lifecycle;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::either::{Either, either};
 use crate::server::accept::{Shared, accept_all};
 use crate::server::dispatch::Dispatcher;
+use crate::server::hooks::Hooks;
 use crate::server::settings::Settings;
 use crate::server::unary::UnaryMethods;
 use crate::server::workers::Workers;
@@ -34,6 +35,7 @@ pub struct BoundServer {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) settings: Settings,
+    pub(crate) hooks: Hooks,
     #[cfg(feature = "_tls")]
     pub(crate) tls: Option<crate::transport::tls::TlsAcceptor>,
 }
@@ -106,6 +108,7 @@ impl BoundServer {
         if let Either::Second(_) = either(signal, listeners.join_next()).await {
             return Err(Error::new(Step::Serve, "a listener stopped by itself; please report this"));
         }
+        self.hooks.draining(&stop).await;
         stop.cancel();
         while listeners.join_next().await.is_some() {}
         Ok(())

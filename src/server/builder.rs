@@ -14,6 +14,7 @@ use tonic::body::Body;
 use crate::codec::{COMPRESSION_LEVEL_MAX, CompressionEncoding};
 use crate::server::bound::BoundServer;
 use crate::server::dispatch::Dispatcher;
+use crate::server::hooks::Hooks;
 use crate::server::native::Intercept;
 use crate::server::settings::Settings;
 use crate::service::{CallSettings, Interceptor, IntoRoute, Route, Router, TowerHandler};
@@ -52,6 +53,7 @@ pub struct Server {
     timeout: Option<Duration>,
     calls: CallSettings,
     settings: Settings,
+    pub(crate) hooks: Hooks,
     #[cfg(feature = "_tls")]
     tls: Option<crate::transport::tls::ServerTlsConfig>,
 }
@@ -66,6 +68,7 @@ impl Server {
             timeout: None,
             calls: CallSettings::default(),
             settings: Settings::default(),
+            hooks: Hooks::default(),
             #[cfg(feature = "_tls")]
             tls: None,
         }
@@ -376,11 +379,12 @@ impl Server {
     }
 
     /// Settles everything but the addresses, so that a bad certificate is found before a port is taken.
-    fn bound(self) -> Result<BoundServer, Error> {
+    fn bound(mut self) -> Result<BoundServer, Error> {
         let mut router = Router::default();
         for route in self.routes {
             router.add(route, &self.calls);
         }
+        self.hooks.bound(&router);
         let dispatcher = Dispatcher {
             router: Arc::new(router),
             interceptors: Arc::new(self.interceptors),
@@ -391,6 +395,7 @@ impl Server {
             listeners: Vec::new(),
             dispatcher,
             settings: self.settings,
+            hooks: self.hooks,
             #[cfg(feature = "_tls")]
             tls: self.tls.map(|config| config.acceptor()).transpose()?,
         })

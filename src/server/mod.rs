@@ -12,6 +12,8 @@ mod builder;
 mod connection;
 mod dispatch;
 mod guard;
+#[cfg(feature = "server")]
+mod hooks;
 mod native;
 #[cfg(feature = "server")]
 mod page;
