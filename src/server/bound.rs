@@ -81,7 +81,7 @@ impl BoundServer {
     /// # Errors
     /// The server's own threads cannot be started, the system knows no such congestion control, or a listener
     /// stopped by itself, which is our mistake.
-    pub async fn serve_with_shutdown<F>(self, signal: F) -> Result<(), Error>
+    pub async fn serve_with_shutdown<F>(mut self, signal: F) -> Result<(), Error>
     where
         F: Future<Output = ()>,
     {
@@ -89,6 +89,8 @@ impl BoundServer {
         if let Some(algorithm) = &self.settings.tcp_congestion {
             self.listeners.iter().try_for_each(|listener| listener.set_congestion(algorithm))?;
         }
+        #[cfg(feature = "channelz")]
+        let connected = self.hooks.listening(&self.addresses());
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             methods: Arc::new(UnaryMethods::of(&self.dispatcher.router)),
@@ -99,6 +101,8 @@ impl BoundServer {
             #[cfg(feature = "_tls")]
             tls: self.tls,
             workers,
+            #[cfg(feature = "channelz")]
+            connected,
             stop: stop.clone(),
         });
         let mut listeners = JoinSet::new();

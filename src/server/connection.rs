@@ -84,7 +84,12 @@ fn report(served: Served) {
 
 /// Finds out what the peer speaks. HTTP/2 is the engine's, anything else is HTTP/1.1 and hyper's.
 async fn begin(io: Io, peer: Peer, shared: &Shared) -> Next {
-    let (mut io, peer) = secure(io, peer, shared).await?;
+    #[cfg_attr(not(feature = "channelz"), allow(unused_mut, reason = "nobody counts"))]
+    let (mut io, mut peer) = secure(io, peer, shared).await?;
+    #[cfg(feature = "channelz")]
+    if let Some(connected) = &shared.connected {
+        peer.tally = Some(connected(&peer));
+    }
     let peer = Arc::new(peer);
     match shared.settings.carrier {
         Carrier::Engine => {}

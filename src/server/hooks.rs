@@ -16,11 +16,20 @@ type WhenBound = Box<dyn FnOnce(&Router) + Send>;
 type WhenDraining = Box<dyn FnOnce(CancellationToken) -> Told + Send>;
 type Told = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Counts what a new connection will carry.
+#[cfg(feature = "channelz")]
+pub(crate) type Connected =
+    std::sync::Arc<dyn Fn(&crate::context::Peer) -> std::sync::Arc<crate::tally::Tallied> + Send + Sync>;
+#[cfg(feature = "channelz")]
+type WhenListening = Box<dyn FnOnce(&[String]) -> Connected + Send>;
+
 /// What plug-ins asked to be told.
 #[derive(Default)]
 pub(crate) struct Hooks {
     bound: Vec<WhenBound>,
     draining: Vec<WhenDraining>,
+    #[cfg(feature = "channelz")]
+    listening: Option<WhenListening>,
 }
 
 impl Hooks {
@@ -32,13 +41,30 @@ impl Hooks {
 
     /// Runs when the server was told to stop, before any connection is told. What it returns is waited for, though not
     /// long. The token is cancelled when connections begin to drain.
-    #[cfg_attr(not(feature = "health"), allow(dead_code, reason = "plug-ins ask"))]
+    #[cfg_attr(not(any(feature = "health", feature = "orca")), allow(dead_code, reason = "plug-ins ask"))]
     pub(crate) fn when_draining<F, Fut>(&mut self, run: F)
     where
         F: FnOnce(CancellationToken) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
         self.draining.push(Box::new(move |stop| Box::pin(run(stop))));
+    }
+
+    /// Runs when the server begins to serve, with its addresses. What it returns is asked about each connection, and
+    /// dropped when the server has ended. The last to ask is told.
+    #[cfg(feature = "channelz")]
+    pub(crate) fn when_listening<F, C>(&mut self, run: F)
+    where
+        F: FnOnce(&[String]) -> C + Send + 'static,
+        C: Fn(&crate::context::Peer) -> std::sync::Arc<crate::tally::Tallied> + Send + Sync + 'static,
+    {
+        self.listening = Some(Box::new(move |addresses| std::sync::Arc::new(run(addresses))));
+    }
+
+    /// The server begins to serve.
+    #[cfg(feature = "channelz")]
+    pub(crate) fn listening(&mut self, addresses: &[String]) -> Option<Connected> {
+        self.listening.take().map(|run| run(addresses))
     }
 
     /// All services are there.

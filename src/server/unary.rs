@@ -199,6 +199,11 @@ impl Answer for Answerer {
         };
         match answered.0 {
             Answered::Written => {
+                #[cfg(feature = "channelz")]
+                if let Some(tally) = &self.peer.tally {
+                    tally.calls.happened(Code::Ok);
+                    tally.sent();
+                }
                 if let Some(started) = started {
                     log_call(context.method(), Code::Ok, started.elapsed(), context.peer());
                 }

@@ -149,6 +149,8 @@ impl ServerCall {
         let path = self.method.path;
         let limit = self.settings.limits.decoding_bytes_max;
         let mut reader = MessageReader::new(self.source, codec, self.request_encoding, limit);
+        #[cfg(feature = "channelz")]
+        reader.count(self.context.tally());
         let cardinality =
             |came: &str| Status::unimplemented(format!("{path} takes exactly one request message, and {came}"));
         let message = reader.next_message().await.ok_or_else(|| cardinality("none came"))??;
@@ -165,7 +167,10 @@ impl ServerCall {
 
     fn read_stream<C: Codec>(self, codec: C) -> Request<Streaming<C::Decode>> {
         let limit = self.settings.limits.decoding_bytes_max;
-        let reader = MessageReader::new(self.source, codec, self.request_encoding, limit);
+        #[cfg_attr(not(feature = "channelz"), allow(unused_mut, reason = "nobody counts"))]
+        let mut reader = MessageReader::new(self.source, codec, self.request_encoding, limit);
+        #[cfg(feature = "channelz")]
+        reader.count(self.context.tally());
         Request::from_parts(self.metadata, self.extensions, Streaming::new(reader))
     }
 }
@@ -220,8 +225,11 @@ impl Answering {
         extensions: &http::Extensions,
     ) -> MessageEncoder<C> {
         let settings = &self.settings;
-        MessageEncoder::new(codec, &settings.compression, encoding, settings.limits.encoding_bytes_max)
-            .with_switch(extensions.get::<CompressionSwitch>().cloned())
+        let encoder = MessageEncoder::new(codec, &settings.compression, encoding, settings.limits.encoding_bytes_max)
+            .with_switch(extensions.get::<CompressionSwitch>().cloned());
+        #[cfg(feature = "channelz")]
+        let encoder = encoder.counted(self.context.tally());
+        encoder
     }
 }
 

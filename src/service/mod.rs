@@ -7,6 +7,7 @@ mod call;
 mod config;
 mod descriptor;
 mod interceptor;
+mod load_report;
 mod reply;
 mod router;
 mod slots;
@@ -16,11 +17,14 @@ pub use self::call::{ServerCall, Service};
 pub use self::config::ServiceConfig;
 pub use self::descriptor::{Idempotency, MethodDescriptor, MethodKind, ServiceDescriptor};
 pub use self::interceptor::{Intercepted, Interceptor};
+pub use self::load_report::OrcaLoadReport;
 pub use self::reply::ReplyFuture;
 pub use self::router::{IntoRoute, Route, Router};
 pub use self::unary::{UnaryCall, UnaryReply};
 
 pub(crate) use self::config::CallSettings;
+#[cfg(feature = "orca")]
+pub(crate) use self::load_report::LOAD_REPORT;
 pub(crate) use self::reply::{Reply, ReplyBody, Single};
 #[cfg(feature = "server")]
 pub(crate) use self::router::HttpCall;

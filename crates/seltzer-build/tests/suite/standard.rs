@@ -17,6 +17,7 @@ const WRITE_VARIABLE: &str = "SELTZER_WRITE_GENERATED";
 type Standard = (&'static str, &'static [(&'static str, &'static str)]);
 
 const STANDARD: &[Standard] = &[
+    ("grpc/channelz/v1/channelz.proto", &[]),
     ("grpc/health/v1/health.proto", &[]),
     ("grpc/reflection/v1/reflection.proto", &[]),
     // The same messages under another name.
