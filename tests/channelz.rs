@@ -3,12 +3,14 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use seltzer::channelz::pb::address::Address;
+use seltzer::channelz::pb::channel_connectivity_state::State;
 use seltzer::channelz::pb::channelz_client::ChannelzClient;
 use seltzer::channelz::pb::{
     GetChannelRequest, GetServerRequest, GetServerSocketsRequest, GetServersRequest, GetSocketRequest,
     GetSubchannelRequest, GetTopChannelsRequest, Server as Shown, SocketData, SocketRef,
 };
 use seltzer::channelz::{Channelz, RESULTS_MAX};
+use seltzer::client::balance::{Balance, WeightedRoundRobin};
 use seltzer::prost_types::Timestamp;
 use seltzer::services::schemas::helloworld::HelloRequest;
 use seltzer::services::schemas::helloworld::greeter_client::GreeterClient;
@@ -19,7 +21,7 @@ use seltzer::services::schemas::simple_cal::cal_client::CalClient;
 use seltzer::services::{self, Settings};
 use seltzer::{Channel, Code, Server};
 
-use crate::support::{Running, patiently, raw};
+use crate::support::{Running, endpoint, patiently, raw};
 
 /// The demo services, counted, and who asks about them over a connection that is not counted.
 async fn counted() -> (Running, Channelz, ChannelzClient) {
@@ -251,4 +253,63 @@ async fn a_server_shows_itself() {
         assert_eq!(calls.calls_failed, 0);
         assert!(calls.calls_started < asked + 1, "{calls:?}");
     }
+}
+
+#[tokio::test]
+async fn a_channel_and_its_backends_are_shown_while_they_are_there() {
+    let (server, channelz, client) = counted().await;
+    let channels = async || {
+        let answer = client.get_top_channels(GetTopChannelsRequest::default()).await.unwrap().into_inner();
+        assert!(answer.end);
+        answer.channel
+    };
+    let channel = endpoint(server.uri()).shown_in(&channelz).connect_lazy();
+    let shown = channels().await.remove(0);
+    let channel_id = shown.r#ref.unwrap().channel_id;
+    let data = shown.data.unwrap();
+    assert_eq!((data.target, data.state.unwrap().state()), (server.uri(), State::Idle));
+    assert!(is_recent(data.trace.unwrap().creation_timestamp.as_ref()));
+    assert_eq!((shown.subchannel_ref, data.last_call_started_timestamp), (vec![], None));
+
+    let cal = CalClient::new(channel.clone());
+    for number1 in [1, 2, i32::MAX] {
+        let outcome = cal.add(AddRequest { number1, number2: 1 }).await;
+        assert_eq!(outcome.is_ok(), number1 != i32::MAX);
+    }
+    let greeter = GreeterClient::new(channel.clone());
+    let hello = HelloRequest { name: "you".to_owned() };
+    let mut greetings = greeter.say_hello_stream_reply(hello).await.unwrap().into_inner();
+    while greetings.message().await.unwrap().is_some() {}
+    let shown = client.get_channel(GetChannelRequest { channel_id }).await.unwrap().into_inner().channel.unwrap();
+    let data = shown.data.unwrap();
+    assert_eq!((data.calls_started, data.calls_succeeded, data.calls_failed), (4, 3, 1));
+    assert!(is_recent(data.last_call_started_timestamp.as_ref()));
+    assert_eq!(data.state.unwrap().state(), State::Ready);
+    let subchannel_id = shown.subchannel_ref[0].subchannel_id;
+    let request = GetSubchannelRequest { subchannel_id };
+    let subchannel = client.get_subchannel(request).await.unwrap().into_inner().subchannel.unwrap();
+    assert_eq!(Some(&subchannel.r#ref.unwrap()), shown.subchannel_ref.first());
+    let data = subchannel.data.unwrap();
+    assert_eq!((data.calls_started, data.calls_succeeded, data.calls_failed), (4, 3, 1));
+    assert_eq!((data.target, data.state.unwrap().state()), (server.address.to_string(), State::Ready));
+
+    drop((channel, cal, greeter, greetings));
+    eventually(0, async || channels().await.len()).await;
+    eventually(Some(Code::NotFound), async || client.get_subchannel(request).await.err().map(|status| status.code()))
+        .await;
+}
+
+#[tokio::test]
+async fn what_others_watch_of_a_channels_calls_they_still_see() {
+    let (server, channelz, client) = counted().await;
+    // It looks at the reports in each call's trailers.
+    let balance = Balance::WeightedRoundRobin(WeightedRoundRobin::new());
+    let channel = endpoint(server.uri()).balance(balance).shown_in(&channelz).connect().await.unwrap();
+    let cal = CalClient::new(channel);
+    for number1 in 0..10 {
+        cal.add(AddRequest { number1, number2: 1 }).await.unwrap();
+    }
+    let channels = client.get_top_channels(GetTopChannelsRequest::default()).await.unwrap().into_inner().channel;
+    let data = channels[0].data.as_ref().unwrap();
+    assert_eq!((data.calls_started, data.calls_succeeded, data.calls_failed), (10, 10, 0));
 }

@@ -47,9 +47,17 @@ impl pb::channelz_server::Channelz for ChannelzHandler {
         &self,
         request: Request<pb::GetTopChannelsRequest>,
     ) -> Result<Response<pb::GetTopChannelsResponse>, Status> {
-        let request = request.into_inner();
-        page(request.start_channel_id, request.max_results)?;
-        Ok(Response::new(pb::GetTopChannelsResponse { channel: Vec::new(), end: true }))
+        let pb::GetTopChannelsRequest { start_channel_id, max_results } = request.into_inner();
+        let number = page(start_channel_id, max_results)?;
+        #[cfg(feature = "client")]
+        let (channel, end) = {
+            let (channels, end) = self.channelz.channels(start_channel_id, number);
+            (channels.iter().map(|channel| message::channel(channel)).collect(), end)
+        };
+        // A program without channels has all of none.
+        #[cfg(not(feature = "client"))]
+        let (channel, end) = (Vec::new(), number > 0);
+        Ok(Response::new(pb::GetTopChannelsResponse { channel, end }))
     }
 
     async fn get_servers(
@@ -87,14 +95,25 @@ impl pb::channelz_server::Channelz for ChannelzHandler {
         &self,
         request: Request<pb::GetChannelRequest>,
     ) -> Result<Response<pb::GetChannelResponse>, Status> {
-        Err(not_found("channel", request.into_inner().channel_id))
+        let id = request.into_inner().channel_id;
+        #[cfg(feature = "client")]
+        if let Some(channel) = self.channelz.channel(id) {
+            return Ok(Response::new(pb::GetChannelResponse { channel: Some(message::channel(&channel)) }));
+        }
+        Err(not_found("channel", id))
     }
 
     async fn get_subchannel(
         &self,
         request: Request<pb::GetSubchannelRequest>,
     ) -> Result<Response<pb::GetSubchannelResponse>, Status> {
-        Err(not_found("subchannel", request.into_inner().subchannel_id))
+        let id = request.into_inner().subchannel_id;
+        #[cfg(feature = "client")]
+        if let Some(subchannel) = self.channelz.subchannel(id) {
+            let subchannel = Some(message::subchannel(&subchannel));
+            return Ok(Response::new(pb::GetSubchannelResponse { subchannel }));
+        }
+        Err(not_found("subchannel", id))
     }
 
     async fn get_socket(

@@ -4,10 +4,16 @@ use std::net::{IpAddr, SocketAddr};
 
 use prost_types::Timestamp;
 
+#[cfg(feature = "client")]
+use crate::channelz::channels::{ChannelEntry, SubchannelEntry};
 use crate::channelz::pb;
 use crate::channelz::pb::{address, security};
 use crate::channelz::registry::{ServerEntry, SocketEntry, SocketKind};
+#[cfg(feature = "client")]
+use crate::client::ConnectivityState;
 use crate::context::Peer;
+#[cfg(feature = "client")]
+use crate::tally::Calls;
 use crate::tally::Events;
 
 pub(super) fn server(server: &ServerEntry) -> pb::Server {
@@ -16,10 +22,7 @@ pub(super) fn server(server: &ServerEntry) -> pb::Server {
     pb::Server {
         r#ref: Some(pb::ServerRef { server_id: server.id, name }),
         data: Some(pb::ServerData {
-            trace: Some(pb::ChannelTrace {
-                creation_timestamp: Some(timestamp(server.created_us)),
-                ..pb::ChannelTrace::default()
-            }),
+            trace: Some(trace(server.created_us)),
             calls_started: number(calls.started.number()),
             calls_succeeded: number(calls.succeeded()),
             calls_failed: number(calls.failed()),
@@ -71,6 +74,58 @@ impl SocketEntry {
             SocketKind::Connection(peer) => format!("{} <- {}", shown(peer.local_addr()), shown(peer.remote_addr())),
         }
     }
+}
+
+#[cfg(feature = "client")]
+pub(super) fn channel(channel: &ChannelEntry) -> pb::Channel {
+    pb::Channel {
+        r#ref: Some(pb::ChannelRef { channel_id: channel.id, name: channel.target.clone() }),
+        data: Some(channel_data(channel.state(), channel.target.clone(), channel.created_us, &channel.calls)),
+        subchannel_ref: channel.subchannels().iter().map(|subchannel| subchannel_ref(subchannel)).collect(),
+        ..pb::Channel::default()
+    }
+}
+
+#[cfg(feature = "client")]
+pub(super) fn subchannel(subchannel: &SubchannelEntry) -> pb::Subchannel {
+    let state = subchannel.backend.state();
+    pb::Subchannel {
+        r#ref: Some(subchannel_ref(subchannel)),
+        data: Some(channel_data(state, subchannel.target(), subchannel.created_us, &subchannel.calls)),
+        ..pb::Subchannel::default()
+    }
+}
+
+#[cfg(feature = "client")]
+fn subchannel_ref(subchannel: &SubchannelEntry) -> pb::SubchannelRef {
+    pb::SubchannelRef { subchannel_id: subchannel.id, name: subchannel.target() }
+}
+
+#[cfg(feature = "client")]
+fn channel_data(state: ConnectivityState, target: String, created_us: i64, calls: &Calls) -> pb::ChannelData {
+    use pb::channel_connectivity_state::State;
+    let state = match state {
+        ConnectivityState::Idle => State::Idle,
+        ConnectivityState::Connecting => State::Connecting,
+        ConnectivityState::Ready => State::Ready,
+        ConnectivityState::TransientFailure => State::TransientFailure,
+        ConnectivityState::Shutdown => State::Shutdown,
+    };
+    pb::ChannelData {
+        state: Some(pb::ChannelConnectivityState { state: state.into() }),
+        target,
+        trace: Some(trace(created_us)),
+        calls_started: number(calls.started.number()),
+        calls_succeeded: number(calls.succeeded()),
+        calls_failed: number(calls.failed()),
+        last_call_started_timestamp: last(&calls.started),
+        ..pb::ChannelData::default()
+    }
+}
+
+/// When something was made; what has happened to it since is not kept.
+fn trace(created_us: i64) -> pb::ChannelTrace {
+    pb::ChannelTrace { creation_timestamp: Some(timestamp(created_us)), ..pb::ChannelTrace::default() }
 }
 
 /// An address as people write it.

@@ -11,9 +11,13 @@
 //! # drop(server);
 //! ```
 //!
+//! [`Endpoint::shown_in`](crate::transport::Endpoint::shown_in) puts a channel into it.
+//!
 //! Counting costs a few additions and a look at the clock a call and a message. Servers without it count nothing. Calls
 //! of services that tonic generated are counted, their messages are not.
 
+#[cfg(feature = "client")]
+mod channels;
 mod handler;
 mod message;
 mod registry;

@@ -5,12 +5,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+#[cfg(feature = "client")]
+use crate::channelz::channels::{ChannelEntry, SubchannelEntry};
 use crate::channelz::handler::ChannelzHandler;
 use crate::channelz::pb::channelz_server::ChannelzServer;
 use crate::context::Peer;
 use crate::tally::{Calls, Tallied, Tally, now_us};
 
-/// The servers and connections that callers see. Clones show the same.
+/// The servers, connections and channels that callers see. Clones show the same.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -36,9 +38,13 @@ struct Shared {
 }
 
 #[derive(Default)]
-struct Entries {
+pub(super) struct Entries {
     servers: BTreeMap<i64, Arc<ServerEntry>>,
     sockets: BTreeMap<i64, Arc<SocketEntry>>,
+    #[cfg(feature = "client")]
+    pub(super) channels: BTreeMap<i64, Arc<ChannelEntry>>,
+    #[cfg(feature = "client")]
+    pub(super) subchannels: BTreeMap<i64, Arc<SubchannelEntry>>,
 }
 
 /// A server that listens.
@@ -124,11 +130,27 @@ impl Channelz {
         self.entries().sockets.get(&id).cloned()
     }
 
-    fn next_id(&self) -> i64 {
+    #[cfg(feature = "client")]
+    pub(super) fn channel(&self, id: i64) -> Option<Arc<ChannelEntry>> {
+        self.entries().channels.get(&id).cloned()
+    }
+
+    /// Channels from this number on, and whether there are no others.
+    #[cfg(feature = "client")]
+    pub(super) fn channels(&self, start: i64, number: usize) -> (Vec<Arc<ChannelEntry>>, bool) {
+        page(&self.entries().channels, start, number)
+    }
+
+    #[cfg(feature = "client")]
+    pub(super) fn subchannel(&self, id: i64) -> Option<Arc<SubchannelEntry>> {
+        self.entries().subchannels.get(&id).cloned()
+    }
+
+    pub(super) fn next_id(&self) -> i64 {
         self.shared.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn entries(&self) -> MutexGuard<'_, Entries> {
+    pub(super) fn entries(&self) -> MutexGuard<'_, Entries> {
         lock(&self.shared.entries)
     }
 }
@@ -198,7 +220,7 @@ fn page<T>(entries: &BTreeMap<i64, Arc<T>>, start: i64, number: usize) -> (Vec<A
     (page, rest.next().is_none())
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Only plain changes happen under these locks, so a poisoned one still holds sound data.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

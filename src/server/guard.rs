@@ -122,6 +122,11 @@ impl Watch {
         if let Some(tally) = context.tally() {
             tally.calls.began();
         }
+        Watch::begun(context)
+    }
+
+    /// The same for a call whose beginning was counted.
+    pub(crate) fn begun(context: Context) -> Self {
         let started = is_logging().then(Instant::now);
         Watch { context, started, code: None }
     }

@@ -233,6 +233,14 @@ impl fmt::Debug for dyn Picker {
     }
 }
 
+/// Stands around the balancers of one channel, as long as it lives.
+#[cfg(feature = "channelz")]
+pub(crate) type Around = Arc<dyn Fn(Box<dyn Balancer>) -> Box<dyn Balancer> + Send + Sync>;
+
+/// What stands around the balancers of a new channel with this target.
+#[cfg(feature = "channelz")]
+pub(crate) type Surround = Arc<dyn Fn(&str) -> Around + Send + Sync>;
+
 /// Ready if any backend is; else connecting, idle or failing, in this order.
 #[must_use]
 pub fn aggregate(backends: &[Backend]) -> ConnectivityState {
