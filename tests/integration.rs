@@ -45,6 +45,7 @@ mod call_options;
 mod calls;
 mod carriers;
 mod channels;
+#[cfg(feature = "channelz")]
 mod channelz;
 mod client_engine;
 mod client_frames;

@@ -2,6 +2,8 @@
 
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from grpc_channelz.v1 import channelz_pb2
+from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
@@ -102,7 +104,45 @@ def reflection_sends_a_file_once_a_call(_, address):
     assert answers[2] == ["grpc/testing/messages.proto"]
 
 
+def comparable(file):
+    """A schema without what does not travel: its place, its comments, the order of its declarations."""
+    plain = descriptor_pb2.FileDescriptorProto()
+    plain.CopyFrom(file)
+    for field in ("name", "source_code_info", "options", "syntax"):
+        plain.ClearField(field)
+    plain.dependency.sort()
+
+    def sort(messages):
+        messages.sort(key=lambda message: message.name)
+        for message in messages:
+            message.field.sort(key=lambda field: field.number)
+            for field in message.field:
+                field.ClearField("json_name")
+            sort(message.nested_type)
+
+    sort(plain.message_type)
+    for service in plain.service:
+        service.method.sort(key=lambda method: method.name)
+        for method in service.method:
+            method.ClearField("options")
+    return plain
+
+
+def reflection_has_the_schemas_of_grpc_itself(_, address):
+    for symbol, module in [
+        ("grpc.health.v1.Health", health_pb2),
+        ("grpc.reflection.v1alpha.ServerReflection", reflection_pb2),
+        ("grpc.channelz.v1.Channelz", channelz_pb2),
+    ]:
+        asked = reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol)
+        told = ask_v1(address, [asked])[0].file_descriptor_response.file_descriptor_proto[0]
+        ours, theirs = descriptor_pb2.FileDescriptorProto.FromString(told), descriptor_pb2.FileDescriptorProto()
+        module.DESCRIPTOR.CopyToProto(theirs)
+        assert comparable(ours) == comparable(theirs), symbol
+
+
 CHECKS = [
+    reflection_has_the_schemas_of_grpc_itself,
     reflection_lists_services,
     reflection_describes_every_service,
     reflection_is_enough_for_a_call,

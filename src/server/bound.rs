@@ -81,6 +81,7 @@ impl BoundServer {
     /// # Errors
     /// The server's own threads cannot be started, the system knows no such congestion control, or a listener
     /// stopped by itself, which is our mistake.
+    #[cfg_attr(not(feature = "channelz"), allow(unused_mut, reason = "nobody asks to be told of connections"))]
     pub async fn serve_with_shutdown<F>(mut self, signal: F) -> Result<(), Error>
     where
         F: Future<Output = ()>,
