@@ -9,6 +9,7 @@ sets=(
     gzip
     zstd
     client,tls
+    service-config-json
     server,tls
     carrier-hyper
     server,client,tls,tls-webpki-roots,tls-native-roots

@@ -14,6 +14,9 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 unset CARGO_TARGET_DIR RUSTFLAGS
+# cargo compiles what comes from a registry once and for all; the library here is a folder, for which it would keep
+# what the next build can use again. Whoever depends on a release does not pay for that.
+export CARGO_INCREMENTAL=0
 
 # A new package in $work/$1 with the dependencies on standard input.
 new_package() {

@@ -70,6 +70,7 @@ pub mod service;
 pub mod status;
 #[cfg(feature = "channelz")]
 mod tally;
+mod task;
 
 pub mod client;
 mod server;
@@ -118,6 +119,8 @@ pub mod transport {
     pub(crate) mod keepalive;
     #[cfg(feature = "server")]
     pub(crate) mod listen;
+    #[cfg(feature = "server")]
+    pub(crate) mod listen_socket;
     #[cfg(feature = "client")]
     pub(crate) mod no_proxy;
     #[cfg(feature = "client")]
@@ -145,6 +148,8 @@ pub mod transport {
     pub use self::in_process::InProcess;
     #[cfg(feature = "server")]
     pub use self::listen::ListenAddress;
+    #[cfg(feature = "server")]
+    pub use self::listen_socket::ListenSocket;
     #[cfg(feature = "_tls")]
     pub use self::tls::{Certificate, CertificateDer, ClientTlsConfig, Identity, ServerTlsConfig};
     #[cfg(feature = "client")]

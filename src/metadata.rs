@@ -46,6 +46,15 @@ pub(crate) fn is_reserved_name(name: &str) -> bool {
     )
 }
 
+/// Up to so many headers are looked through in less time than a name takes to be hashed.
+const FEW_HEADERS: usize = 8;
+
+/// Whether there may be a header of this name: a quick look before a slow one.
+#[inline]
+pub(crate) fn may_have(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.keys_len() > FEW_HEADERS || headers.keys().any(|key| key == name)
+}
+
 /// Whether a content type means gRPC: `application/grpc`, alone or with a subtype or parameters.
 pub(crate) fn is_grpc(content_type: &HeaderValue) -> bool {
     is_grpc_bytes(content_type.as_bytes())

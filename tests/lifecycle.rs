@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use seltzer::client::ConnectivityState;
 use seltzer::transport::Step;
 use seltzer::{Channel, Code, Server};
 
@@ -75,6 +76,74 @@ async fn errors_name_the_address_the_step_and_the_remedy() {
 
     let unknown = endpoint("http://no-such-host.invalid:1").connect().await.unwrap_err();
     assert_eq!(unknown.step(), Step::Resolve, "{unknown}");
+}
+
+/// The client's address, as the server sees it.
+async fn seen_from(client: &Client<Channel>) -> String {
+    let peer = patiently(client.unary_call(ask("peer"))).await.unwrap();
+    text(peer.get_ref()).clone()
+}
+
+#[tokio::test]
+async fn a_connection_takes_so_many_requests() {
+    let server = Running::run(probe().max_connection_requests(2).bind("127.0.0.1:0").await.unwrap());
+    let channel = Channel::builder(server.uri()).connect().await.unwrap();
+    let client = Client::new(channel);
+    let mut peers = Vec::new();
+    for _ in 0..6 {
+        peers.push(seen_from(&client).await);
+    }
+    // The goodbye comes before the answer to the last of them.
+    peers.dedup();
+    assert_eq!(peers.len(), 3, "{peers:?}");
+}
+
+#[tokio::test]
+async fn old_connections_end_with_their_grace_and_nothing_is_lost() {
+    let (probe, mut seen) = Probe::new();
+    let server = Server::builder()
+        .max_connection_age(Duration::from_millis(300))
+        .max_connection_age_grace(Duration::from_millis(100))
+        .add_service(probe.server());
+    let server = Running::run(server.bind("127.0.0.1:0").await.unwrap());
+    let client = Client::new(Channel::builder(server.uri()).connect().await.unwrap());
+    let first = seen_from(&client).await;
+    let hanging = tokio::spawn({
+        let client = client.clone();
+        async move { client.unary_call(ask("hang")).await }
+    });
+    patiently(seen.wait_for(|seen| seen.hanging == 1)).await.unwrap();
+    // Every one of these is answered, whichever connection it comes to.
+    patiently(async { while seen_from(&client).await == first {} }).await;
+    let status = patiently(hanging).await.unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+    patiently(seen.wait_for(|seen| seen.dropped == 1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn calls_go_on_where_old_connections_have_no_grace() {
+    let server = probe().max_connection_age(Duration::from_millis(100));
+    let server = Running::run(server.bind("127.0.0.1:0").await.unwrap());
+    let client = Client::new(Channel::builder(server.uri()).connect().await.unwrap());
+    let first = seen_from(&client).await;
+    let (requests, stream) = tokio::sync::mpsc::channel(1);
+    let replies = client.streaming_call(tokio_stream::wrappers::ReceiverStream::new(stream)).await;
+    let mut replies = replies.unwrap().into_inner();
+    for _ in 0..2 {
+        patiently(async { while seen_from(&client).await == first {} }).await;
+        requests.send(ask("on")).await.unwrap();
+        assert_eq!(text(&patiently(replies.message()).await.unwrap().unwrap()), "on");
+    }
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed() {
+    let server = probe().max_connection_idle(Duration::from_millis(100));
+    let server = Running::run(server.bind("127.0.0.1:0").await.unwrap());
+    let channel = Channel::builder(server.uri()).connect().await.unwrap();
+    let mut states = channel.watch_state();
+    patiently(states.wait_for(|state| *state == ConnectivityState::Idle)).await.unwrap();
+    assert!(Client::new(channel).unary_call(ask("hi")).await.is_ok());
 }
 
 #[tokio::test]

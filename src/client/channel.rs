@@ -21,7 +21,9 @@ use crate::client::options::CallOptions;
 use crate::client::retry::Transparent;
 use crate::client::stage::{Stage, StageCell, too_late};
 use crate::either::either;
+use crate::metadata;
 use crate::status::Status;
+use crate::task::task;
 use crate::transport::address::Address;
 use crate::transport::connection::{Connection, Origin};
 use crate::transport::error::{Error, Step};
@@ -213,11 +215,11 @@ impl Channel {
     pub fn connect_early(&self) {
         // Not the channel itself, which this must not keep.
         let core = Arc::clone(&self.inner.core);
-        tokio::spawn(async move {
+        tokio::spawn(task(async move {
             let nothing = PickCall { path: "", metadata: &HeaderMap::new() };
             // Whether it worked shows in its state.
             let _ = either(core.dropped.cancelled(), core.connection(nothing, false)).await;
-        });
+        }));
     }
 
     fn endpoint<D>(target: D) -> Result<Endpoint, Error>
@@ -302,7 +304,9 @@ impl Inner {
     /// Puts the name that a caller gives itself in front of ours.
     fn name_caller(&self, headers: &mut HeaderMap) {
         let ours = &self.endpoint.user_agent;
-        if let Some(own) = headers.get_mut(USER_AGENT) {
+        if metadata::may_have(headers, &USER_AGENT)
+            && let Some(own) = headers.get_mut(USER_AGENT)
+        {
             let text = [own.as_bytes(), b" ", ours.as_bytes()].concat();
             *own = HeaderValue::from_bytes(&text).unwrap_or_else(|_| ours.clone());
         }

@@ -22,6 +22,7 @@ use crate::client::stage::{Known, Stage};
 use crate::context::Context;
 use crate::either::{Either, either};
 use crate::status::{Code, Status};
+use crate::task::task;
 use crate::transport::connection::{Connection, Reserved};
 use crate::transport::progress::{Progress, Unanswered};
 
@@ -160,7 +161,7 @@ impl Core {
         };
         let manager = Manager::new(Arc::clone(self), alive);
         // Whoever asked first must not lend its call to everybody's connection.
-        tokio::spawn(Context::default().scope(manager.run()));
+        tokio::spawn(task(Context::default().scope(manager.run())));
     }
 
     /// A turn on a connection for one attempt of a call, when it comes.

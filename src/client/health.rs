@@ -16,6 +16,7 @@ use crate::client::{Client, Endpoint};
 use crate::codec::ProstCodec;
 use crate::service::{MethodDescriptor, MethodKind};
 use crate::status::{Code, Status};
+use crate::task::task;
 use crate::transport::connection::{Connection, Origin};
 
 static WATCH: MethodDescriptor = MethodDescriptor::new("/grpc.health.v1.Health/Watch", MethodKind::ServerStreaming);
@@ -64,8 +65,8 @@ impl HealthWatch {
     ) -> Self {
         let begun = Arc::<AtomicU64>::default();
         let watched = Arc::clone(&begun);
-        let task = tokio::spawn(async move { watch(connection, endpoint, &service, &watched, report).await });
-        HealthWatch { task: task.abort_handle(), begun }
+        let watching = task(async move { watch(connection, endpoint, &service, &watched, report).await });
+        HealthWatch { task: tokio::spawn(watching).abort_handle(), begun }
     }
 
     /// How many calls it has begun, and how many of them run.

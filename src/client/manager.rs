@@ -17,6 +17,7 @@ use crate::client::service_config::{ServiceConfig, ServiceConfigError};
 use crate::client::stage::Known;
 use crate::either::{Either, either};
 use crate::status::Status;
+use crate::task::task;
 use crate::transport::error::{Error, Step};
 
 /// Into how many parts the idle timeout falls, at whose ends the channel looks for calls.
@@ -139,8 +140,8 @@ impl<'a> Active<'a> {
         };
         let effective = config.clone().unwrap_or_default();
         if !effective.balances_like(&self.config) {
-            let balance = effective.balance().unwrap_or(&endpoint.balance);
-            let detection = effective.outlier_detection().or(endpoint.outlier_detection.as_ref());
+            let balance = effective.chosen_balance().unwrap_or(&endpoint.balance);
+            let detection = effective.chosen_outlier_detection().or(endpoint.outlier_detection.as_ref());
             let (balancer, _) = self.core.around(balance.build_with(detection));
             (self.balancer, self.picks_first) = (balancer, balance.picks_first());
         }
@@ -292,11 +293,11 @@ fn resolve(
     noticed: Arc<Notify>,
     core: &Core,
 ) -> AbortHandle {
-    let task = resolve_again(resolver, requests, core.endpoint.backoff, move |found| {
+    let resolving = resolve_again(resolver, requests, core.endpoint.backoff, move |found| {
         resolved.put(found);
         noticed.notify_one();
     });
-    tokio::spawn(task).abort_handle()
+    tokio::spawn(task(resolving)).abort_handle()
 }
 
 fn unresolved(core: &Core, error: ResolveError) -> Error {
@@ -327,11 +328,13 @@ impl Picker for Fails {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::client::Endpoint;
     use crate::client::balance::Balance;
     use crate::client::connector::Connector;
     use crate::client::resolve::Resolver;
+    use crate::client::{Endpoint, MethodConfig};
 
     struct Never;
 
@@ -346,32 +349,35 @@ mod tests {
         Arc::new(Core::new(Arc::clone(&endpoint), Arc::new(Connector::new(endpoint, None))))
     }
 
-    fn timeout(secs: u32) -> String {
-        format!(r#"{{"methodConfig": [{{"name": [{{}}], "timeout": "{secs}s"}}]}}"#)
+    fn timeout(secs: u64) -> Result<ServiceConfig, ServiceConfigError> {
+        ServiceConfig::new().method("", MethodConfig::new().timeout(Duration::from_secs(secs)))
+    }
+
+    fn wrong() -> Result<ServiceConfig, ServiceConfigError> {
+        ServiceConfig::new().retry_throttling(0, 1.0)
     }
 
     #[tokio::test]
     async fn what_the_resolver_says_goes_before_what_the_channel_was_told() {
         let endpoint = Endpoint::from_static("http://127.0.0.1:1");
-        let with_own = endpoint.clone().service_config(timeout(1)).expect("it is right");
+        let with_own = endpoint.clone().service_config(timeout(1).expect("it is right")).expect("so it stays");
         for (endpoint, own) in [(endpoint, None), (with_own, Some(1))] {
             let core = core(endpoint);
             let mut running = Active::begin(&core, Box::new(Never));
             assert!(!core.configured.is_plain(), "nothing is known yet");
             let table = [
                 (None, own),
-                (Some("["), own),
-                (Some(&*timeout(2)), Some(2)),
-                (Some(r#"{"retryThrottling": 1}"#), Some(2)),
-                (Some("{}"), None),
-                (Some("]"), None),
+                (Some(wrong()), own),
+                (Some(timeout(2)), Some(2)),
+                (Some(wrong()), Some(2)),
+                (Some(Ok(ServiceConfig::new())), None),
+                (Some(wrong()), None),
                 (None, own),
             ];
             for (found, expected) in table {
-                let found = found.map(ServiceConfig::from_json);
                 running.active.configure(found);
                 let config = core.configured.config();
-                let method = config.as_ref().and_then(|config| config.method("/a/b"));
+                let method = config.as_ref().and_then(|config| config.of_method("/a/b"));
                 let timeout = method.and_then(|method| method.timeout).map(|timeout| timeout.as_secs());
                 assert_eq!(timeout, expected);
                 assert_eq!(core.configured.is_plain(), config.is_none());
@@ -382,7 +388,7 @@ mod tests {
     #[tokio::test]
     async fn the_channels_own_config_holds_while_the_target_cannot_be_resolved() {
         let endpoint = Endpoint::from_static("http://127.0.0.1:1");
-        let with_own = endpoint.clone().service_config(timeout(1)).expect("it is right");
+        let with_own = endpoint.clone().service_config(timeout(1).expect("it is right")).expect("so it stays");
         for (endpoint, own) in [(endpoint, None), (with_own, Some(1))] {
             let core = core(endpoint);
             let mut running = Active::begin(&core, Box::new(Never));
@@ -390,11 +396,11 @@ mod tests {
                 running.active.resolved.put(said);
                 running.active.look();
                 assert!(core.configured.is_known());
-                let method = core.configured.config().and_then(|config| config.method("/a/b").cloned());
+                let method = core.configured.config().and_then(|config| config.of_method("/a/b").cloned());
                 assert_eq!(method.and_then(|method| method.timeout).map(|timeout| timeout.as_secs()), expected);
             };
             say(Err("no such name".into()), own);
-            let found = Resolution::default().service_config(ServiceConfig::from_json(&timeout(2)));
+            let found = Resolution::default().service_config(timeout(2));
             say(Ok(found), Some(2));
             say(Err("no such name".into()), Some(2));
         }
@@ -405,14 +411,15 @@ mod tests {
         let endpoint = Endpoint::from_static("http://127.0.0.1:1").balance(Balance::RoundRobin);
         let core = core(endpoint);
         let mut running = Active::begin(&core, Box::new(Never));
+        let chosen = |balance| ServiceConfig::new().balance(balance);
         for (found, picks_first) in [
             (None, false),
-            (Some(r#"{"loadBalancingConfig": [{"pick_first": {}}]}"#), true),
-            (Some(r#"{"loadBalancingPolicy": "round_robin"}"#), false),
-            (Some(r#"{"loadBalancingPolicy": "pick_first"}"#), true),
-            (Some("{}"), false),
+            (Some(chosen(Balance::default())), true),
+            (Some(chosen(Balance::RoundRobin)), false),
+            (Some(chosen(Balance::default())), true),
+            (Some(ServiceConfig::new()), false),
         ] {
-            running.active.configure(found.map(ServiceConfig::from_json));
+            running.active.configure(found.clone().map(Ok));
             assert_eq!(running.active.picks_first, picks_first, "{found:?}");
         }
     }

@@ -76,4 +76,6 @@ pub use self::options::{CallOptions, CallOptionsExt};
 #[cfg(feature = "dynamic")]
 pub(crate) use self::request::CallTarget;
 #[cfg(feature = "client")]
-pub use self::service_config::{ServiceConfig, ServiceConfigError};
+pub use self::service_config::{
+    HedgingPolicy, IntoServiceConfig, MethodConfig, RetryPolicy, ServiceConfig, ServiceConfigError,
+};

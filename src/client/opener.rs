@@ -14,6 +14,7 @@ use crate::client::health::HealthWatch;
 use crate::client::race::{Addresses, connect_first};
 use crate::client::resolve::ResolveRequests;
 use crate::either::{Either, either};
+use crate::task::task;
 use crate::transport::address::Address;
 use crate::transport::connection::Connection;
 use crate::transport::error::Error;
@@ -43,7 +44,7 @@ impl Opener {
     ) {
         let backoff = Backoff::new(endpoint.backoff);
         let opener = Opener { backend: backend.clone(), connector, endpoint, requests, watched, backoff };
-        backend.set_task(tokio::spawn(opener.run()).abort_handle());
+        backend.set_task(tokio::spawn(task(opener.run())).abort_handle());
     }
 
     async fn run(mut self) {
@@ -131,10 +132,10 @@ impl Opener {
         self.backoff.reset();
         let closing = self.backend.closing();
         let closed = connection.closed();
-        tokio::spawn(async move {
+        tokio::spawn(task(async move {
             closed.await;
             closing.send_replace(());
-        });
+        }));
         let Some(service) = &self.watched else {
             self.backend.add_connection(address, connection, false);
             return;

@@ -12,7 +12,7 @@ use tonic::Request;
 use crate::client::credentials::{AnyCallCredentials, CallCredentials};
 use crate::codec::{CompressionEncoding, MessageLimits};
 use crate::deadline::{Deadline, format_timeout, parse_timeout};
-use crate::metadata::GRPC_TIMEOUT;
+use crate::metadata::{GRPC_TIMEOUT, may_have};
 
 /// How one call is made, where it is not to be made like others of its client and channel.
 ///
@@ -142,9 +142,11 @@ impl CallOptions {
     /// the metadata.
     #[inline]
     pub(crate) fn own_timeout(&self, metadata: &HeaderMap) -> Option<Duration> {
-        let other = metadata.get(GRPC_TIMEOUT).filter(|value| Some(*value) != self.written.as_ref());
-        let other = other.and_then(parse_timeout);
-        match (self.timeout, other) {
+        let mut other = None;
+        if may_have(metadata, &GRPC_TIMEOUT) {
+            other = metadata.get(GRPC_TIMEOUT).filter(|value| Some(*value) != self.written.as_ref());
+        }
+        match (self.timeout, other.and_then(parse_timeout)) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (timeout, None) | (None, timeout) => timeout,
         }

@@ -93,7 +93,7 @@ impl Configured {
 
     fn plan(&self, path: &str, begin: Instant, follows_policies: bool) -> Option<CallPlan> {
         let current = self.current();
-        let method = current.config.as_ref()?.method(path).cloned();
+        let method = current.config.as_ref()?.of_method(path).cloned();
         if method.is_none() && current.throttle.is_none() {
             return None;
         }
@@ -263,7 +263,7 @@ impl Inner {
             return Ok(self.core.known_plan(call.path, begin));
         }
         // Until the resolver has said anything, the channel's own config is the best that is known.
-        let own = self.endpoint.retries.service_config.as_ref().and_then(|config| config.method(call.path));
+        let own = self.endpoint.retries.service_config.as_ref().and_then(|config| config.of_method(call.path));
         let wait_for_ready = options.waits_for_ready_or(own.and_then(|method| method.wait_for_ready));
         let timeouts = Timeouts { of_channel: self.endpoint.timeout, of_method: own.and_then(|method| method.timeout) };
         let mut guard = CallGuard::without_timer(current);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use crate::either::{Either, either};
+use crate::task::task;
 use crate::transport::address::Address;
 use crate::transport::error::{Error, Step};
 
@@ -78,7 +79,7 @@ impl<T: Send + 'static> Race<T> {
     {
         let attempt = open(address.clone());
         let of = address.clone();
-        let task = self.tasks.spawn(async move { (of, attempt.await) });
+        let task = self.tasks.spawn(task(async move { (of, attempt.await) }));
         self.begun.push(Begun { address, task, failure: None });
     }
 

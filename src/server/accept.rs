@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::either::{Either, either};
-use crate::server::connection::Connection;
+use crate::server::connection::{Arrived, Connection};
 use crate::server::dispatch::Dispatcher;
 use crate::server::settings::Settings;
 use crate::server::unary::UnaryMethods;
@@ -25,7 +25,6 @@ const ACCEPT_PAUSE_MAX: Duration = Duration::from_millis(500);
 pub(crate) struct Shared {
     pub(crate) dispatcher: Dispatcher,
     pub(crate) settings: Settings,
-    pub(crate) engine: seltzer_h2::Config,
     pub(crate) methods: Arc<UnaryMethods>,
     pub(crate) budget: Option<Arc<Budget>>,
     #[cfg(feature = "_tls")]
@@ -93,12 +92,13 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 fn spawn(connections: &mut JoinSet<()>, accepted: Accepted, shared: &Arc<Shared>) {
     let this = Arc::clone(shared);
     let Some(workers) = &shared.workers else {
-        connections.spawn(Connection::new(async move { Some(accepted) }, this));
+        connections.spawn(Connection::new(Arrived::Here(accepted), this));
         return;
     };
     // A socket that no runtime takes is as good as closed.
     let Ok(detached) = accepted.detach() else { return };
-    workers.spawn(connections, Connection::new(async move { detached.attach().ok() }, this));
+    let Some((runtime, place)) = workers.place() else { return };
+    connections.spawn_on(Connection::new(Arrived::Elsewhere(detached, place), this), runtime);
 }
 
 /// The peer went away between its knock and our answer: the next one is not concerned.

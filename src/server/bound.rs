@@ -15,8 +15,10 @@ use crate::server::hooks::Hooks;
 use crate::server::settings::Settings;
 use crate::server::unary::UnaryMethods;
 use crate::server::workers::Workers;
+use crate::task::task;
 use crate::transport::error::{Error, Step};
 use crate::transport::listen::{ListenAddress, Listener};
+use crate::transport::listen_socket::ListenSocket;
 
 /// A server whose sockets listen: its ports are known, and connections wait until it serves.
 ///
@@ -52,6 +54,18 @@ impl BoundServer {
     {
         let address = address.try_into().map_err(Into::into)?;
         self.listeners.push(Listener::bind(&address).await?);
+        Ok(self)
+    }
+
+    /// Takes one more socket that listens already.
+    ///
+    /// # Errors
+    /// The socket cannot be used.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn listen_also_on(mut self, socket: impl Into<ListenSocket>) -> Result<Self, Error> {
+        self.listeners.push(Listener::adopt(socket.into())?);
         Ok(self)
     }
 
@@ -96,7 +110,6 @@ impl BoundServer {
         let shared = Arc::new(Shared {
             methods: Arc::new(UnaryMethods::of(&self.dispatcher.router)),
             dispatcher: self.dispatcher,
-            engine: self.settings.engine(),
             budget: self.settings.budget(),
             settings: self.settings,
             #[cfg(feature = "_tls")]
@@ -108,7 +121,7 @@ impl BoundServer {
         });
         let mut listeners = JoinSet::new();
         for listener in self.listeners {
-            listeners.spawn(accept_all(listener, Arc::clone(&shared)));
+            listeners.spawn(task(accept_all(listener, Arc::clone(&shared))));
         }
         if let Either::Second(_) = either(signal, listeners.join_next()).await {
             return Err(Error::new(Step::Serve, "a listener stopped by itself; please report this"));

@@ -18,11 +18,13 @@ use crate::server::hooks::Hooks;
 use crate::server::native::Intercept;
 use crate::server::settings::Settings;
 use crate::service::{CallSettings, Interceptor, IntoRoute, Route, Router, TowerHandler};
+use crate::task::task;
 use crate::transport::carrier::Carrier;
 use crate::transport::error::Error;
 use crate::transport::h2::WINDOW_BYTES_MAX;
 use crate::transport::in_process::{self, InProcess};
 use crate::transport::listen::{ListenAddress, Listener};
+use crate::transport::listen_socket::ListenSocket;
 
 /// What SETTINGS_MAX_FRAME_SIZE may be (RFC 9113, section 6.5.2).
 const FRAME_BYTES_SMALLEST: u32 = 1 << 14;
@@ -52,7 +54,7 @@ pub struct Server {
     fallback: Option<TowerHandler>,
     timeout: Option<Duration>,
     calls: CallSettings,
-    settings: Settings,
+    pub(super) settings: Settings,
     pub(crate) hooks: Hooks,
     #[cfg(feature = "_tls")]
     tls: Option<crate::transport::tls::ServerTlsConfig>,
@@ -357,6 +359,17 @@ impl Server {
         Ok(bound)
     }
 
+    /// Takes a socket that listens already, say one that a service manager opened, without serving yet.
+    ///
+    /// # Errors
+    /// The socket cannot be used, or the TLS settings cannot.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn listen_on(self, socket: impl Into<ListenSocket>) -> Result<BoundServer, Error> {
+        self.bound()?.listen_also_on(socket)
+    }
+
     /// Serves within the process, without a socket, on a task of its own: connect with
     /// [`Channel::in_process`](crate::Channel::in_process). It ends when the handle and all channels are dropped.
     ///
@@ -374,7 +387,7 @@ impl Server {
         let (handle, listener) = in_process::pair();
         let mut server = self.bound()?;
         server.listeners.push(Listener::InProcess(listener));
-        tokio::spawn(server.serve());
+        tokio::spawn(task(server.serve()));
         Ok(handle)
     }
 

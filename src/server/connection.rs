@@ -7,8 +7,10 @@ use std::task::{Context, Poll, ready};
 
 use crate::context::Peer;
 use crate::server::accept::Shared;
+use crate::server::lifetime;
 use crate::server::unary::Answerer;
-use crate::server::workers::Workers;
+use crate::server::workers::{Place, Workers};
+use crate::task::{Task, task};
 use crate::transport::carrier::Carrier;
 use crate::transport::h2::server::ServerConnection;
 use crate::transport::h2::{Spoken, sniff};
@@ -16,15 +18,28 @@ use crate::transport::hyper::server::{Drain, serve_connection};
 use crate::transport::io::Io;
 #[cfg(feature = "_tls")]
 use crate::transport::io::Moved;
-use crate::transport::listen::Accepted;
+use crate::transport::listen::{Accepted, Detached};
 
 /// A connection at work: a future that ends when the connection does.
 ///
 /// Each stage has memory of its own, which goes with the stage. As one `async fn` an idle connection would hold on to
 /// the memory of the TLS handshake that it once made.
-pub(crate) enum Connection {
+pub(crate) struct Connection {
+    stage: Stage,
+    /// Counted by its thread, if that is one of the server's own.
+    _place: Option<Place>,
+}
+
+/// How a connection comes to the thread that serves it.
+pub(crate) enum Arrived {
+    Here(Accepted),
+    /// It was accepted on another thread.
+    Elsewhere(Detached, Place),
+}
+
+enum Stage {
     /// What comes before the engine, what comes after it, or all of a connection that is hyper's.
-    Beside(Pin<Box<dyn Future<Output = Next> + Send>>),
+    Beside(Task<Next>),
     Engine(Box<ServerConnection<Answerer>>),
     Over,
 }
@@ -33,12 +48,22 @@ pub(crate) enum Connection {
 type Next = Option<Box<ServerConnection<Answerer>>>;
 
 impl Connection {
-    /// A connection that was accepted, once `accepted` has it on this thread.
-    pub(crate) fn new(accepted: impl Future<Output = Option<Accepted>> + Send + 'static, shared: Arc<Shared>) -> Self {
-        Connection::Beside(Box::pin(async move {
-            let (io, peer) = accepted.await?.open();
+    /// A connection that was accepted.
+    pub(crate) fn new(arrived: Arrived, shared: Arc<Shared>) -> Self {
+        let (accepted, place) = match arrived {
+            Arrived::Here(accepted) => (Ok(accepted), None),
+            Arrived::Elsewhere(detached, place) => (Err(detached), Some(place)),
+        };
+        let stage = Stage::Beside(task(async move {
+            let (io, peer) = match accepted {
+                Ok(accepted) => accepted,
+                // On the thread that serves it, once this is polled.
+                Err(detached) => detached.attach().ok()?,
+            }
+            .open();
             begin(io, peer, &shared).await
-        }))
+        }));
+        Connection { stage, _place: place }
     }
 }
 
@@ -47,21 +72,21 @@ impl Future for Connection {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            match &mut *self {
-                Connection::Over => return Poll::Ready(()),
-                Connection::Beside(stage) => match ready!(stage.as_mut().poll(cx)) {
-                    Some(connection) => *self = Connection::Engine(connection),
-                    None => *self = Connection::Over,
+            match &mut self.stage {
+                Stage::Over => return Poll::Ready(()),
+                Stage::Beside(stage) => match ready!(stage.as_mut().poll(cx)) {
+                    Some(connection) => self.stage = Stage::Engine(connection),
+                    None => self.stage = Stage::Over,
                 },
-                Connection::Engine(connection) => {
+                Stage::Engine(connection) => {
                     let served = ready!(Pin::new(&mut **connection).poll(cx));
-                    let Connection::Engine(mut connection) = std::mem::replace(&mut *self, Connection::Over) else {
+                    let Stage::Engine(mut connection) = std::mem::replace(&mut self.stage, Stage::Over) else {
                         continue;
                     };
                     match served {
                         Ok(()) => {
                             let farewell = connection.farewell();
-                            *self = Connection::Beside(Box::pin(async {
+                            self.stage = Stage::Beside(task(async {
                                 report(farewell.await.map_err(Into::into));
                                 None
                             }));
@@ -118,7 +143,15 @@ async fn begin(io: Io, peer: Peer, shared: &Shared) -> Next {
             let drain = Drain { begin: shared.stop.clone(), grace: shared.settings.drain_grace };
             let pool = shared.workers.as_ref().and_then(Workers::pool).cloned();
             let ready = shared.settings.shared_by_calls(shared.budget.as_ref());
-            Some(Box::new(ServerConnection::new(io, head, &shared.engine, answerer, drain, pool, ready)))
+            Some(Box::new(ServerConnection::new(
+                io,
+                head,
+                &lifetime::config(shared.settings.limits),
+                answerer,
+                drain,
+                pool,
+                ready,
+            )))
         }
     }
 }
@@ -161,7 +194,7 @@ mod tests {
     #[test]
     fn an_idle_connection_is_small() {
         let table = [
-            ("the task", size_of::<Connection>(), 24),
+            ("the task", size_of::<Connection>(), 32),
             ("what the engine and its driver know", size_of::<ServerConnection<Answerer>>(), 2048),
         ];
         for (what, bytes, bytes_max) in table {

@@ -14,6 +14,8 @@ mod dispatch;
 mod guard;
 #[cfg(feature = "server")]
 mod hooks;
+#[cfg(feature = "server")]
+mod lifetime;
 mod native;
 #[cfg(feature = "server")]
 mod page;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use seltzer_h2::{Config, Limits};
+use seltzer_h2::Limits;
 
 use crate::transport::carrier::Carrier;
 use crate::transport::h2::{Budget, Memory, ReadyQueue, connection_bytes_max};
@@ -28,11 +28,6 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// In the engine's words.
-    pub(crate) fn engine(&self) -> Config {
-        Config::with_limits(self.limits)
-    }
-
     /// What all connections may use together.
     pub(crate) fn budget(&self) -> Option<Arc<Budget>> {
         self.memory_bytes.map(Budget::new)

@@ -1,13 +1,9 @@
 //! Threads of a server's own.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::JoinSet;
 
 use crate::transport::error::{Error, Step};
 
@@ -43,15 +39,11 @@ impl Workers {
         self.pool.as_ref().map(Runtime::handle)
     }
 
-    /// Lets the thread with the fewest connections run one more.
-    pub(crate) fn spawn<C>(&self, connections: &mut JoinSet<()>, connection: C)
-    where
-        C: Future<Output = ()> + Send + Unpin + 'static,
-    {
+    /// A place on the thread with the fewest connections.
+    pub(crate) fn place(&self) -> Option<(&Handle, Place)> {
         let by_load = |thread: &&Thread| thread.connections.load(Ordering::Relaxed);
-        let Some(thread) = self.threads.iter().min_by_key(by_load) else { return };
-        let Some(runtime) = &thread.runtime else { return };
-        connections.spawn_on(Counted::begin(connection, &thread.connections), runtime.handle());
+        let thread = self.threads.iter().min_by_key(by_load)?;
+        Some((thread.runtime.as_ref()?.handle(), Place::taken(&thread.connections)))
     }
 }
 
@@ -69,29 +61,18 @@ impl Drop for Workers {
     }
 }
 
-/// A connection that counts while it exists.
-struct Counted<C> {
-    connection: C,
-    connections: Arc<AtomicUsize>,
-}
+/// What a connection holds while its thread counts it.
+pub(crate) struct Place(Arc<AtomicUsize>);
 
-impl<C> Counted<C> {
-    fn begin(connection: C, connections: &Arc<AtomicUsize>) -> Self {
+impl Place {
+    fn taken(connections: &Arc<AtomicUsize>) -> Self {
         connections.fetch_add(1, Ordering::Relaxed);
-        Counted { connection, connections: Arc::clone(connections) }
+        Place(Arc::clone(connections))
     }
 }
 
-impl<C: Future<Output = ()> + Unpin> Future for Counted<C> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.connection).poll(cx)
-    }
-}
-
-impl<C> Drop for Counted<C> {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

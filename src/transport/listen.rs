@@ -11,6 +11,7 @@ use crate::context::Peer;
 use crate::transport::error::{Error, Step};
 use crate::transport::in_process;
 use crate::transport::io::Io;
+use crate::transport::listen_socket::{ListenSocket, unusable};
 use crate::transport::tcp::{self, TcpSettings, configure};
 
 /// Where a server listens: an address, `host:port` or `unix:PATH`.
@@ -117,6 +118,17 @@ impl Listener {
             ListenAddress::Unix(_) => Err(io::Error::from(io::ErrorKind::Unsupported)),
         };
         bound.map_err(|error| bind_error(address, error))
+    }
+
+    /// Takes a socket that listens already.
+    pub(crate) fn adopt(socket: ListenSocket) -> Result<Self, Error> {
+        socket.set_nonblocking().map_err(unusable)?;
+        match socket {
+            ListenSocket::Tcp(socket) => TcpListener::from_std(socket).map(Listener::Tcp),
+            #[cfg(unix)]
+            ListenSocket::Unix(socket) => UnixListener::adopt(socket).map(Listener::Unix),
+        }
+        .map_err(unusable)
     }
 
     /// The TCP address that was bound, which tells the port where 0 was asked for.
@@ -277,7 +289,7 @@ fn is_socket(_: &Path) -> bool {
     false
 }
 
-/// A unix socket that takes its file away when it is dropped.
+/// A unix socket that takes its file away when it is dropped, if it made it.
 #[cfg(unix)]
 pub(crate) struct UnixListener {
     listener: tokio::net::UnixListener,
@@ -298,6 +310,13 @@ impl UnixListener {
             other => other?,
         };
         Ok(UnixListener { listener, path: path.to_owned(), identity: file_identity(path) })
+    }
+
+    /// One whose file is somebody else's.
+    fn adopt(socket: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        let listener = tokio::net::UnixListener::from_std(socket)?;
+        let path = listener.local_addr()?.as_pathname().map(Path::to_owned).unwrap_or_default();
+        Ok(UnixListener { listener, path, identity: None })
     }
 }
 

@@ -6,6 +6,7 @@ mod call;
 mod catalogue;
 mod compile;
 mod error;
+mod inherited;
 mod log;
 mod output;
 mod pem;

@@ -3,10 +3,12 @@
 use std::io::{self, Write};
 use std::pin::pin;
 
+use sd_notify::NotifyState;
 use seltzer::channelz::Channelz;
 use seltzer::health::HealthReporter;
 use seltzer::reflection::Reflection;
 use seltzer::services::{self, Settings};
+use seltzer::transport::ListenAddress;
 use seltzer::{BoundServer, Server};
 use tokio::runtime;
 use tokio::sync::oneshot;
@@ -15,7 +17,7 @@ use crate::arguments::ServeArguments;
 use crate::error::Failure;
 use crate::signals::Signals;
 use crate::token::TokenCheck;
-use crate::{banner, log, output, tls};
+use crate::{banner, inherited, log, output, tls};
 
 /// Serves until Ctrl-C or SIGTERM.
 ///
@@ -46,6 +48,7 @@ async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
     // Both as one write each: a script may close its end after the first line.
     print(&banner::listening(&addresses));
     print(&banner::usage(&addresses, arguments)?);
+    tell_manager(NotifyState::Ready);
 
     let (stop, stopped) = oneshot::channel::<()>();
     let mut serving = pin!(server.serve_with_shutdown(async {
@@ -60,6 +63,7 @@ async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
         "stopping: calls may go on for {:?}; a second Ctrl-C or SIGTERM ends them at once",
         arguments.drain_grace
     ));
+    tell_manager(NotifyState::Stopping);
     drop(stop);
     tokio::select! {
         ended = serving => Ok(ended.map(|()| 0)?),
@@ -68,16 +72,31 @@ async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
 }
 
 async fn bind(arguments: &ServeArguments) -> Result<BoundServer, Failure> {
-    let (first, others) =
-        arguments.listen.split_first().ok_or_else(|| Failure::usage("there is no address to listen on"))?;
-    let mut bound = server(arguments)?.bind(first.clone()).await?;
-    for address in others {
-        bound = bound.bind_also(address.clone()).await?;
+    let mut passed_on = inherited::sockets()?.into_iter();
+    let addresses = arguments.addresses(passed_on.len() > 0);
+    let server = server(arguments, &addresses)?;
+    let mut addresses = addresses.into_iter();
+    let mut bound = match (passed_on.next(), addresses.next()) {
+        (Some(socket), address) => {
+            let bound = server.listen_on(socket)?;
+            match address {
+                Some(address) => bound.bind_also(address).await?,
+                None => bound,
+            }
+        }
+        (None, Some(address)) => server.bind(address).await?,
+        (None, None) => return Err(Failure::usage("there is no address to listen on")),
+    };
+    for socket in passed_on {
+        bound = bound.listen_also_on(socket)?;
+    }
+    for address in addresses {
+        bound = bound.bind_also(address).await?;
     }
     Ok(bound)
 }
 
-fn server(arguments: &ServeArguments) -> Result<Server, Failure> {
+fn server(arguments: &ServeArguments, addresses: &[ListenAddress]) -> Result<Server, Failure> {
     let mut settings = Settings::default();
     if let Some(interval) = arguments.task_interval {
         settings.task_interval = interval;
@@ -101,10 +120,15 @@ fn server(arguments: &ServeArguments) -> Result<Server, Failure> {
     if let Some(bytes) = arguments.max_message_bytes {
         server = server.max_decoding_message_size(bytes);
     }
-    match tls::server(&arguments.tls, &arguments.listen)? {
+    match tls::server(&arguments.tls, addresses)? {
         Some(config) => Ok(server.tls_config(config)?),
         None => Ok(server),
     }
+}
+
+/// Tells systemd, where it started this process and wants to know. It finds out by itself if it does not hear it.
+fn tell_manager(state: NotifyState<'_>) {
+    let _ = sd_notify::notify(&[state]);
 }
 
 /// Prints on standard output. A server serves on whether or not somebody reads.

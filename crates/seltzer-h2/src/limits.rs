@@ -106,6 +106,10 @@ pub struct Limits {
     pub idle_timeout: Option<Duration>,
     /// Age at which the connection closes gracefully; `None`: never. Whoever wants jitter adds it here.
     pub age_max: Option<Duration>,
+    /// How long streams may go on once that age is reached; `None`: as long as they like.
+    pub age_grace: Option<Duration>,
+    /// Streams that a client may open before the connection closes gracefully, at least 1; `None`: any number.
+    pub requests_max: Option<u64>,
     /// See [`EARLY_RESETS`].
     pub early_resets: Rate,
     /// See [`GLITCHES`].
@@ -140,6 +144,8 @@ impl Limits {
             ping_strikes_max: PING_STRIKES_MAX,
             idle_timeout: None,
             age_max: None,
+            age_grace: None,
+            requests_max: None,
             early_resets: EARLY_RESETS,
             glitches: GLITCHES,
             idle_frames: IDLE_FRAMES,

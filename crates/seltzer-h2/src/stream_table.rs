@@ -121,28 +121,19 @@ impl<T> StreamTable<T> {
 
     fn grow(&mut self) {
         let slots_new = (self.slots.len() * 2).max(SLOTS_MIN);
-        let mut old = std::mem::take(&mut self.slots);
+        let mut old: Vec<Slot<T>> = std::mem::take(&mut self.slots);
+        old.extend(self.overflow.drain(..).map(|(id, value)| Slot { id, value: Some(value) }));
         self.slots.resize_with(slots_new, || Slot { id: 0, value: None });
         // Ascending, so that of two that ended in one place the younger stays known.
-        old.sort_unstable_by_key(|slot| slot.id);
-        let mut waiting = std::mem::take(&mut self.overflow);
-        for slot in old {
-            let place = self.place(slot.id);
-            let target = &mut self.slots[place];
-            match (target.value.is_some(), slot.value) {
-                (false, value) => *target = Slot { id: slot.id, value },
-                (true, Some(value)) => waiting.push((slot.id, value)),
-                (true, None) => {}
-            }
-        }
-        waiting.sort_unstable_by_key(|(id, _)| *id);
-        for (id, value) in waiting {
+        let ids: Vec<u32> = old.iter().map(|slot| slot.id).collect();
+        for at in ascending(&ids) {
+            let Slot { id, value } = std::mem::replace(&mut old[at], Slot { id: 0, value: None });
             let place = self.place(id);
             let target = &mut self.slots[place];
-            if target.value.is_none() {
-                *target = Slot { id, value: Some(value) };
-            } else {
-                self.overflow.push((id, value));
+            match (target.value.is_some(), value) {
+                (false, value) => *target = Slot { id, value },
+                (true, Some(value)) => self.overflow.push((id, value)),
+                (true, None) => {}
             }
         }
     }
@@ -170,34 +161,21 @@ impl<T> StreamTable<T> {
     #[must_use]
     pub fn ids(&self) -> Vec<StreamId> {
         let here = self.slots.iter().filter(|slot| slot.value.is_some()).map(|slot| slot.id);
-        let mut ids: Vec<StreamId> = here.chain(self.overflow.iter().map(|(id, _)| *id)).map(StreamId::new).collect();
-        ids.sort_unstable();
-        ids
+        let ids: Vec<u32> = here.chain(self.overflow.iter().map(|(id, _)| *id)).collect();
+        ascending(&ids).into_iter().map(|at| StreamId::new(ids[at])).collect()
     }
 
     /// All streams, ascending by number.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (StreamId, &mut T)> {
-        let here = self.slots.iter_mut().filter_map(|slot| {
-            let id = slot.id;
-            slot.value.as_mut().map(|value| (StreamId::new(id), value))
-        });
-        let mut all: Vec<(StreamId, &mut T)> =
-            here.chain(self.overflow.iter_mut().map(|(id, value)| (StreamId::new(*id), value))).collect();
-        all.sort_unstable_by_key(|(id, _)| *id);
-        all.into_iter()
+        let here = self.slots.iter_mut().filter_map(|slot| slot.value.as_mut().map(|value| (slot.id, value)));
+        in_order(here.chain(self.overflow.iter_mut().map(|(id, value)| (*id, value))).collect())
     }
 
     /// Takes all streams out, ascending by number.
     pub fn drain(&mut self) -> impl Iterator<Item = (StreamId, T)> + use<T> {
-        let here = self.slots.iter_mut().filter_map(|slot| {
-            let id = slot.id;
-            slot.value.take().map(|value| (StreamId::new(id), value))
-        });
-        let mut all: Vec<(StreamId, T)> = here.collect();
-        all.extend(self.overflow.drain(..).map(|(id, value)| (StreamId::new(id), value)));
-        all.sort_unstable_by_key(|(id, _)| *id);
         self.length = 0;
-        all.into_iter()
+        let here = self.slots.iter_mut().filter_map(|slot| slot.value.take().map(|value| (slot.id, value)));
+        in_order(here.chain(self.overflow.drain(..)).collect())
     }
 
     /// Gives memory back while no stream is here.
@@ -206,6 +184,20 @@ impl<T> StreamTable<T> {
             *self = StreamTable::default();
         }
     }
+}
+
+/// Values in the order of their numbers.
+fn in_order<V>(all: Vec<(u32, V)>) -> impl Iterator<Item = (StreamId, V)> {
+    let ids: Vec<u32> = all.iter().map(|(id, _)| *id).collect();
+    let mut all: Vec<_> = all.into_iter().map(Some).collect();
+    ascending(&ids).into_iter().filter_map(move |at| all[at].take()).map(|(id, value)| (StreamId::new(id), value))
+}
+
+/// Where the numbers stand, smallest first. Apart, so that sorting is compiled once and not for every kind of value.
+fn ascending(ids: &[u32]) -> Vec<usize> {
+    let mut order: Vec<(u32, usize)> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, at)| at).collect()
 }
 
 #[cfg(test)]

@@ -19,6 +19,13 @@ impl BalancerFactory {
     }
 }
 
+/// Two are the same if they are clones of one.
+impl PartialEq for BalancerFactory {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 impl fmt::Debug for BalancerFactory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BalancerFactory")

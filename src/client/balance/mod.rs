@@ -49,7 +49,7 @@ pub use crate::service::OrcaLoadReport;
 ///     .balance(Balance::LeastRequest(LeastRequest::new().choice_count(3)));
 /// # drop((by_turns, to_the_least_busy));
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Balance {
     /// All calls go to the first server that can be connected to (gRFC A62), until it is lost.

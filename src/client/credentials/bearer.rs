@@ -14,6 +14,7 @@ use crate::client::credentials::{CallCredentials, CallInfo};
 use crate::context::Context;
 use crate::metadata::{AsciiMetadataValue, MetadataMap};
 use crate::status::Status;
+use crate::task::task;
 
 /// How long before its expiry a token is renewed: long enough for an identity service that is slow, short enough that
 /// tokens of an hour are used for nearly all of it.
@@ -188,11 +189,11 @@ impl Refreshed {
         standing.running = Some(over.clone());
         let renewal = Renewal { refreshed: Arc::clone(self), outcome: None, _runs: runs };
         // The call that began it may end before it; others wait for it, too.
-        tokio::spawn(Context::default().scope(async move {
+        tokio::spawn(task(Context::default().scope(async move {
             let begin = Instant::now();
             let outcome = (renewal.refreshed.refresh)().await;
             renewal.end(outcome, begin);
-        }));
+        })));
         over
     }
 

@@ -1,7 +1,7 @@
 //! What a channel is told about service configs and calls that are made again.
 
 use crate::client::Endpoint;
-use crate::client::service_config::ServiceConfig;
+use crate::client::service_config::{IntoServiceConfig, ServiceConfig};
 use crate::transport::error::Error;
 
 /// What of one call's request is kept to be sent again, as in gRPC's other stacks: many messages, or one of some size.
@@ -31,37 +31,29 @@ impl Default for RetrySettings {
 }
 
 impl Endpoint {
-    /// How the service wants to be called, in gRPC's service config JSON: balancing, timeouts, limits, retries, hedging
+    /// How the service wants to be called: balancing, timeouts, limits, retries, hedging
     /// (see [`ServiceConfig`](crate::client::ServiceConfig)). What the target's resolver finds goes before it, as a
     /// whole; a balancer that it names goes before [`balance`](Self::balance).
     ///
+    /// gRPC's service config JSON is taken as well, with the feature `service-config-json`.
+    ///
     /// ```
     /// # fn main() -> Result<(), seltzer::transport::Error> {
-    /// use seltzer::Channel;
+    /// use seltzer::client::{MethodConfig, RetryPolicy, ServiceConfig};
+    /// use seltzer::{Channel, Code};
     ///
-    /// let endpoint = Channel::builder("http://127.0.0.1:50051").service_config(
-    ///     r#"{
-    ///         "methodConfig": [{
-    ///             "name": [{}],
-    ///             "retryPolicy": {
-    ///                 "maxAttempts": 3,
-    ///                 "initialBackoff": "0.1s",
-    ///                 "maxBackoff": "1s",
-    ///                 "backoffMultiplier": 2,
-    ///                 "retryableStatusCodes": ["UNAVAILABLE"]
-    ///             }
-    ///         }]
-    ///     }"#,
-    /// )?;
+    /// let retried = MethodConfig::new().retry(RetryPolicy::new(3, [Code::Unavailable]));
+    /// let config = ServiceConfig::new().method("", retried)?;
+    /// let endpoint = Channel::builder("http://127.0.0.1:50051").service_config(config)?;
     /// # drop(endpoint);
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// The text is no service config; the error names the field that is wrong.
-    pub fn service_config(mut self, json: impl AsRef<str>) -> Result<Self, Error> {
-        self.retries.service_config = Some(ServiceConfig::from_json(json.as_ref())?);
+    /// It is text and no service config; the error names the field that is wrong.
+    pub fn service_config(mut self, config: impl IntoServiceConfig) -> Result<Self, Error> {
+        self.retries.service_config = Some(config.into_service_config()?);
         Ok(self)
     }
 

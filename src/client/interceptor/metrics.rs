@@ -84,7 +84,7 @@ impl<M: CallMetrics> ClientInterceptor for Metrics<M> {
 
 /// Counts of calls by method and code.
 #[derive(Debug, Default)]
-pub struct CallCounts(Mutex<BTreeMap<String, BTreeMap<i32, MethodCounts>>>);
+pub struct CallCounts(Mutex<BTreeMap<String, Vec<MethodCounts>>>);
 
 /// The calls of one method that ended with one code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,12 +106,26 @@ pub struct MethodCounts {
     pub duration_max: Duration,
 }
 
+impl MethodCounts {
+    fn none(path: &str, code: Code) -> Self {
+        MethodCounts {
+            path: path.to_owned(),
+            code,
+            calls: 0,
+            requests: 0,
+            replies: 0,
+            duration_total: Duration::ZERO,
+            duration_max: Duration::ZERO,
+        }
+    }
+}
+
 impl CallCounts {
     /// All counts now, by method and code.
     #[must_use]
     pub fn snapshot(&self) -> Vec<MethodCounts> {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.values().flat_map(BTreeMap::values).cloned().collect()
+        counts.values().flatten().cloned().collect()
     }
 }
 
@@ -120,18 +134,15 @@ impl CallMetrics for CallCounts {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let path = if counts.contains_key(path) || counts.len() < METHODS_MAX { path } else { OTHER };
         if !counts.contains_key(path) {
-            counts.insert(path.to_owned(), BTreeMap::new());
+            counts.insert(path.to_owned(), Vec::new());
         }
         let Some(method) = counts.get_mut(path) else { return };
-        let count = method.entry(end.code() as i32).or_insert_with(|| MethodCounts {
-            path: path.to_owned(),
-            code: end.code(),
-            calls: 0,
-            requests: 0,
-            replies: 0,
-            duration_total: Duration::ZERO,
-            duration_max: Duration::ZERO,
+        let by_code = method.binary_search_by_key(&(end.code() as i32), |count| count.code as i32);
+        let at = by_code.unwrap_or_else(|at| {
+            method.insert(at, MethodCounts::none(path, end.code()));
+            at
         });
+        let count = &mut method[at];
         count.calls += 1;
         count.requests += end.requests();
         count.replies += end.replies();

@@ -9,6 +9,7 @@ use crate::client::backoff::BackoffBounds;
 use crate::client::resolve::again::resolve_again;
 use crate::client::resolve::{AnyResolver, Resolution, ResolveError, ResolveRequests, Resolver};
 use crate::either::{Either, either};
+use crate::task::task;
 
 /// What several resolvers find together. A part that fails does not keep the others from being used.
 pub(crate) struct Joined {
@@ -45,7 +46,7 @@ impl Joined {
             self.requests.push(requests.clone());
             self.found.parts.lock().unwrap_or_else(PoisonError::into_inner).push(Part::default());
             let found = Arc::clone(&self.found);
-            self.tasks.spawn(resolve_again(resolver, requests, self.bounds, move |said| {
+            self.tasks.spawn(task(resolve_again(resolver, requests, self.bounds, move |said| {
                 let mut parts = found.parts.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(part) = parts.get_mut(index) {
                     part.has_said = true;
@@ -55,7 +56,7 @@ impl Joined {
                     }
                 }
                 found.anew.notify_one();
-            }));
+            })));
         }
     }
 

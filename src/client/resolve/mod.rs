@@ -74,10 +74,11 @@ impl Resolution {
     /// force, or else the channel's own.
     ///
     /// ```
+    /// use seltzer::client::balance::Balance;
     /// use seltzer::client::{ServiceConfig, resolve::Resolution};
     ///
-    /// let found = r#"{"loadBalancingConfig": [{"round_robin": {}}]}"#;
-    /// let resolution = Resolution::new(Vec::new()).service_config(ServiceConfig::from_json(found));
+    /// let found = ServiceConfig::new().balance(Balance::RoundRobin);
+    /// let resolution = Resolution::new(Vec::new()).service_config(Ok(found));
     /// ```
     #[must_use]
     pub fn service_config(mut self, config: Result<ServiceConfig, ServiceConfigError>) -> Self {

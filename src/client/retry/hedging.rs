@@ -175,7 +175,6 @@ mod tests {
 
     use super::*;
     use crate::client::Channel;
-    use crate::client::service_config::Codes;
     use crate::client::stage::StageCell;
     use crate::status::Code;
     use crate::transport::replay::ReplayReader;
@@ -215,8 +214,7 @@ mod tests {
             let attempts = attempts();
             let (mut ahead, mut behind) = (attempts.replay.reader().unwrap(), attempts.replay.reader().unwrap());
             let ((first, first_told), (second, second_told)) = (running(&ahead), running(&behind));
-            let policy =
-                HedgingPolicy { attempts_max: 2, delay: Duration::ZERO, non_fatal: Codes::only(Code::Aborted) };
+            let policy = HedgingPolicy::new(2).non_fatal([Code::Aborted]);
             let mut hedges = Hedges {
                 attempts: &attempts,
                 policy: &policy,

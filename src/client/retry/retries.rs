@@ -81,19 +81,16 @@ fn backoff(policy: &RetryPolicy, number: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::service_config::ServiceConfig;
+    use crate::client::service_config::Throttling;
 
-    fn method(json: &str) -> Arc<MethodConfig> {
-        let json = format!(r#"{{"methodConfig": [{{"name": [{{}}], "retryPolicy": {json}}}]}}"#);
-        let config = ServiceConfig::from_json(&json).expect("it is right");
-        Arc::clone(config.method("/a/b").expect("it is for all methods"))
+    fn policy() -> RetryPolicy {
+        let ms = Duration::from_millis;
+        RetryPolicy::new(5, [Code::Unavailable]).backoff(ms(100), ms(300), 2.0)
     }
 
-    const POLICY: &str = r#"{"maxAttempts": 5, "initialBackoff": "0.1s", "maxBackoff": "0.3s", "backoffMultiplier": 2,
-        "retryableStatusCodes": ["UNAVAILABLE"]}"#;
-
-    fn retries(json: &str) -> Retries {
-        Retries::new(&method(json), None).expect("there is a policy")
+    fn retries(policy: RetryPolicy, throttle: Option<&Arc<RetryThrottle>>) -> Retries {
+        let method = MethodConfig::new().retry(policy);
+        Retries::new(&Arc::new(method), throttle).expect("there is a policy")
     }
 
     fn pushback(text: &str) -> HeaderMap {
@@ -106,7 +103,7 @@ mod tests {
     fn pauses_grow_to_their_bound_and_are_spread_by_a_fifth() {
         let (mut least, mut most) = (f64::MAX, 0.0_f64);
         for _ in 0..1000 {
-            let mut retries = retries(POLICY);
+            let mut retries = retries(policy(), None);
             for middle in [0.1, 0.2, 0.3, 0.3] {
                 let pause = retries.after(Code::Unavailable, None).expect("there is one more").as_secs_f64();
                 (least, most) = (least.min(pause / middle), most.max(pause / middle));
@@ -119,9 +116,8 @@ mod tests {
 
     #[test]
     fn huge_policies_end_at_their_bound() {
-        let huge = r#"{"maxAttempts": 5, "initialBackoff": "315576000000s", "maxBackoff": "1s",
-            "backoffMultiplier": 1e300, "retryableStatusCodes": [14]}"#;
-        let mut retries = retries(huge);
+        let huge = policy().backoff(Duration::from_secs(315_576_000_000), Duration::from_secs(1), 1e300);
+        let mut retries = retries(huge, None);
         while let Some(pause) = retries.after(Code::Unavailable, None) {
             assert!(pause <= Duration::from_millis(1200), "{pause:?}");
         }
@@ -129,14 +125,14 @@ mod tests {
 
     #[test]
     fn only_what_the_policy_names_is_tried_again() {
-        assert_eq!(retries(POLICY).after(Code::Internal, None), None);
-        assert_eq!(retries(POLICY).after(Code::Internal, Some(&pushback("5"))), None);
-        assert_eq!(retries(POLICY).after(Code::Ok, None), None);
+        assert_eq!(retries(policy(), None).after(Code::Internal, None), None);
+        assert_eq!(retries(policy(), None).after(Code::Internal, Some(&pushback("5"))), None);
+        assert_eq!(retries(policy(), None).after(Code::Ok, None), None);
     }
 
     #[test]
     fn a_server_says_when_and_whether() {
-        let mut retries = retries(POLICY);
+        let mut retries = retries(policy(), None);
         let pause = retries.after(Code::Unavailable, None).expect("there is one more");
         assert!(pause < Duration::from_millis(121));
         let pause = retries.after(Code::Unavailable, Some(&pushback("7000")));
@@ -150,10 +146,9 @@ mod tests {
 
     #[test]
     fn failures_that_count_empty_the_throttle() {
-        let config = ServiceConfig::from_json(r#"{"retryThrottling": {"maxTokens": 4, "tokenRatio": 1}}"#);
-        let throttling = config.expect("it is right").throttling().expect("it is there");
+        let throttling = Throttling { millitokens_max: 4_000, millitokens_per_success: 1_000 };
         let throttle = Arc::new(RetryThrottle::new(throttling, None));
-        let new = || Retries::new(&method(POLICY), Some(&throttle)).expect("there is a policy");
+        let new = || retries(policy(), Some(&throttle));
         // Those that nobody would try again do not count.
         assert_eq!(new().after(Code::Internal, None), None);
         assert!(new().after(Code::Unavailable, None).is_some());

@@ -5,12 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::service_config::ServiceConfigError;
-use crate::client::service_config::field::Field;
 use crate::client::service_config::policy::{HedgingPolicy, RetryPolicy};
 
-/// What holds for the calls of a method.
+/// What holds for the calls of a method; part of a [`ServiceConfig`](crate::client::ServiceConfig).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use seltzer::Code;
+/// use seltzer::client::{MethodConfig, RetryPolicy};
+///
+/// let config = MethodConfig::new()
+///     .timeout(Duration::from_secs(2))
+///     .wait_for_ready(true)
+///     .retry(RetryPolicy::new(4, [Code::Unavailable]));
+/// # drop(config);
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct MethodConfig {
+pub struct MethodConfig {
     pub(crate) wait_for_ready: Option<bool>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) request_bytes_max: Option<usize>,
@@ -19,73 +31,104 @@ pub(crate) struct MethodConfig {
     pub(crate) hedging: Option<HedgingPolicy>,
 }
 
+impl MethodConfig {
+    /// One that says nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        MethodConfig::default()
+    }
+
+    /// How long a call may take. The shorter of this and the call's own timeout counts.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Whether calls wait while no server can be reached, where they do not say it themselves.
+    #[must_use]
+    pub fn wait_for_ready(mut self, waits: bool) -> Self {
+        self.wait_for_ready = Some(waits);
+        self
+    }
+
+    /// How many bytes a request message may have. The smaller of this and the client's own limit counts.
+    #[must_use]
+    pub fn request_bytes_max(mut self, bytes: usize) -> Self {
+        self.request_bytes_max = Some(bytes);
+        self
+    }
+
+    /// How many bytes a response message may have. The smaller of this and the client's own limit counts.
+    #[must_use]
+    pub fn response_bytes_max(mut self, bytes: usize) -> Self {
+        self.response_bytes_max = Some(bytes);
+        self
+    }
+
+    /// How calls that failed are made again.
+    #[must_use]
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = Some(policy);
+        self
+    }
+
+    /// How calls are made several times at once. A method has this or a retry policy, not both.
+    #[must_use]
+    pub fn hedging(mut self, policy: HedgingPolicy) -> Self {
+        self.hedging = Some(policy);
+        self
+    }
+
+    /// Whether it is right; `at` says where it stands.
+    pub(super) fn check(&self, at: &str) -> Result<(), ServiceConfigError> {
+        match (&self.retry, &self.hedging) {
+            (Some(_), Some(_)) => Err(ServiceConfigError::new(at, BOTH_POLICIES)),
+            (Some(retry), None) => retry.check(&format!("{at}.retry")),
+            (None, Some(hedging)) => hedging.check(&format!("{at}.hedging")),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+/// What is wrong with a method that has two policies.
+pub(super) const BOTH_POLICIES: &str = "has both a retryPolicy and a hedgingPolicy, of which a method can have one";
+
 /// What holds for which methods.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct MethodConfigs {
     /// By what their name is: `package.Service/Method`, `package.Service/`, or nothing, which is all others.
-    by_name: BTreeMap<String, Arc<MethodConfig>>,
+    by_name: BTreeMap<String, Named>,
+}
+
+#[derive(Debug, Clone)]
+struct Named {
+    config: Arc<MethodConfig>,
+    /// Where the name stands.
+    at: String,
 }
 
 impl MethodConfigs {
-    pub(super) fn read(field: &Field<'_>) -> Result<Self, ServiceConfigError> {
-        let mut configs = MethodConfigs::default();
-        let mut named_at: BTreeMap<String, String> = BTreeMap::new();
-        for entry in field.list()? {
-            let config = Arc::new(MethodConfig::read(&entry)?);
-            let names = entry.get("name")?.map(|names| names.list()).transpose()?;
-            for name in names.unwrap_or_default() {
-                let text = read_name(&name)?;
-                if let Some(before) = named_at.insert(text.clone(), name.path().to_owned()) {
-                    return Err(name.wrong(format!("names {} once more, after {before}", spoken(&text))));
-                }
-                configs.by_name.insert(text, Arc::clone(&config));
-            }
+    /// Adds a method, a service or all the rest; `at` says where it stands.
+    pub(super) fn add(&mut self, name: String, config: &Arc<MethodConfig>, at: &str) -> Result<(), ServiceConfigError> {
+        if let Some(before) = self.by_name.get(&name) {
+            let problem = format!("names {} once more, after {}", spoken(&name), before.at);
+            return Err(ServiceConfigError::new(at, problem));
         }
-        Ok(configs)
+        self.by_name.insert(name, Named { config: Arc::clone(config), at: at.to_owned() });
+        Ok(())
     }
 
     /// What holds for a path, `/package.Service/Method`; anything in front of these two is left out of account.
     pub(super) fn of(&self, path: &str) -> Option<&Arc<MethodConfig>> {
         let at = path.rfind('/')?;
         let service = path[..at].rfind('/').map_or(0, |before| before + 1);
-        let name = &path[service..];
-        let exact = self.by_name.get(name);
-        exact.or_else(|| self.by_name.get(&path[service..=at])).or_else(|| self.by_name.get(""))
+        let names = [&path[service..], &path[service..=at], ""];
+        names.iter().find_map(|name| self.by_name.get(*name)).map(|named| &named.config)
     }
 }
 
-/// A name as it is kept.
-fn read_name(name: &Field<'_>) -> Result<String, ServiceConfigError> {
-    let part = |part| Ok(name.get(part)?.map(|part| part.text()).transpose()?.unwrap_or_default());
-    match (part("service")?, part("method")?) {
-        ("", "") => Ok(String::new()),
-        ("", method) => Err(name.wrong(format!("names the method {method:?} without its service"))),
-        (service, method) => Ok(format!("{service}/{method}")),
-    }
-}
-
-/// The same, for people.
+/// A name, for people.
 fn spoken(name: &str) -> String {
     if name.is_empty() { "all methods".to_owned() } else { format!("{:?}", name.trim_end_matches('/')) }
-}
-
-impl MethodConfig {
-    fn read(field: &Field<'_>) -> Result<Self, ServiceConfigError> {
-        let bytes = |name| -> Result<_, ServiceConfigError> {
-            field.get(name)?.map(|bytes| bytes.size(0..=u64::from(u32::MAX))).transpose()
-        };
-        let retry = field.get("retryPolicy")?.map(|policy| RetryPolicy::read(&policy)).transpose()?;
-        let hedging = field.get("hedgingPolicy")?.map(|policy| HedgingPolicy::read(&policy)).transpose()?;
-        if retry.is_some() && hedging.is_some() {
-            return Err(field.wrong("has both a retryPolicy and a hedgingPolicy, of which a method can have one"));
-        }
-        Ok(MethodConfig {
-            wait_for_ready: field.get("waitForReady")?.map(|waits| waits.boolean()).transpose()?,
-            timeout: field.get("timeout")?.map(|timeout| timeout.duration()).transpose()?,
-            request_bytes_max: bytes("maxRequestMessageBytes")?,
-            response_bytes_max: bytes("maxResponseMessageBytes")?,
-            retry,
-            hedging,
-        })
-    }
 }

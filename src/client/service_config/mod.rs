@@ -1,109 +1,127 @@
 //! Service configs: what a service's owner says about how it is called.
-//!
-//! The format is gRPC's (`grpc.service_config.ServiceConfig` as protobuf's JSON).
 
-mod balancing;
-mod field;
+#[cfg(feature = "service-config-json")]
+mod json;
 mod method;
 mod policy;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::client::balance::{Balance, OutlierDetection};
-use crate::client::service_config::balancing::ChosenBalance;
-use crate::client::service_config::field::Field;
 use crate::client::service_config::method::MethodConfigs;
+use crate::client::service_config::policy::TOKENS_MAX;
 use crate::transport::error::{Error, Step};
 
-pub(crate) use self::method::MethodConfig;
-#[cfg(test)]
-pub(crate) use self::policy::Codes;
-pub(crate) use self::policy::{HedgingPolicy, RetryPolicy, Throttling};
-
-/// A config may come from far away. One of some thousand methods has less.
-const CONFIG_BYTES_MAX: usize = 1024 * 1024;
+pub use self::method::MethodConfig;
+pub(crate) use self::policy::Throttling;
+pub use self::policy::{HedgingPolicy, RetryPolicy};
 
 /// How a service wants to be called: balancing, and for each method timeouts, limits, retries and hedging.
 ///
 /// A channel has one of its own ([`Endpoint::service_config`](crate::Endpoint::service_config)), which gives way to
 /// what its resolver finds
-/// ([`Resolution::service_config`](crate::client::resolve::Resolution::service_config)). Clones are cheap.
+/// ([`Resolution::service_config`](crate::client::resolve::Resolution::service_config)). Clones are cheap. gRPC's JSON
+/// is read by `from_json`, with the feature `service-config-json`.
 ///
 /// ```
 /// # fn main() -> Result<(), seltzer::client::ServiceConfigError> {
-/// use seltzer::client::ServiceConfig;
+/// use std::time::Duration;
 ///
-/// ServiceConfig::from_json(
-///     r#"{
-///         "loadBalancingConfig": [{"round_robin": {}}],
-///         "methodConfig": [{
-///             "name": [{"service": "hello.Greeter"}],
-///             "timeout": "2.5s",
-///             "retryPolicy": {
-///                 "maxAttempts": 4,
-///                 "initialBackoff": "0.1s",
-///                 "maxBackoff": "1s",
-///                 "backoffMultiplier": 2,
-///                 "retryableStatusCodes": ["UNAVAILABLE"]
-///             }
-///         }]
-///     }"#,
-/// )?;
+/// use seltzer::Code;
+/// use seltzer::client::balance::Balance;
+/// use seltzer::client::{MethodConfig, RetryPolicy, ServiceConfig};
 ///
-/// let error = ServiceConfig::from_json(r#"{"retryThrottling": {"maxTokens": 0}}"#).unwrap_err();
-/// assert_eq!(error.to_string(), "retryThrottling.maxTokens: must be at least 1, and is 0");
+/// let retried = MethodConfig::new().retry(RetryPolicy::new(4, [Code::Unavailable]));
+/// let config = ServiceConfig::new()
+///     .balance(Balance::RoundRobin)
+///     .method("hello.Greeter", retried)?
+///     .method("hello.Greeter/SayHello", MethodConfig::new().timeout(Duration::from_secs(2)))?
+///     .retry_throttling(100, 0.1)?;
+/// # drop(config);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Default)]
 pub struct ServiceConfig(Arc<Inner>);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Inner {
-    balance: Option<ChosenBalance>,
+    balance: Option<Balance>,
+    /// What keeps calls away from backends that fail too many of them.
+    outlier_detection: Option<OutlierDetection>,
     methods: MethodConfigs,
     throttling: Option<Throttling>,
     health_check_service: Option<String>,
 }
 
 impl ServiceConfig {
-    /// Reads a service config.
-    ///
-    /// Fields that nobody here knows are ignored, as the specification wants it: a service may say more than an older
-    /// client understands. So a misspelt field goes unnoticed.
-    ///
-    /// # Errors
-    /// It is no JSON, or a field that is known has no good value; the error names the field.
-    pub fn from_json(json: &str) -> Result<Self, ServiceConfigError> {
-        if json.len() > CONFIG_BYTES_MAX {
-            let problem = format!("has {} bytes, more than the {CONFIG_BYTES_MAX} that are read", json.len());
-            return Err(ServiceConfigError::new("the service config", problem));
-        }
-        let value: Value = serde_json::from_str(json)
-            .map_err(|error| ServiceConfigError::new("the service config", format!("is no JSON: {error}")))?;
-        let config = Field::root(&value);
-        let methods = config.get("methodConfig")?.map(|methods| MethodConfigs::read(&methods)).transpose()?;
-        let throttling = config.get("retryThrottling")?.map(|field| Throttling::read(&field)).transpose()?;
-        let service = match config.get("healthCheckConfig")? {
-            Some(health) => health.get("serviceName")?.map(|name| name.text()).transpose()?,
-            None => None,
-        };
-        Ok(ServiceConfig(Arc::new(Inner {
-            balance: ChosenBalance::read(&config)?,
-            methods: methods.unwrap_or_default(),
-            throttling,
-            health_check_service: service.map(str::to_owned),
-        })))
+    /// One that says nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        ServiceConfig::default()
     }
 
-    /// What holds for the calls of a method.
-    pub(crate) fn method(&self, path: &str) -> Option<&Arc<MethodConfig>> {
+    fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// How calls are spread over the servers. Goes before [`Endpoint::balance`](crate::Endpoint::balance).
+    #[must_use]
+    pub fn balance(self, balance: Balance) -> Self {
+        self.change(|inner| inner.balance = Some(balance))
+    }
+
+    /// Keeps calls away from servers that fail many more of them than others do.
+    #[must_use]
+    pub fn outlier_detection(self, detection: OutlierDetection) -> Self {
+        self.change(|inner| inner.outlier_detection = Some(detection))
+    }
+
+    /// The service whose health decides whether a server gets calls (gRFC A17).
+    #[must_use]
+    pub fn health_check(self, service: impl Into<String>) -> Self {
+        self.change(|inner| inner.health_check_service = Some(service.into()))
+    }
+
+    /// What holds for the calls of a method (`package.Service/Method`), of all other methods of a service
+    /// (`package.Service`), or of all that have no more exact name (the empty name).
+    ///
+    /// # Errors
+    /// The name was given before, the policies are not right, or there are two of them; the error says what to write.
+    pub fn method(mut self, name: &str, config: MethodConfig) -> Result<Self, ServiceConfigError> {
+        let at = format!("method {name:?}");
+        config.check(&at)?;
+        let kept = if name.is_empty() || name.contains('/') { name.to_owned() } else { format!("{name}/") };
+        if kept.starts_with('/') || kept.matches('/').count() > 1 {
+            let problem = "must be package.Service/Method, package.Service or nothing";
+            return Err(ServiceConfigError::new(at, problem));
+        }
+        Arc::make_mut(&mut self.0).methods.add(kept, &Arc::new(config), &at)?;
+        Ok(self)
+    }
+
+    /// Makes no call again while too many fail: each failure takes a token of so many, each success gives back a part
+    /// of one, and nothing is made again while half of them or more are gone.
+    ///
+    /// # Errors
+    /// There are no tokens, or more than 1,000, or less than 0.001 of one comes back.
+    pub fn retry_throttling(self, tokens_max: u32, tokens_per_success: f64) -> Result<Self, ServiceConfigError> {
+        let wrong = |what: &str, problem: String| ServiceConfigError::new(format!("retry_throttling.{what}"), problem);
+        if !(1..=TOKENS_MAX).contains(&tokens_max) {
+            return Err(wrong("tokens_max", format!("must be 1 to {TOKENS_MAX}, and is {tokens_max}")));
+        }
+        let throttling = Throttling::new(tokens_max, tokens_per_success).ok_or_else(|| {
+            wrong("tokens_per_success", format!("must be at least 0.001, and is {tokens_per_success}"))
+        })?;
+        Ok(self.change(|inner| inner.throttling = Some(throttling)))
+    }
+
+    /// What holds for the calls of a path.
+    pub(crate) fn of_method(&self, path: &str) -> Option<&Arc<MethodConfig>> {
         self.0.methods.of(path)
     }
 
@@ -112,19 +130,18 @@ impl ServiceConfig {
     }
 
     /// How calls are spread, if it says so.
-    pub(crate) fn balance(&self) -> Option<&Balance> {
-        self.0.balance.as_ref().map(|chosen| &chosen.balance)
+    pub(crate) fn chosen_balance(&self) -> Option<&Balance> {
+        self.0.balance.as_ref()
     }
 
     /// What keeps calls away from backends that fail too many of them, if it says so.
-    pub(crate) fn outlier_detection(&self) -> Option<&OutlierDetection> {
-        self.0.balance.as_ref()?.outlier_detection.as_ref()
+    pub(crate) fn chosen_outlier_detection(&self) -> Option<&OutlierDetection> {
+        self.0.outlier_detection.as_ref()
     }
 
     /// Whether two configs want the same balancer.
     pub(crate) fn balances_like(&self, other: &ServiceConfig) -> bool {
-        let said = |config: &ServiceConfig| config.0.balance.as_ref().map(|chosen| chosen.said.clone());
-        said(self) == said(other)
+        self.0.balance == other.0.balance && self.0.outlier_detection == other.0.outlier_detection
     }
 
     /// The service whose health decides whether a backend gets calls.
@@ -133,17 +150,28 @@ impl ServiceConfig {
     }
 }
 
-impl FromStr for ServiceConfig {
-    type Err = ServiceConfigError;
-
-    fn from_str(json: &str) -> Result<Self, ServiceConfigError> {
-        ServiceConfig::from_json(json)
+impl fmt::Debug for ServiceConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceConfig").field("balance", &self.0.balance).finish_non_exhaustive()
     }
 }
 
-impl fmt::Debug for ServiceConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServiceConfig").field("balance", &self.balance()).finish_non_exhaustive()
+/// What can be a service config: one, or with the feature `service-config-json` the text of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no service config",
+    note = "text in gRPC's JSON is one with seltzer's feature `service-config-json`"
+)]
+pub trait IntoServiceConfig {
+    /// The config.
+    ///
+    /// # Errors
+    /// It is text, and something in it is wrong.
+    fn into_service_config(self) -> Result<ServiceConfig, ServiceConfigError>;
+}
+
+impl IntoServiceConfig for ServiceConfig {
+    fn into_service_config(self) -> Result<ServiceConfig, ServiceConfigError> {
+        Ok(self)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The options of `seltzer serve`.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +9,9 @@ use seltzer::codec::CompressionEncoding;
 use seltzer::transport::{Carrier, ListenAddress};
 
 use crate::arguments::values::{compression, seconds, seconds_not_zero, token};
+
+/// gRPC's customary port, for this machine alone.
+const ADDRESS_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50051);
 
 /// As many as a server takes; beyond it is a slip of the finger.
 const WORKERS_MAX: i64 = 1024;
@@ -20,8 +24,8 @@ const WORKERS_MAX: i64 = 1024;
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct ServeArguments {
-    /// Where to listen: HOST:PORT (port 0 takes a free one) or unix:PATH. May be repeated
-    #[arg(long, short, value_name = "ADDR", default_value = "127.0.0.1:50051")]
+    /// Where to listen: HOST:PORT (port 0 takes a free one) or unix:PATH. May be repeated [default: the sockets that a service manager passes on (LISTEN_FDS), or 127.0.0.1:50051]
+    #[arg(long, short, value_name = "ADDR")]
     pub(crate) listen: Vec<ListenAddress>,
 
     /// Require `authorization: Bearer TOKEN` of every call
@@ -62,6 +66,16 @@ pub(crate) struct ServeArguments {
 
     #[command(flatten)]
     pub(crate) tls: ServerTls,
+}
+
+impl ServeArguments {
+    /// Where to listen, beside sockets that were passed on.
+    pub(crate) fn addresses(&self, inherits: bool) -> Vec<ListenAddress> {
+        if self.listen.is_empty() && !inherits {
+            return vec![ListenAddress::Socket(ADDRESS_DEFAULT)];
+        }
+        self.listen.clone()
+    }
 }
 
 /// What `--carrier` may be.
@@ -112,6 +126,9 @@ Examples:
   seltzer serve --tls-self-signed --tls-self-signed-out ca.pem
   seltzer serve --tls-cert server.pem --tls-key server.key --tls-client-ca clients.pem
   seltzer serve --token token123 --compression gzip
+
+Under systemd it serves the sockets of its socket unit (LISTEN_FDS), and says when it is ready and when it stops
+(NOTIFY_SOCKET, Type=notify).
 
 Exit status: 0 after a stop, 64 for a mistake in the command line, 1 for other failures,
 128 and the signal's number when told twice to stop.";

@@ -28,7 +28,12 @@ pub(crate) struct Ended {
 impl Program {
     /// Starts `seltzer` with these arguments.
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut child = command(arguments).spawn().unwrap();
+        Program::run(command(arguments))
+    }
+
+    /// Starts a command whose output streams are piped.
+    pub(crate) fn run(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         Program {
             stdin: child.stdin.take(),
             stdout: lines(child.stdout.take().unwrap()),

@@ -70,6 +70,38 @@ fn it_listens_on_several_addresses_and_serves_by_default() {
     }
 }
 
+/// As systemd does it: the socket is descriptor 3, and `LISTEN_PID` is the server's own number.
+#[cfg(target_os = "linux")]
+#[test]
+fn sockets_of_a_service_manager_are_served_and_it_is_told_how_things_stand() {
+    let folder = tempfile::tempdir().unwrap();
+    let manager = std::os::unix::net::UnixDatagram::bind(folder.path().join("notify")).unwrap();
+    manager.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+    let told = || {
+        let mut message = [0; 64];
+        let bytes = manager.recv(&mut message).unwrap();
+        String::from_utf8(message[..bytes].to_vec()).unwrap()
+    };
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    let mut shell = std::process::Command::new("sh");
+    shell.args([
+        "-c",
+        "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" serve",
+        env!("CARGO_BIN_EXE_seltzer"),
+    ]);
+    shell.env("NOTIFY_SOCKET", folder.path().join("notify")).stdin(std::os::fd::OwnedFd::from(socket));
+    shell.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let program = Program::run(shell);
+    assert_eq!(listening(&program), address);
+    assert_eq!(told(), "READY=1\n");
+    let ended = crate::program::run(&["call", &address, "Cal/Add", "-d", r#"{"number1":1,"number2":2}"#]);
+    check(&ended, 0, "{\"number\":3}\n", "");
+    program.signal("TERM");
+    assert_eq!(told(), "STOPPING=1\n");
+    assert_eq!(program.ended().code, Some(0));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn workers_are_threads_of_the_server() {

@@ -104,6 +104,8 @@ pub struct Connection {
     resets: ResetMemory,
     /// The highest stream that the peer opened.
     last_peer_stream: StreamId,
+    /// How many more streams the peer may open before the connection closes gracefully.
+    requests_left: u64,
     /// The next stream that this side opens.
     next_stream: u32,
 
@@ -177,6 +179,7 @@ impl Connection {
             streams: StreamTable::new(),
             resets: ResetMemory::default(),
             last_peer_stream: StreamId::ZERO,
+            requests_left: limits.requests_max.unwrap_or(u64::MAX).max(1),
             next_stream: if role == Role::Client { 1 } else { 2 },
             data: None,
             skip: 0,

@@ -118,6 +118,11 @@ impl Connection {
         self.streams.insert(id, stream);
         self.updates.earn(0);
         self.timers.stream_opened();
+        // What is on its way already is served, too.
+        self.requests_left = self.requests_left.saturating_sub(1);
+        if self.requests_left == 0 {
+            self.shut_down();
+        }
         Ok(Some(headers_event(block, HeadersKind::Request)))
     }
 

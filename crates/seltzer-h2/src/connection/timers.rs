@@ -31,6 +31,8 @@ pub(crate) struct Timers {
     drain_ping: Option<Instant>,
     /// The connection is too old.
     age: Option<Instant>,
+    /// The streams of one that is too old must be over.
+    age_end: Option<Instant>,
     has_peer_settings: bool,
     last_read: Instant,
     /// Since when the socket has taken nothing, as far as it was looked at.
@@ -53,6 +55,7 @@ impl Timers {
             keepalive_answer: None,
             drain_ping: None,
             age: limits.age_max.and_then(|age| now.checked_add(age)),
+            age_end: None,
             has_peer_settings: false,
             last_read: now,
             still_since: None,
@@ -70,6 +73,7 @@ impl Timers {
         self.keepalive_answer = None;
         self.drain_ping = None;
         self.age = None;
+        self.age_end = None;
         self.idle_since = None;
     }
 
@@ -174,7 +178,7 @@ impl Connection {
             return self.stall_deadline();
         }
         let timers = &self.timers;
-        let fixed = [timers.preface, timers.block, timers.settings_ack, timers.drain_ping, timers.age];
+        let fixed = [timers.preface, timers.block, timers.settings_ack, timers.drain_ping, timers.age, timers.age_end];
         let moving = [self.keepalive_deadline(), self.stall_deadline(), self.sweep_deadline(), self.idle_deadline()];
         fixed.into_iter().chain(moving).flatten().min()
     }
@@ -272,6 +276,9 @@ impl Connection {
         if is_due(timers.keepalive_answer) {
             return Err(Error::new(Reason::NoError, Guilty::Peer, "keepalive: no answer to a PING in time"));
         }
+        if is_due(timers.age_end) {
+            return Err(Error::new(Reason::NoError, Guilty::User, "the connection is too old, and its grace is over"));
+        }
         Ok(())
     }
 
@@ -292,6 +299,7 @@ impl Connection {
         let is_old = self.timers.age.is_some_and(|at| at <= now);
         if is_old {
             self.timers.age = None;
+            self.timers.age_end = self.limits.age_grace.and_then(|grace| now.checked_add(grace));
         }
         if is_old || self.idle_deadline().is_some_and(|at| at <= now) {
             self.shut_down();

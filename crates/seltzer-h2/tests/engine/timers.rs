@@ -193,6 +193,42 @@ fn idle_and_old_connections_drain() {
 }
 
 #[test]
+fn an_old_connection_ends_with_its_grace() {
+    let mut limits = Limits::server();
+    limits.age_max = Some(Duration::from_secs(600));
+    limits.age_grace = Some(Duration::from_secs(30));
+    let mut tested = Tested::server_with(limits, &[]);
+    tested.receive(&request(1, 0));
+    tested.wait(600);
+    assert_eq!(tested.take(), ["GOAWAY 2147483647 NO_ERROR", "PING"]);
+    tested.wait(29);
+    assert!(!tested.connection.is_done());
+    tested.wait(1);
+    assert!(tested.connection.is_done());
+}
+
+#[test]
+fn a_connection_takes_so_many_requests() {
+    let mut limits = Limits::server();
+    limits.requests_max = Some(2);
+    let mut tested = Tested::server_with(limits, &[]);
+    tested.receive(&request(1, END_STREAM));
+    assert!(tested.take().is_empty());
+    tested.receive(&request(3, END_STREAM));
+    assert_eq!(tested.take(), ["GOAWAY 2147483647 NO_ERROR", "PING"]);
+    // One that was on its way.
+    assert_eq!(tested.receive(&request(5, END_STREAM)).len(), 1);
+    tested.wait(10);
+    assert_eq!(tested.take(), ["GOAWAY 5 NO_ERROR"]);
+    for stream in [1, 3, 5] {
+        assert!(!tested.connection.is_done());
+        tested.respond(stream, true);
+        tested.connection.finish(id(stream));
+    }
+    assert!(tested.connection.is_done());
+}
+
+#[test]
 fn pings_of_clients_are_counted_unless_data_flows() {
     let close = ["Closed ENHANCE_YOUR_CALM"];
     let mut tested = Tested::server();

@@ -71,12 +71,19 @@ pub(super) struct General {
     pub(super) begins_at: u64,
     pub(super) has_head: bool,
     pub(super) head: Option<Parts>,
-    /// Small pieces are put together, so that they cost no more than their bytes.
-    pub(super) inbound: VecDeque<BytesMut>,
+    pub(super) inbound: Pieces,
     pub(super) end: Option<End>,
     pub(super) reader: Option<Waker>,
     /// The task that sends the rest of the request. It must hear of room, and of the end of the call.
     pub(super) upload: Option<Waker>,
+}
+
+/// What came of a body and was not taken. Small pieces are put together, so that they cost no more than their bytes.
+#[derive(Debug, Default)]
+pub(super) struct Pieces {
+    /// The first piece apart: mostly it is the only one.
+    first: Option<BytesMut>,
+    more: VecDeque<BytesMut>,
 }
 
 /// How a call ended.
@@ -121,15 +128,32 @@ impl Unary {
 }
 
 impl General {
-    /// Adds bytes of the answer.
-    pub(super) fn receive(&mut self, bytes: &[u8]) {
+    /// Whether the whole answer is here.
+    pub(super) fn is_whole(&self) -> bool {
+        self.head.is_some() && matches!(self.end, Some(End::Complete(_)))
+    }
+}
+
+impl Pieces {
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none() && self.more.is_empty()
+    }
+
+    /// Adds bytes.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
-        match self.inbound.back_mut() {
+        match self.more.back_mut().or(self.first.as_mut()) {
             Some(last) if last.len() + bytes.len() <= PIECE_BYTES => last.extend_from_slice(bytes),
-            _ => self.inbound.push_back(BytesMut::from(bytes)),
+            Some(_) => self.more.push_back(BytesMut::from(bytes)),
+            None => self.first = Some(BytesMut::from(bytes)),
         }
+    }
+
+    /// Takes the first bytes out.
+    pub(super) fn pop(&mut self) -> Option<BytesMut> {
+        self.first.take().or_else(|| self.more.pop_front())
     }
 }
 
@@ -138,5 +162,38 @@ pub(super) fn register(slot: &mut Option<Waker>, waker: &Waker) {
     match slot {
         Some(registered) => registered.clone_from(waker),
         empty => *empty = Some(waker.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type List<'a> = &'a [&'a [u8]];
+
+    #[test]
+    fn pieces_come_out_in_their_order_and_small_ones_together() {
+        let (large, small) = ([1; PIECE_BYTES], [2; 3]);
+        // What is put in, how many pieces are taken out, what is put in then; how long the pieces are that are left.
+        let table: [(List<'_>, usize, List<'_>, &[usize]); 6] = [
+            (&[], 0, &[], &[]),
+            (&[&[]], 0, &[], &[]),
+            (&[&small, &small], 0, &[&small], &[9]),
+            (&[&large, &small], 0, &[&small, &large], &[PIECE_BYTES, 6, PIECE_BYTES]),
+            (&[&large, &small], 1, &[&small], &[6]),
+            (&[&large, &small], 2, &[&small, &large], &[3, PIECE_BYTES]),
+        ];
+        for (before, taken, after, expected) in table {
+            let mut pieces = Pieces::default();
+            before.iter().for_each(|bytes| pieces.push(bytes));
+            for _ in 0..taken {
+                assert!(pieces.pop().is_some(), "{expected:?}");
+            }
+            after.iter().for_each(|bytes| pieces.push(bytes));
+            assert_eq!(pieces.is_empty(), expected.is_empty());
+            let lengths: Vec<_> = std::iter::from_fn(|| pieces.pop()).map(|piece| piece.len()).collect();
+            assert_eq!(lengths, expected);
+            assert!(pieces.is_empty());
+        }
     }
 }

@@ -10,6 +10,7 @@ use seltzer_h2::{Config, Limits};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::task::task;
 use crate::transport::connection::ConnectionSettings;
 use crate::transport::error::Error;
 use crate::transport::h2::client::driver::Driver;
@@ -72,7 +73,7 @@ impl Connection {
             runtime: tokio::runtime::Handle::current(),
             state: Mutex::new(State::new(engine, remote, settings.header_list_bytes_max, pace)),
         });
-        shared.spawn(Driver::new(io, Arc::clone(&shared)).run());
+        shared.spawn(task(Driver::new(io, Arc::clone(&shared)).run()));
         Connection { handle: Arc::new(Handle(shared)) }
     }
 

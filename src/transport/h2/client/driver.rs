@@ -11,6 +11,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use crate::transport::h2::client::blocks::Blocks;
 use crate::transport::h2::client::connection::Shared;
 use crate::transport::h2::read_buffer::{give_read_buffer, take_read_buffer};
 use crate::transport::io::Io;
@@ -247,6 +248,7 @@ impl Driver {
             self.shrink = None;
             state.engine.shrink();
             state.arena = BytesMut::new();
+            state.blocks = Blocks::default();
         }
         self.shared.settle(&mut state);
         std::mem::swap(&mut state.woken, &mut self.woken);

@@ -3,6 +3,7 @@
 //! The engine and all that is known of calls lie behind one lock, which nobody holds for long: a caller writes its
 //! request into the engine's output and wakes the connection's task, which reads, writes and wakes callers.
 
+mod blocks;
 mod call;
 mod connection;
 mod driver;

@@ -187,7 +187,7 @@ impl State {
                 Err(refused) => return self.end_unary(stream, UnaryEnd::Refused(refused)),
             },
             Some(Call::General(call)) => {
-                call.receive(bytes);
+                call.inbound.push(bytes);
                 self.woken.extend(call.reader.take());
             }
             None => self.engine.release(stream, bytes.len()),

@@ -1,30 +1,28 @@
 //! The general way of a call, in the words of the `http` crate.
 
-use std::array;
+use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::iter::{Chain, FilterMap};
-use std::option;
+use std::iter;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::USER_AGENT;
+use bytes::{BufMut as _, Bytes};
 use http::request::Parts;
-use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue};
-use seltzer_h2::{HeaderField, Reason, SendError, StreamId};
+use seltzer_h2::limits::COPY_BYTES_MAX;
+use seltzer_h2::{Reason, Rope, SendError, StreamId};
 use tonic::body::Body;
 
 use crate::status::Status;
 use crate::transport::connection::Origin;
+use crate::transport::h2::client::blocks::RequestHead;
 use crate::transport::h2::client::call::{Call, End, General, Lost, register};
 use crate::transport::h2::client::connection::{Connection, Shared};
 use crate::transport::h2::client::places::Ticket;
 use crate::transport::h2::client::response::{Ongoing, ResponseBody};
 use crate::transport::h2::client::state::State;
 use crate::transport::h2::client::upload::{Opening, Rest, Upload, Uploaded};
-use crate::transport::h2::fields::allowed_field;
 use crate::transport::progress::{Progress, Unanswered};
 
 impl Connection {
@@ -110,7 +108,7 @@ impl Place<'_> {
         if let Rest::Broken(status) = opening.rest {
             return Err(Unanswered { status, progress: Progress::Final, request: None });
         }
-        match self.open(Fields { head: &head, origin }, &opening) {
+        match self.open(&RequestHead::new(&head, origin), &opening) {
             Ok(stream) => {
                 let uploaded = Upload::spawn(self.shared, stream, &mut opening, origin.replay);
                 let call = Ongoing::new(Arc::clone(self.shared), stream);
@@ -124,14 +122,14 @@ impl Place<'_> {
         }
     }
 
-    fn open(&mut self, fields: Fields<'_>, opening: &Opening) -> Result<StreamId, Refused> {
+    fn open(&mut self, head: &RequestHead<'_>, opening: &Opening) -> Result<StreamId, Refused> {
         self.shared.with(|state| {
             if self.ticket == Ticket::None && !state.has_free_place() {
                 return Err(Refused::NotNow(Status::unavailable("the server permits no more calls now")));
             }
             let begins_at = state.position();
             let stream = state.open(&mut self.ticket).map_err(Refused::NotNow)?;
-            send_opening(state, stream, fields, opening).map_err(|error| {
+            send_opening(state, stream, head, opening).map_err(|error| {
                 state.engine.reset(stream, Reason::Cancel);
                 Refused::Unsendable(unsendable(error))
             })?;
@@ -149,50 +147,48 @@ impl Drop for Place<'_> {
     }
 }
 
-/// The header block of a request.
-#[derive(Clone, Copy)]
-struct Fields<'a> {
-    head: &'a Parts,
-    origin: Origin<'a>,
-}
-
-type HeaderFields<'a> =
-    FilterMap<http::header::Iter<'a, HeaderValue>, fn((&'a HeaderName, &'a HeaderValue)) -> Option<HeaderField<'a>>>;
-
-impl<'a> IntoIterator for Fields<'a> {
-    type Item = HeaderField<'a>;
-    type IntoIter =
-        Chain<Chain<array::IntoIter<HeaderField<'a>, 4>, HeaderFields<'a>>, option::IntoIter<HeaderField<'a>>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        let Parts { method, uri, headers, .. } = self.head;
-        // A client made `with_origin` names an authority of its own.
-        let (scheme, authority) = match uri.authority() {
-            Some(own) => (uri.scheme_str().unwrap_or("http"), own.as_str()),
-            None => (self.origin.scheme, self.origin.authority),
-        };
-        let user_agent = (!headers.contains_key(USER_AGENT)).then_some(self.origin.user_agent);
-        let pseudo = [
-            HeaderField::new(b":method", method.as_str().as_bytes()),
-            HeaderField::new(b":scheme", scheme.as_bytes()),
-            HeaderField::new(b":authority", authority.as_bytes()),
-            HeaderField::new(b":path", uri.path_and_query().map_or("/", PathAndQuery::as_str).as_bytes()),
-        ];
-        let user_agent = user_agent.map(|name| HeaderField::new(b"user-agent", name.as_bytes()));
-        let headers = headers.iter().filter_map(allowed_field as fn(_) -> _);
-        pseudo.into_iter().chain(headers).chain(user_agent)
-    }
-}
-
-fn send_opening(state: &mut State, stream: StreamId, fields: Fields<'_>, opening: &Opening) -> Result<(), SendError> {
+fn send_opening(
+    state: &mut State,
+    stream: StreamId,
+    head: &RequestHead<'_>,
+    opening: &Opening,
+) -> Result<(), SendError> {
     let is_whole = matches!(opening.rest, Rest::Ended);
     let mut pieces = opening.pieces().peekable();
-    let is_empty = pieces.peek().is_none();
-    state.engine.send_prepared_with(stream, &state.nothing, fields, is_whole && is_empty)?;
+    let is_end = is_whole && pieces.peek().is_none();
+    let State { engine, blocks, nothing, .. } = state;
+    match blocks.get(head) {
+        Some(block) if head.has_more() => {
+            let more: Vec<_> = head.more().collect();
+            engine.send_prepared_with(stream, block, more.iter().copied(), is_end)?;
+        }
+        Some(block) => engine.send_prepared_with(stream, block, iter::empty(), is_end)?,
+        None => {
+            let all: Vec<_> = head.fields().chain(head.more()).collect();
+            engine.send_prepared_with(stream, nothing, all.iter().copied(), is_end)?;
+        }
+    }
     while let Some(piece) = pieces.next() {
-        state.engine.send_data(stream, piece.clone(), is_whole && pieces.peek().is_none())?;
+        send_piece(engine, stream, piece, is_whole && pieces.peek().is_none())?;
     }
     Ok(())
+}
+
+fn send_piece(
+    engine: &mut seltzer_h2::Connection,
+    stream: StreamId,
+    piece: &Bytes,
+    is_end: bool,
+) -> Result<(), SendError> {
+    if piece.len() > COPY_BYTES_MAX {
+        return engine.send_data(stream, piece.clone(), is_end);
+    }
+    // What is copied anyway need not be counted.
+    let write = |output: &mut Rope| {
+        output.put_slice(piece);
+        Ok::<(), Infallible>(())
+    };
+    engine.send_data_with(stream, write, is_end).map(|_written| ())
 }
 
 pub(super) fn unsendable(error: SendError) -> Status {
@@ -216,28 +212,35 @@ impl Future for Sent {
     type Output = Result<http::Response<Body>, Unanswered>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let over = || Err(lost(Status::internal("the call is over")));
-        let head = match &self.call {
-            Some(call) => ready!(call.shared.lock().poll_head(call.stream, cx)),
-            None => over(),
+        let answer = match &self.call {
+            Some(call) => ready!(call.shared.lock().poll_answer(call.stream, cx)),
+            None => Err(lost(Status::internal("the call is over"))),
         };
-        let (call, request) = (self.call.take(), self.request.take());
-        let lost = match (head, call) {
-            (Ok(head), Some(call)) => {
-                if let Some(uploaded) = self.uploaded.take() {
-                    uploaded.settle();
-                }
-                return Poll::Ready(Ok(http::Response::from_parts(head, Body::new(ResponseBody::new(call)))));
+        let Lost { status, progress } = match (answer, self.call.take()) {
+            (Ok(Answer::Whole(head, rest)), Some(call)) => {
+                call.forget();
+                return Poll::Ready(Ok(self.answered(head, ResponseBody::Whole(rest))));
+            }
+            (Ok(Answer::Begun(head)), Some(call)) => {
+                return Poll::Ready(Ok(self.answered(head, ResponseBody::Ongoing(call))));
             }
             (Err(lost), _) => lost,
             (Ok(_), None) => lost(Status::internal("the call is over")),
         };
-        let Lost { status, progress } = lost;
-        let request = request.filter(|_| progress.is_unprocessed()).and_then(|(head, opening)| {
+        let request = self.request.take().filter(|_| progress.is_unprocessed()).and_then(|(head, opening)| {
             let body = opening.reclaim(self.uploaded.as_ref())?;
             Some(http::Request::from_parts(head, body))
         });
         Poll::Ready(Err(Unanswered { status, progress, request }))
+    }
+}
+
+impl Sent {
+    fn answered(&mut self, head: http::response::Parts, body: ResponseBody) -> http::Response<Body> {
+        if let Some(uploaded) = self.uploaded.take() {
+            uploaded.settle();
+        }
+        http::Response::from_parts(head, Body::new(body))
     }
 }
 
@@ -251,13 +254,26 @@ fn lost(status: Status) -> Lost {
     Lost { status, progress: Progress::Final }
 }
 
+/// What is there of an answer.
+enum Answer {
+    Begun(http::response::Parts),
+    /// All of it. What is left of the call has the rest.
+    Whole(http::response::Parts, Box<General>),
+}
+
 impl State {
-    fn poll_head(&mut self, stream: StreamId, cx: &Context<'_>) -> Poll<Result<http::response::Parts, Lost>> {
+    fn poll_answer(&mut self, stream: StreamId, cx: &Context<'_>) -> Poll<Result<Answer, Lost>> {
         let Some(call) = self.general(stream) else {
             return Poll::Ready(Err(lost(Status::internal("the call is gone"))));
         };
+        // Nothing follows and the peer needs no more credit: the connection need not know of it any more.
+        let is_whole = call.is_whole();
         if let Some(head) = call.head.take() {
-            return Poll::Ready(Ok(head));
+            let rest = if is_whole { self.calls.remove(stream) } else { None };
+            return Poll::Ready(Ok(match rest {
+                Some(Call::General(rest)) => Answer::Whole(head, rest),
+                _ => Answer::Begun(head),
+            }));
         }
         match call.end.take() {
             Some(End::Lost(lost)) => Poll::Ready(Err(lost)),

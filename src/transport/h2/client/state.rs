@@ -11,6 +11,7 @@ use seltzer_h2::{OpenError, Prepared, Reason, StreamId, StreamTable};
 use crate::deadline::Deadline;
 use crate::status::{Code, Status, code_for_reset};
 use crate::transport::error::Error;
+use crate::transport::h2::client::blocks::Blocks;
 use crate::transport::h2::client::call::{Call, End, General, Lost, Trailers, UnaryEnd, register};
 use crate::transport::h2::client::connection::Phase;
 use crate::transport::h2::client::places::{Places, Ticket};
@@ -27,6 +28,8 @@ pub(super) struct State {
     deadlines: BTreeSet<(Deadline, StreamId)>,
     /// A block without fields, before which whatever a request says is new.
     pub(super) nothing: Prepared,
+    /// Header blocks of requests that come again.
+    pub(super) blocks: Blocks,
     /// Header blocks that came before, in the words of the `http` crate.
     pub(super) maps: Heads<HeaderMap>,
     /// Where small answers lie until their callers take them: one piece of memory for many.
@@ -83,6 +86,7 @@ impl State {
             calls: StreamTable::new(),
             deadlines: BTreeSet::new(),
             nothing: Prepared::new([]),
+            blocks: Blocks::default(),
             maps: Heads::new(),
             arena: BytesMut::new(),
             places: Places::default(),

@@ -4,41 +4,28 @@ use crate::client::balance::{
     Balance, FailurePercentage, LeastRequest, OutlierDetection, RingHash, SuccessRate, WeightedRoundRobin,
 };
 use crate::client::service_config::ServiceConfigError;
-use crate::client::service_config::field::Field;
+use crate::client::service_config::json::field::Field;
 
 /// The largest ring that a config may ask for.
 const RING_SIZE_MAX: u64 = 8 * 1024 * 1024;
-
-/// A balancer that a config chose.
-#[derive(Debug, Clone)]
-pub(super) struct ChosenBalance {
-    pub(super) balance: Balance,
-    /// What keeps calls away from backends that fail too many of them.
-    pub(super) outlier_detection: Option<OutlierDetection>,
-    /// What the config said about it: the same words mean the same balancer.
-    pub(super) said: String,
-}
 
 /// What a policy means here: a balancer, alone or within what ejects outliers.
 type Policy = (Balance, Option<OutlierDetection>);
 
 type Result<T> = std::result::Result<T, ServiceConfigError>;
 
-impl ChosenBalance {
-    /// Reads the list and, where there is none, the name that stood in its place before there were lists.
-    pub(super) fn read(config: &Field<'_>) -> Result<Option<Self>> {
-        if let Some(list) = config.get("loadBalancingConfig")? {
-            let (balance, outlier_detection) = first_known(&list)?;
-            return Ok(Some(ChosenBalance { balance, outlier_detection, said: list.json() }));
-        }
-        let Some(name) = config.get("loadBalancingPolicy")? else { return Ok(None) };
-        let balance = match name.text()? {
-            "PICK_FIRST" | "pick_first" => Balance::PickFirst { shuffle: false },
-            "ROUND_ROBIN" | "round_robin" => Balance::RoundRobin,
-            other => return Err(name.wrong(format!("is {other:?}, which is neither pick_first nor round_robin"))),
-        };
-        Ok(Some(ChosenBalance { balance, outlier_detection: None, said: name.json() }))
+/// Reads the list and, where there is none, the name that stood in its place before there were lists.
+pub(super) fn chosen(config: &Field<'_>) -> Result<Option<Policy>> {
+    if let Some(list) = config.get("loadBalancingConfig")? {
+        return first_known(&list).map(Some);
     }
+    let Some(name) = config.get("loadBalancingPolicy")? else { return Ok(None) };
+    let balance = match name.text()? {
+        "PICK_FIRST" | "pick_first" => Balance::PickFirst { shuffle: false },
+        "ROUND_ROBIN" | "round_robin" => Balance::RoundRobin,
+        other => return Err(name.wrong(format!("is {other:?}, which is neither pick_first nor round_robin"))),
+    };
+    Ok(Some((balance, None)))
 }
 
 /// The first policy of a list that this client knows. One that it knows must be right; the others are left alone.

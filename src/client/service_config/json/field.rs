@@ -166,11 +166,6 @@ impl<'a> Field<'a> {
             None => Err(self.is_no("the name or the number of a status code, such as \"UNAVAILABLE\" or 14")),
         }
     }
-
-    /// What it says as JSON.
-    pub(super) fn json(&self) -> String {
-        self.value.to_string()
-    }
 }
 
 /// Reads a duration that is not negative.
