@@ -1,5 +1,6 @@
 //! How long the polls of a method's handlers take.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,16 @@ const STRIKES_MAX: u32 = 7;
 const LONG: u32 = 1 << 31;
 const STRIKES_SHIFT: u32 = 28;
 const COUNT: u32 = (1 << STRIKES_SHIFT) - 1;
+
+thread_local! {
+    static POLLED: Cell<u32> = const { Cell::new(0) };
+}
+
+/// How many handlers have been polled on this thread, beside the connections that it serves.
+#[cfg(feature = "server")]
+pub(crate) fn polled_here() -> u32 {
+    POLLED.get()
+}
 
 /// Learns whether a method's handlers are short enough to be polled where their connection is served.
 ///
@@ -46,6 +57,7 @@ impl Pace {
 
     /// Polls a handler, and looks at the clock if it is time to.
     pub(crate) fn measure<T>(&self, poll: impl FnOnce() -> T) -> T {
+        POLLED.set(POLLED.get().wrapping_add(1));
         if !self.is_measured() {
             return poll();
         }

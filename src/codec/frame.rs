@@ -3,6 +3,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::codec::spare;
 use crate::status::Status;
 
 /// The compressed flag and the length.
@@ -40,6 +41,8 @@ pub(crate) struct Deframer {
     whole: Bytes,
     /// How long the collected message will be, prefix included, once that is known and it is not complete.
     incomplete: Option<usize>,
+    /// Somebody else filled the buffer of this message, and will want memory for the next one.
+    was_lent: bool,
 }
 
 impl Deframer {
@@ -88,9 +91,12 @@ impl Deframer {
             self.incomplete = Some(PREFIX_BYTES + length);
             return Ok(None);
         }
-        self.collected.advance(PREFIX_BYTES);
         // No more than this message was collected, and nothing of it stays here once it is read.
         self.whole = std::mem::take(&mut self.collected).freeze();
+        if std::mem::take(&mut self.was_lent) {
+            spare::keep(&self.whole);
+        }
+        self.whole.advance(PREFIX_BYTES);
         Ok(Some(Frame { compressed, length, bytes: &mut self.whole }))
     }
 
@@ -113,6 +119,11 @@ impl Deframer {
     pub(crate) fn incomplete(&mut self) -> Option<(&mut BytesMut, usize)> {
         let length = self.incomplete?;
         Some((&mut self.collected, length))
+    }
+
+    /// The buffer of the message that was not complete was lent out and is full.
+    pub(crate) fn take_back(&mut self) {
+        self.was_lent = true;
     }
 
     /// Makes room for a message of `bytes`, as far as what has arrived vouches for it.

@@ -13,6 +13,7 @@ mod limits;
 mod prost;
 mod shape;
 mod source;
+pub(crate) mod spare;
 mod streaming;
 
 pub use self::compression::{Compression, CompressionEncoding, CompressionSwitch, ReceivedCompressed};

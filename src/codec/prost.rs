@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use ::prost::Message;
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::codec::shape;
 use crate::codec::{Codec, Rope, ShapeOf};
@@ -85,9 +85,43 @@ where
     }
 
     fn decode_front(&mut self, bytes: &mut Bytes, length: usize) -> Result<Decode, Status> {
-        self.check(bytes.get(..length).unwrap_or_default())?;
+        let message = bytes.get(..length).unwrap_or_default();
+        self.check(message)?;
         // Without a handle for the message itself: counting those is half of reading a small one.
-        Decode::decode(bytes.take(length)).map_err(invalid)
+        let decoded = Decode::decode(Front { rest: message, shared: bytes }).map_err(invalid);
+        bytes.advance(length.min(bytes.len()));
+        decoded
+    }
+}
+
+/// A message at the beginning of shared bytes. What is cut out of it shares them too; everything else is reading a
+/// slice.
+struct Front<'a> {
+    rest: &'a [u8],
+    shared: &'a Bytes,
+}
+
+impl Buf for Front<'_> {
+    #[inline]
+    fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
+    #[inline]
+    fn chunk(&self) -> &[u8] {
+        self.rest
+    }
+
+    #[inline]
+    fn advance(&mut self, count: usize) {
+        self.rest = &self.rest[count..];
+    }
+
+    #[inline]
+    fn copy_to_bytes(&mut self, count: usize) -> Bytes {
+        let (bytes, rest) = self.rest.split_at(count);
+        self.rest = rest;
+        self.shared.slice_ref(bytes)
     }
 }
 
@@ -111,5 +145,27 @@ impl<Encode, Decode> Clone for ProstCodec<Encode, Decode> {
 impl<Encode, Decode> fmt::Debug for ProstCodec<Encode, Decode> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ProstCodec")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_a_message_in_front_share_its_bytes() {
+        let mut codec = ProstCodec::<Bytes, Bytes>::default();
+        let mut bytes = Bytes::from_static(b"\x0a\x03abcnext");
+        let inside = bytes.as_ptr_range();
+        let decoded = codec.decode_front(&mut bytes, 5).expect("it is a message");
+        assert_eq!((&decoded[..], &bytes[..]), (&b"abc"[..], &b"next"[..]));
+        assert!(inside.contains(&decoded.as_ptr()), "it was copied");
+        for broken in [&b"\x0a\x04abcnext"[..], b"\x0a\x80\x80\x80\x80next", b"\x0bnext"] {
+            let mut bytes = Bytes::copy_from_slice(broken);
+            let length = broken.len() - 4;
+            assert!(codec.decode_front(&mut bytes, length).is_err(), "{broken:?}");
+            assert_eq!(&bytes[..], b"next", "{broken:?}");
+        }
+        assert!(codec.decode_front(&mut Bytes::new(), 0).expect("it is a message").is_empty());
     }
 }

@@ -213,6 +213,7 @@ impl<C: Codec> MessageReader<C> {
                 let is_whole = ready!(self.source.as_mut().poll_collect(cx, buffer, length));
                 self.is_lent = false;
                 if is_whole {
+                    self.deframer.take_back();
                     continue;
                 }
             }

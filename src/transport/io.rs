@@ -118,7 +118,7 @@ impl Io {
         let Some(stream) = self.stream.as_ref().get_ref().as_scattering() else { return Poll::Ready(Ok(0)) };
         loop {
             ready!(stream.poll_read_ready(cx))?;
-            let read = stream.try_read_vectored(places);
+            let read = read_scattered(stream, places);
             match &read {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Ok(bytes) => {
@@ -138,6 +138,23 @@ impl Io {
         }
         written
     }
+}
+
+/// One read of what is there into several places. As after tokio's own reads, a socket that had less than there was room
+/// for is taken to be empty until the system says otherwise, where that says it for each arrival.
+#[cfg(feature = "server")]
+fn read_scattered(stream: &TcpStream, places: &mut [io::IoSliceMut<'_>]) -> io::Result<usize> {
+    let room: usize = places.iter().map(|place| place.len()).sum();
+    let mut drained = None;
+    let read = stream.try_io(tokio::io::Interest::READABLE, || {
+        let count = stream.try_read_vectored(places)?;
+        if cfg!(target_os = "linux") && count > 0 && count < room {
+            drained = Some(count);
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(count)
+    });
+    drained.map_or(read, Ok)
 }
 
 impl AsyncRead for Io {

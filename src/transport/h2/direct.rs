@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use crate::transport::h2::Answer;
 use crate::transport::h2::receive::Call;
-use crate::transport::h2::scatter::Pace;
 use crate::transport::h2::server::ServerConnection;
 
 /// What has to be missing of a frame, and of a message, so that another system call costs less than a copy.
@@ -32,8 +31,8 @@ pub(super) struct Bulk {
     reads_left: u8,
     /// What was read is for a handler to see before more is read.
     lets_others: bool,
-    /// See `scatter.rs`.
-    pub(super) pace: Pace,
+    /// Whose message all of the last read belonged to: see `scatter.rs`.
+    pub(super) stream: Option<StreamId>,
 }
 
 impl Bulk {
@@ -79,6 +78,7 @@ impl<A: Answer> ServerConnection<A> {
         let mut collecting = exchange.begin_filling(DIRECT_BYTES_MIN)?;
         let read = tokio_util::io::poll_read_buf(Pin::new(&mut self.io), cx, &mut collecting.room(payload));
         let count = if let Poll::Ready(Ok(count)) = &read { *count } else { 0 };
+        collecting.settle();
         let is_whole = collecting.is_whole();
         let credit = exchange.end_filling(collecting, count);
         Some(match read {

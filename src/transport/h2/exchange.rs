@@ -8,7 +8,7 @@ use bytes::{Buf as _, BufMut, Bytes, BytesMut};
 use http::HeaderMap;
 use seltzer_h2::StreamId;
 
-use crate::codec::GROWTH;
+use crate::codec::{GROWTH, spare};
 use crate::status::Status;
 use crate::transport::h2::memory::Framing;
 use crate::transport::h2::ready::ReadyQueue;
@@ -67,8 +67,12 @@ struct State {
 /// A buffer that is filled as bytes arrive, and how many it must have.
 #[derive(Debug)]
 pub(crate) struct Collecting {
+    /// Behind what has arrived there may be bytes that mean nothing.
     buffer: BytesMut,
+    filled: usize,
     length: usize,
+    /// What is counted of it in the connection's memory: what has arrived, or all of it if its memory was there.
+    held: usize,
 }
 
 /// A piece of an answer.
@@ -98,52 +102,90 @@ impl Outbound {
 }
 
 impl Collecting {
+    /// Goes on with what there is of a message, in `spare` memory if there is such.
+    fn begin(begun: BytesMut, length: usize, spare: Option<BytesMut>) -> Self {
+        let filled = begun.len();
+        match spare {
+            Some(mut buffer) if buffer.len() >= filled => {
+                buffer[..filled].copy_from_slice(&begun);
+                Collecting { buffer, filled, length, held: length }
+            }
+            _ => Collecting { buffer: begun, filled, length, held: filled },
+        }
+    }
+
     pub(crate) fn is_whole(&self) -> bool {
-        self.buffer.len() >= self.length
+        self.filled >= self.length
     }
 
     fn missing(&self) -> usize {
-        self.length.saturating_sub(self.buffer.len())
+        self.length.saturating_sub(self.filled)
+    }
+
+    /// Counts what has arrived; returns how much of that was not counted yet.
+    fn hold(&mut self) -> usize {
+        let uncounted = self.filled.saturating_sub(self.held);
+        self.held += uncounted;
+        uncounted
+    }
+
+    /// What has arrived.
+    fn into_buffer(mut self) -> BytesMut {
+        self.buffer.truncate(self.filled);
+        self.buffer
     }
 
     /// Takes what belongs to the message, and tells how much that was. The buffer grows with what has arrived.
     fn take(&mut self, bytes: &[u8]) -> usize {
         let taken = self.missing().min(bytes.len());
         self.grow(taken);
-        self.buffer.extend_from_slice(&bytes[..taken]);
+        let (over, behind) = bytes[..taken].split_at(taken.min(self.buffer.len() - self.filled));
+        self.buffer[self.filled..self.filled + over.len()].copy_from_slice(over);
+        self.buffer.extend_from_slice(behind);
+        self.filled += taken;
         taken
     }
 
     /// Makes room for so many bytes more, and for as many as what has arrived vouches for.
     fn grow(&mut self, bytes: usize) {
-        let had = self.buffer.len();
-        if self.buffer.capacity() < had + bytes {
-            self.buffer.reserve(self.length.min((had + bytes) * GROWTH) - had);
+        let needed = self.filled + bytes;
+        if self.buffer.capacity() < needed {
+            self.buffer.truncate(self.filled);
+            self.buffer.reserve(self.length.min(needed * GROWTH) - self.filled);
         }
     }
 
-    /// Room for up to so many bytes of the message, filled with zeros; [`close`](Self::close) takes back what was not
-    /// used.
+    /// Room for up to so many bytes of the message, which has something in it; [`fill`](Self::fill) says how many of
+    /// them came.
     pub(crate) fn open(&mut self, bytes_max: usize) -> &mut [u8] {
-        let had = self.buffer.len();
         let wanted = self.missing().min(bytes_max);
-        self.grow(wanted.min(had.max(PIECE_BYTES)));
-        self.buffer.resize(had + wanted.min(self.buffer.capacity() - had), 0);
-        &mut self.buffer[had..]
+        self.grow(wanted.min(self.filled.max(PIECE_BYTES)));
+        let end = self.filled + wanted.min(self.buffer.capacity() - self.filled);
+        if self.buffer.len() < end {
+            self.buffer.resize(end, 0);
+        }
+        &mut self.buffer[self.filled..end]
     }
 
-    /// Of the room that was opened, so many bytes were not filled.
-    pub(crate) fn close(&mut self, unused: usize) {
-        self.buffer.truncate(self.buffer.len().saturating_sub(unused));
+    /// So many bytes of the room that was opened came.
+    pub(crate) fn fill(&mut self, bytes: usize) {
+        self.filled = (self.filled + bytes).min(self.buffer.len());
     }
 
-    /// Room for up to so many bytes of the message, at the end of what there is.
+    /// Room for up to so many bytes of the message, at the end of what there is. [`settle`](Self::settle) sees how
+    /// many came.
     pub(crate) fn room(&mut self, bytes_max: usize) -> impl BufMut + '_ {
+        self.buffer.truncate(self.filled);
         let wanted = self.missing().min(bytes_max);
         // Not for all of it: what has arrived vouches for a multiple of itself, and no more.
-        self.grow(wanted.min(self.buffer.len().max(PIECE_BYTES)));
-        let room = wanted.min(self.buffer.capacity() - self.buffer.len());
+        self.grow(wanted.min(self.filled.max(PIECE_BYTES)));
+        let room = wanted.min(self.buffer.capacity() - self.filled);
         (&mut self.buffer).limit(room)
+    }
+
+    /// What was put into the [`room`](Self::room) belongs to the message.
+    pub(crate) fn settle(&mut self) {
+        self.filled = self.buffer.len();
     }
 }
 
@@ -169,14 +211,17 @@ impl Exchange {
             if state.is_abandoned {
                 return bytes.len();
             }
-            let collected = state.collecting.as_mut().map_or(0, |collecting| collecting.take(bytes));
+            let (collected, uncounted) = state.collecting.as_mut().map_or((0, 0), |collecting| {
+                let taken = collecting.take(bytes);
+                (taken, collecting.hold())
+            });
             let rest = &bytes[collected..];
             match state.inbound.back_mut() {
                 _ if rest.is_empty() => {}
                 Some(last) if last.len() + rest.len() <= PIECE_BYTES => last.extend_from_slice(rest),
                 _ => state.inbound.push_back(BytesMut::from(rest)),
             }
-            self.hold(&mut state, bytes.len());
+            self.hold(&mut state, uncounted + rest.len());
             let waits_on = state.collecting.as_ref().is_some_and(|collecting| !collecting.is_whole());
             (if waits_on { None } else { state.reader.take() }, collected)
         };
@@ -198,26 +243,14 @@ impl Exchange {
             if length.saturating_sub(buffer.len()) <= PIECE_BYTES {
                 return Poll::Ready(false);
             }
-            state.has_collected = true;
-            self.hold(&mut state, buffer.len());
-            let mut collecting = Collecting { buffer: std::mem::take(buffer), length };
-            while !collecting.is_whole()
-                && let Some(mut piece) = state.inbound.pop_front()
-            {
-                let taken = collecting.take(&piece);
-                state.credit += taken;
-                if taken < piece.len() {
-                    piece.advance(taken);
-                    state.inbound.push_front(piece);
-                }
-            }
+            let collecting = self.begin_collecting(&mut state, std::mem::take(buffer), length);
             state.collecting = Some(collecting);
         }
         let is_over = state.inbound_end.is_some();
         let whole = state.collecting.take_if(|collecting| is_over || collecting.is_whole());
         let polled = if let Some(collecting) = whole {
-            *buffer = collecting.buffer;
-            self.release(&mut state, buffer.len());
+            self.release(&mut state, collecting.held);
+            *buffer = collecting.into_buffer();
             Poll::Ready(buffer.len() >= length)
         } else {
             register(&mut state.reader, cx.waker());
@@ -225,6 +258,29 @@ impl Exchange {
         };
         self.announce_credit(state);
         polled
+    }
+
+    /// Begins to collect a message with what was taken of it before and what waits.
+    fn begin_collecting(&self, state: &mut State, begun: BytesMut, length: usize) -> Collecting {
+        state.has_collected = true;
+        // What was used before is there in full, so it counts in full, and only where that does no harm.
+        let spare = if self.ready.memory().is_tight() { None } else { spare::take(length) };
+        let mut collecting = Collecting::begin(begun, length, spare);
+        self.hold(state, collecting.held);
+        while !collecting.is_whole()
+            && let Some(mut piece) = state.inbound.pop_front()
+        {
+            let taken = collecting.take(&piece);
+            state.credit += taken;
+            // It was counted while it waited.
+            self.release(state, taken);
+            self.hold(state, collecting.hold());
+            if taken < piece.len() {
+                piece.advance(taken);
+                state.inbound.push_front(piece);
+            }
+        }
+        collecting
     }
 
     /// Whether the handler waits for large messages as a whole.
@@ -242,14 +298,14 @@ impl Exchange {
     }
 
     /// Takes the buffer back, with so many bytes more. Returns how many of them the peer may send again at once.
-    pub(crate) fn end_filling(&self, collecting: Collecting, bytes: usize) -> usize {
+    pub(crate) fn end_filling(&self, mut collecting: Collecting, bytes: usize) -> usize {
         let waker = {
             let mut state = self.state();
             state.is_filling = false;
             if state.is_abandoned {
                 return bytes;
             }
-            self.hold(&mut state, bytes);
+            self.hold(&mut state, collecting.hold());
             let is_due = collecting.is_whole() || state.inbound_end.is_some();
             state.collecting = Some(collecting);
             if is_due { state.reader.take() } else { None }
@@ -543,6 +599,36 @@ mod tests {
         assert_eq!((announced.len(), exchange.take_credit()), (1, LENGTH));
         assert!(exchange.poll_inbound(&mut cx).is_pending());
         assert!(ready.is_empty_or_wake(Waker::noop()), "there is nothing more to tell");
+    }
+
+    #[test]
+    fn memory_of_a_message_that_was_read_serves_the_next() {
+        const LENGTH: usize = 1 << 18;
+        let exchange = exchange();
+        let memory = exchange.ready.memory();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut places = Vec::new();
+        for (round, counted) in [(1, 4), (2, LENGTH), (3, LENGTH)] {
+            let mut buffer = BytesMut::from(&b"head"[..]);
+            assert_eq!(exchange.poll_collect(&mut cx, &mut buffer, LENGTH), Poll::Pending, "message {round}");
+            assert_eq!(memory.bytes(), counted, "message {round}");
+            exchange.receive(&[round; LENGTH / 2]);
+            while let Some(mut collecting) = exchange.begin_filling(1) {
+                let room = collecting.open(10_000);
+                room.fill(round);
+                let count = room.len() / 2 + 1;
+                collecting.fill(count);
+                exchange.end_filling(collecting, count);
+            }
+            assert_eq!(memory.bytes(), LENGTH, "message {round}");
+            assert_eq!(exchange.poll_collect(&mut cx, &mut buffer, LENGTH), Poll::Ready(true), "message {round}");
+            assert_eq!(memory.bytes(), 0, "message {round}");
+            assert_eq!(&buffer[..], [&b"head"[..], &[round; LENGTH - 4]].concat(), "message {round}");
+            let message = buffer.freeze();
+            places.push(message.as_ptr());
+            spare::keep(&message);
+        }
+        assert!(places.iter().all(|place| *place == places[0]), "{places:?}");
     }
 
     #[test]

@@ -23,41 +23,8 @@ const FRAME_BYTES: usize = 16 * 1024;
 /// The head of a frame (RFC 9113, section 4.1).
 const HEAD_BYTES: usize = 9;
 
-/// What one read takes at least, if that much is missing, and at most, in frames.
-const FRAMES_MIN: u8 = 4;
-const FRAMES_MAX: u8 = 16;
-
-/// What is read where nothing is expected.
-const FRAMES_DRAINED: u8 = 2;
-
-/// How much is read at once. The room for it is filled with zeros, so there should not be much more than comes.
-#[derive(Debug)]
-pub(super) struct Pace {
-    frames: u8,
-    /// The last read left room: the next one finds out that there is nothing more, as a rule.
-    is_drained: bool,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Pace { frames: FRAMES_MIN, is_drained: false }
-    }
-}
-
-impl Pace {
-    fn bytes(&self) -> usize {
-        usize::from(if self.is_drained { FRAMES_DRAINED } else { self.frames }) * FRAME_BYTES
-    }
-
-    fn learn(&mut self, bytes: usize, room: usize) {
-        self.is_drained = bytes < room;
-        if !self.is_drained {
-            self.frames = (self.frames * 2).min(FRAMES_MAX);
-        } else if bytes < usize::from(self.frames / 2) * FRAME_BYTES {
-            self.frames = (self.frames / 2).max(FRAMES_MIN);
-        }
-    }
-}
+/// What one read takes at most, in frames.
+const FRAMES_MAX: usize = 16;
 
 /// What one read brought.
 struct Scattered<'p, 'h> {
@@ -110,31 +77,32 @@ impl<A: Answer> ServerConnection<A> {
         if self.has_leftover() || !self.io.scatters() {
             return None;
         }
-        let (stream, payload) = self.engine.data_in_progress()?;
+        // Between two frames the next one is taken to be of the same message, if that was so before.
+        let expected = self.bulk.stream.take().map(|stream| (stream, 0));
+        let (stream, payload) = self.engine.data_in_progress().or(expected)?;
         let exchange = match self.calls.get(stream) {
             Some(Call::Running { exchange, .. }) => Arc::clone(exchange),
             _ => return None,
         };
         let mut collecting = exchange.begin_filling(1)?;
-        let mut heads = [[0; HEAD_BYTES]; FRAMES_MAX as usize];
-        let parts = collecting.open(self.bulk.pace.bytes());
+        let mut heads = [[0; HEAD_BYTES]; FRAMES_MAX];
+        let parts = collecting.open(FRAMES_MAX * FRAME_BYTES);
         let (room, first) = (parts.len(), payload.min(parts.len()));
         let heads = &mut heads[..(room - first).div_ceil(FRAME_BYTES)];
         let read = scatter(&self.io, cx, parts, first, heads);
         let (mut followed, mut rest) = (Followed { in_place: 0, consumed: 0, event: None }, Vec::new());
-        if read.is_pending() {
-            self.bulk.pace.is_drained = false;
-        }
         if let Poll::Ready(Ok(count)) = read {
-            self.bulk.pace.learn(count, room + heads.len() * HEAD_BYTES);
             self.now = Instant::now();
             let scattered = Scattered { parts, first, heads, count };
             followed = self.follow(stream, &scattered);
             rest = scattered.rest(followed.consumed);
         }
-        collecting.close(room - followed.in_place);
+        collecting.fill(followed.in_place);
         let is_whole = collecting.is_whole();
         let credit = exchange.end_filling(collecting, followed.in_place);
+        if !is_whole && followed.event.is_none() && rest.is_empty() {
+            self.bulk.stream = Some(stream);
+        }
         Some(match read {
             Poll::Pending => Ok(false),
             Poll::Ready(Err(error)) => Err(error),

@@ -216,38 +216,50 @@ impl Detached {
 
     /// Runs until the answer is complete or nobody wants it any more.
     pub(crate) async fn run(self: Arc<Self>) {
-        let _finish = Finish(Arc::clone(&self));
+        let mut finish = Finish { detached: Arc::clone(&self), is_known: false };
         let mut pieces = VecDeque::new();
-        std::future::poll_fn(|cx| self.poll(cx, &mut pieces)).await;
+        finish.is_known = std::future::poll_fn(|cx| self.poll(cx, &mut pieces)).await;
     }
 
-    fn poll(&self, cx: &mut Context<'_>, pieces: &mut VecDeque<Outbound>) -> Poll<()> {
+    /// Ready when the handler is over: whether the connection has been told that it is gone.
+    fn poll(&self, cx: &mut Context<'_>, pieces: &mut VecDeque<Outbound>) -> Poll<bool> {
         if ready!(self.exchange.poll_room(cx)).is_err() {
-            return Poll::Ready(());
+            return Poll::Ready(false);
         }
         let mut slot = self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(work) = slot.as_mut() else { return Poll::Ready(()) };
+        let Some(work) = slot.as_mut() else { return Poll::Ready(false) };
         let polled = work.poll_guarded(cx, pieces);
         if self.is_cancelled.load(Ordering::SeqCst) {
             *slot = None;
-            return Poll::Ready(());
+            return Poll::Ready(false);
+        }
+        if polled.is_ready() {
+            // One message with the last of the answer, so that the connection is woken once.
+            *slot = None;
+            pieces.push_back(Outbound::Finished);
         }
         drop(slot);
         if !pieces.is_empty() {
             self.exchange.send(pieces);
         }
-        polled
+        polled.map(|()| true)
     }
 }
 
 /// Tells the connection that the handler is gone, however its task ends.
-struct Finish(Arc<Detached>);
+struct Finish {
+    detached: Arc<Detached>,
+    is_known: bool,
+}
 
 impl Drop for Finish {
     fn drop(&mut self) {
+        if self.is_known {
+            return;
+        }
         // What the handler holds goes first: the stream counts until it is gone.
-        *self.0.work.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.0.exchange.send(&mut VecDeque::from([Outbound::Finished]));
+        *self.detached.work.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.detached.exchange.send(&mut VecDeque::from([Outbound::Finished]));
     }
 }
 
