@@ -27,9 +27,6 @@ mod services {
         "proto/grpc/testing/worker_service.proto",
     ];
 
-    /// The schemas of load reports.
-    const LOAD: [&str; 2] = ["proto/xds/data/orca/v3/orca_load_report.proto", "proto/xds/service/orca/v3/orca.proto"];
-
     pub(crate) fn compile() -> Result<(), seltzer_build::Error> {
         for module in UNPACKAGED {
             let file = format!("proto/{module}.proto");
@@ -39,8 +36,7 @@ mod services {
             seltzer_build::compile_protos(&[format!("proto/{file}.proto")], &["proto"])?;
         }
         compile_route_guides()?;
-        seltzer_build::compile_protos(&TESTING, &["proto"])?;
-        seltzer_build::compile_protos(&LOAD, &["proto"])
+        seltzer_build::compile_protos(&TESTING, &["proto"])
     }
 
     /// The guide without a package takes its messages from the other, so that one handler's logic serves both. Its

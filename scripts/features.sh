@@ -14,6 +14,11 @@ sets=(
     carrier-hyper
     server,client,tls,tls-webpki-roots,tls-native-roots
     dynamic
+    health
+    reflection
+    orca
+    channelz
+    health,reflection,orca,channelz,client,tls
     tonic-compat
     server,client,tonic-compat
     services

@@ -101,6 +101,9 @@ pub struct Peer {
     pub(crate) encrypted: bool,
     #[cfg(feature = "_tls")]
     pub(crate) certificates: Option<Arc<PeerCertificates>>,
+    /// Counts what its connection carries, where somebody wants to know.
+    #[cfg(feature = "channelz")]
+    pub(crate) tally: Option<Arc<crate::tally::Tallied>>,
     /// What tonic's `request.remote_addr()` and friends look for; filled with `tonic-compat` only.
     pub(crate) extensions: http::Extensions,
 }
@@ -246,6 +249,12 @@ impl Context {
         self.call.as_ref().map(|call| &*call.origin.peer)
     }
 
+    /// Counts what the call's connection carries, where somebody wants to know.
+    #[cfg(feature = "channelz")]
+    pub(crate) fn tally(&self) -> Option<&Arc<crate::tally::Tallied>> {
+        self.peer()?.tally.as_ref()
+    }
+
     /// The caller's `user-agent`, where it is readable text.
     #[must_use]
     pub fn user_agent(&self) -> Option<&str> {
@@ -369,6 +378,12 @@ impl Context {
         };
         call.reply.trailing(add);
         Ok(())
+    }
+
+    /// Changes what goes into the trailers besides the status. `None`: outside of a call.
+    #[cfg(feature = "orca")]
+    pub(crate) fn change_trailing<T>(&self, change: impl FnOnce(&mut MetadataMap) -> T) -> Option<T> {
+        self.call.as_ref().map(|call| call.reply.trailing(change))
     }
 
     /// Metadata that came too late for the headers.

@@ -39,7 +39,7 @@
 //! | L2 | [`transport`] | the only place that does input and output |
 //! | L3 | [`service`] | what a call is |
 //! | L4 | [`server`], [`client`] | never import each other |
-//! | L5 | [`dynamic`](https://docs.rs/seltzer/latest/seltzer/dynamic) and other plug-ins | each a feature |
+//! | L5 | [`dynamic`](https://docs.rs/seltzer/latest/seltzer/dynamic), `health`, `reflection`, `orca`, `channelz` | plug-ins, each a feature |
 //! | L6 | `services` | the demo services, feature `services` |
 //!
 //! # Features
@@ -49,6 +49,7 @@
 //!   `tls-webpki-roots`: Mozilla's root certificates compiled in. `tls-native-roots`: those that the system trusts.
 //! - `zstd`: one more compression.
 //! - `dynamic`: calls without generated code, messages as JSON.
+//! - `health`, `reflection`, `channelz`: gRPC's standard services. `orca`: load reports.
 //! - `tonic-compat`: fills in what tonic's own `server` feature reads from a request, such as `remote_addr()`.
 //! - `services`: the demo services of this project.
 
@@ -67,16 +68,26 @@ pub mod metadata;
 mod pace;
 pub mod service;
 pub mod status;
+#[cfg(feature = "channelz")]
+mod tally;
 mod task;
 
 pub mod client;
 pub mod server;
 
+#[cfg(feature = "channelz")]
+pub mod channelz;
 #[cfg(feature = "dynamic")]
 pub mod dynamic;
 #[cfg(all(fuzzing, feature = "server"))]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "health")]
+pub mod health;
+#[cfg(feature = "orca")]
+pub mod orca;
+#[cfg(feature = "reflection")]
+pub mod reflection;
 #[cfg(feature = "services")]
 pub mod services;
 

@@ -14,15 +14,19 @@
 //! | `connection_errors` | what a caller is told who cannot connect |
 //! | `credentials` | what proves who calls, and where it is not sent |
 //! | `deadlines` | deadlines, cancellation, and what a call inside a call inherits |
+//! | `channelz` | `grpc.channelz.v1.Channelz` |
 //! | `channels` | how channels open, keep and lose connections |
 //! | `endings` | how soon deadlines, cancellation and dead peers show |
 //! | `engine` | what our own engine's connections do under strain |
+//! | `health` | `grpc.health.v1.Health` |
 //! | `hedging` | calls that are made several times at once |
 //! | `interception` | what stands around the calls of a server, and around all of its requests |
 //! | `interceptors` | what stands around the calls of a client |
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
 //! | `memory` | what a server keeps of messages that are not complete |
+//! | `orca` | load reports, call by call and apart from calls |
 //! | `proxies` | connections through HTTP proxies |
+//! | `reflection` | `grpc.reflection.v1` and `v1alpha` |
 //! | `resolving` | from targets to addresses, and what becomes of connections when those change |
 //! | `races` | calls against servers that refuse, reset and go away at every moment there is |
 //! | `retries` | service configs: retry policies, timeouts, limits, balancers |
@@ -43,6 +47,8 @@ mod call_options;
 mod calls;
 mod carriers;
 mod channels;
+#[cfg(feature = "channelz")]
+mod channelz;
 mod client_engine;
 mod client_frames;
 mod compression;
@@ -54,13 +60,16 @@ mod deadlines;
 mod endings;
 #[cfg(unix)]
 mod engine;
+mod health;
 mod hedging;
 mod interception;
 mod interceptors;
 mod lifecycle;
 mod memory;
+mod orca;
 mod proxies;
 mod races;
+mod reflection;
 mod resolving;
 mod retries;
 mod services;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::Endpoint;
 use crate::client::backend::{Backend, Offer, Wish};
-use crate::client::balance::{CallObserver, CallOutcome, Pick, PickCall, Picker};
+use crate::client::balance::{Balancer, CallObserver, CallOutcome, Pick, PickCall, Picker};
 use crate::client::connectivity::ConnectivityState;
 use crate::client::connector::Connector;
 use crate::client::manager::Manager;
@@ -37,6 +37,9 @@ pub(super) struct Core {
     published: Mutex<Published>,
     /// For calls that wait: there is another picker.
     pub(super) published_anew: Notify,
+    /// What stands around its balancers.
+    #[cfg(feature = "channelz")]
+    around: Option<crate::client::balance::Around>,
     /// The service config in force.
     pub(super) configured: Configured,
     state: watch::Sender<ConnectivityState>,
@@ -66,6 +69,8 @@ struct Published {
 impl Core {
     pub(super) fn new(endpoint: Arc<Endpoint>, connector: Arc<Connector>) -> Self {
         Core {
+            #[cfg(feature = "channelz")]
+            around: endpoint.surround.as_ref().map(|surround| surround(endpoint.written())),
             endpoint,
             connector,
             published: Mutex::default(),
@@ -91,6 +96,15 @@ impl Core {
             Some(open) if !open.is_closed() => Some(open.clone()),
             _ => None,
         }
+    }
+
+    /// A balancer with what stands around it, and whether that wants to see the calls.
+    pub(super) fn around(&self, balancer: Box<dyn Balancer>) -> (Box<dyn Balancer>, bool) {
+        #[cfg(feature = "channelz")]
+        if let Some(around) = &self.around {
+            return (around(balancer), true);
+        }
+        (balancer, false)
     }
 
     /// Publishes where calls go from now on.

@@ -82,6 +82,8 @@ pub struct Endpoint {
     pub(super) backoff: BackoffBounds,
     pub(super) balance: Balance,
     pub(super) outlier_detection: Option<OutlierDetection>,
+    #[cfg(feature = "channelz")]
+    pub(crate) surround: Option<crate::client::balance::Surround>,
     pub(super) retries: RetrySettings,
     pub(super) health_check: Option<String>,
     pub(super) call_credentials: Option<Arc<dyn AnyCallCredentials>>,
@@ -172,6 +174,8 @@ impl Endpoint {
             backoff: BackoffBounds::default(),
             balance: Balance::default(),
             outlier_detection: None,
+            #[cfg(feature = "channelz")]
+            surround: None,
             retries: RetrySettings::default(),
             health_check: None,
             call_credentials: None,

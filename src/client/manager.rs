@@ -34,6 +34,8 @@ pub(super) struct Manager {
 struct Active<'a> {
     core: &'a Arc<Core>,
     balancer: Box<dyn Balancer>,
+    /// Whether somebody counts the calls, which therefore ask the picker.
+    is_counted: bool,
     /// Whether it sends all calls to one connection.
     picks_first: bool,
     /// What it was chosen by.
@@ -90,9 +92,12 @@ impl<'a> Active<'a> {
         let requests = ResolveRequests::default();
         let resolved = Arc::<Resolved>::default();
         let task = resolve(resolver, requests.clone(), Arc::clone(&resolved), Arc::clone(&core.noticed), core);
+        let balancer = core.endpoint.balance.build_with(core.endpoint.outlier_detection.as_ref());
+        let (balancer, is_counted) = core.around(balancer);
         let active = Active {
             core,
-            balancer: core.endpoint.balance.build_with(core.endpoint.outlier_detection.as_ref()),
+            balancer,
+            is_counted,
             picks_first: core.endpoint.balance.picks_first(),
             config: ServiceConfig::default(),
             watched: None,
@@ -137,7 +142,7 @@ impl<'a> Active<'a> {
         if !effective.balances_like(&self.config) {
             let balance = effective.chosen_balance().unwrap_or(&endpoint.balance);
             let detection = effective.chosen_outlier_detection().or(endpoint.outlier_detection.as_ref());
-            let balancer = balance.build_with(detection);
+            let (balancer, _) = self.core.around(balance.build_with(detection));
             (self.balancer, self.picks_first) = (balancer, balance.picks_first());
         }
         let watched = effective.health_check_service().or(endpoint.health_check.as_deref());
@@ -196,7 +201,9 @@ impl<'a> Active<'a> {
                 let picker = self.balancer.update(&self.backends);
                 let state = self.balancer.state(&self.backends);
                 let only = match &*self.backends {
-                    [one] if state == ConnectivityState::Ready && self.picks_first => one.first_connection(),
+                    [one] if state == ConnectivityState::Ready && self.picks_first && !self.is_counted => {
+                        one.first_connection()
+                    }
                     _ => None,
                 };
                 (state, picker, only)

@@ -23,6 +23,8 @@ pub(crate) struct MessageEncoder<C> {
     minimum_bytes: usize,
     bytes_max: usize,
     switch: Option<CompressionSwitch>,
+    #[cfg(feature = "channelz")]
+    tally: Option<std::sync::Arc<crate::tally::Tallied>>,
 }
 
 impl<C: Codec> MessageEncoder<C> {
@@ -39,11 +41,20 @@ impl<C: Codec> MessageEncoder<C> {
             minimum_bytes: compression.minimum_bytes,
             bytes_max,
             switch: None,
+            #[cfg(feature = "channelz")]
+            tally: None,
         }
     }
 
     pub(crate) fn with_switch(mut self, switch: Option<CompressionSwitch>) -> Self {
         self.switch = switch;
+        self
+    }
+
+    /// Counts the messages.
+    #[cfg(feature = "channelz")]
+    pub(crate) fn counted(mut self, tally: Option<&std::sync::Arc<crate::tally::Tallied>>) -> Self {
+        self.tally = tally.cloned();
         self
     }
 
@@ -53,6 +64,10 @@ impl<C: Codec> MessageEncoder<C> {
         let written = self.encode_after(start, message, output);
         if written.is_err() {
             output.truncate(start);
+        }
+        #[cfg(feature = "channelz")]
+        if let (Ok(()), Some(tally)) = (&written, &self.tally) {
+            tally.sent();
         }
         written
     }

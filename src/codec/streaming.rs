@@ -159,6 +159,8 @@ pub(crate) struct MessageReader<C> {
     end: Option<Result<MetadataMap, Status>>,
     is_over: bool,
     last_was_compressed: bool,
+    #[cfg(feature = "channelz")]
+    tally: Option<std::sync::Arc<crate::tally::Tallied>>,
 }
 
 /// A reader owns no self-references; the source is pinned in a box of its own.
@@ -181,6 +183,8 @@ impl<C: Codec> MessageReader<C> {
             end: None,
             is_over: false,
             last_was_compressed: false,
+            #[cfg(feature = "channelz")]
+            tally: None,
         }
     }
 
@@ -236,6 +240,12 @@ impl<C: Codec> MessageReader<C> {
         std::future::poll_fn(|cx| self.poll_next_message(cx)).await
     }
 
+    /// Counts the messages.
+    #[cfg(feature = "channelz")]
+    pub(crate) fn count(&mut self, tally: Option<&std::sync::Arc<crate::tally::Tallied>>) {
+        self.tally = tally.cloned();
+    }
+
     /// The trailing metadata, once the end was reached in good order.
     pub(crate) fn take_trailers(&mut self) -> Option<MetadataMap> {
         if self.is_over { self.end.take().and_then(Result::ok) } else { None }
@@ -251,6 +261,10 @@ impl<C: Codec> MessageReader<C> {
             self.codec.decode_front(frame.bytes, frame.length)
         };
         self.deframer.forget_read();
+        #[cfg(feature = "channelz")]
+        if let Some(tally) = &self.tally {
+            tally.received();
+        }
         message.map(Some)
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     #[cfg(feature = "_tls")]
     pub(crate) tls: Option<crate::transport::tls::TlsAcceptor>,
     pub(crate) workers: Option<Workers>,
+    #[cfg(feature = "channelz")]
+    pub(crate) connected: Option<crate::server::hooks::Connected>,
     pub(crate) stop: CancellationToken,
 }
 

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::either::{Either, either};
 use crate::server::accept::{Shared, accept_all};
 use crate::server::dispatch::Dispatcher;
+use crate::server::hooks::Hooks;
 use crate::server::settings::Settings;
 use crate::server::unary::UnaryMethods;
 use crate::server::workers::Workers;
@@ -36,6 +37,7 @@ pub struct BoundServer {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) settings: Settings,
+    pub(crate) hooks: Hooks,
     #[cfg(feature = "_tls")]
     pub(crate) tls: Option<crate::transport::tls::TlsAcceptor>,
 }
@@ -109,7 +111,8 @@ impl BoundServer {
     /// # Errors
     /// The server's own threads cannot be started, the system knows no such congestion control, or a listener
     /// stopped by itself, which is our mistake.
-    pub async fn serve_with_shutdown<F>(self, signal: F) -> Result<(), Error>
+    #[cfg_attr(not(feature = "channelz"), allow(unused_mut, reason = "nobody asks to be told of connections"))]
+    pub async fn serve_with_shutdown<F>(mut self, signal: F) -> Result<(), Error>
     where
         F: Future<Output = ()>,
     {
@@ -117,6 +120,8 @@ impl BoundServer {
         if let Some(algorithm) = &self.settings.tcp_congestion {
             self.listeners.iter().try_for_each(|listener| listener.set_congestion(algorithm))?;
         }
+        #[cfg(feature = "channelz")]
+        let connected = self.hooks.listening(&self.addresses());
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             methods: Arc::new(UnaryMethods::of(&self.dispatcher.router)),
@@ -126,6 +131,8 @@ impl BoundServer {
             #[cfg(feature = "_tls")]
             tls: self.tls,
             workers,
+            #[cfg(feature = "channelz")]
+            connected,
             stop: stop.clone(),
         });
         let mut listeners = JoinSet::new();
@@ -135,6 +142,7 @@ impl BoundServer {
         if let Either::Second(_) = either(signal, listeners.join_next()).await {
             return Err(Error::new(Step::Serve, "a listener stopped by itself; please report this"));
         }
+        self.hooks.draining(&stop).await;
         stop.cancel();
         while listeners.join_next().await.is_some() {}
         Ok(())

@@ -14,6 +14,7 @@ use tonic::body::Body;
 use crate::codec::{COMPRESSION_LEVEL_MAX, CompressionEncoding};
 use crate::server::bound::BoundServer;
 use crate::server::dispatch::{Around, Dispatcher};
+use crate::server::hooks::Hooks;
 use crate::server::layers::{self, AnyLayer};
 use crate::server::settings::Settings;
 use crate::service::interceptor::ErrorTable;
@@ -59,6 +60,7 @@ pub struct Server {
     timeout: Option<Duration>,
     calls: CallSettings,
     pub(super) settings: Settings,
+    pub(crate) hooks: Hooks,
     #[cfg(feature = "_tls")]
     tls: Option<crate::transport::tls::ServerTlsConfig>,
 }
@@ -76,6 +78,7 @@ impl Server {
             timeout: None,
             calls: CallSettings::default(),
             settings: Settings::default(),
+            hooks: Hooks::default(),
             #[cfg(feature = "_tls")]
             tls: None,
         }
@@ -387,11 +390,12 @@ impl Server {
     }
 
     /// Settles everything but the addresses, so that a bad certificate is found before a port is taken.
-    fn bound(self) -> Result<BoundServer, Error> {
+    fn bound(mut self) -> Result<BoundServer, Error> {
         let mut router = Router::default();
         for route in self.routes {
             router.add(route, &self.calls, &self.interceptors);
         }
+        self.hooks.bound(&router);
         let dispatcher = Dispatcher {
             router: Arc::new(router),
             around: Arc::new(Around { interceptors: self.first_interceptors, layered: None }),
@@ -403,6 +407,7 @@ impl Server {
             listeners: Vec::new(),
             dispatcher,
             settings: self.settings,
+            hooks: self.hooks,
             #[cfg(feature = "_tls")]
             tls: self.tls.map(|config| config.acceptor()).transpose()?,
         })

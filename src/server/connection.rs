@@ -109,7 +109,12 @@ fn report(served: Served) {
 
 /// Finds out what the peer speaks. HTTP/2 is the engine's, anything else is HTTP/1.1 and hyper's.
 async fn begin(io: Io, peer: Peer, shared: &Shared) -> Next {
-    let (mut io, peer) = secure(io, peer, shared).await?;
+    #[cfg_attr(not(feature = "channelz"), allow(unused_mut, reason = "nobody counts"))]
+    let (mut io, mut peer) = secure(io, peer, shared).await?;
+    #[cfg(feature = "channelz")]
+    if let Some(connected) = &shared.connected {
+        peer.tally = Some(connected(&peer));
+    }
     let peer = Arc::new(peer);
     match shared.settings.carrier {
         Carrier::Engine => {}
@@ -190,7 +195,7 @@ mod tests {
     fn an_idle_connection_is_small() {
         let table = [
             ("the task", size_of::<Connection>(), 32),
-            ("what the engine and its driver know", size_of::<ServerConnection<Answerer>>(), 2048),
+            ("what the engine and its driver know", size_of::<ServerConnection<Answerer>>(), 2112),
         ];
         for (what, bytes, bytes_max) in table {
             assert!(bytes <= bytes_max, "{what} has {bytes} bytes, more than {bytes_max}");

@@ -84,7 +84,12 @@ impl Dispatcher {
             Ok(understood) => self.answer_understood(&understood, request, peer),
             Err(refused) => {
                 let code = refused.headers().get(GRPC_STATUS).map(|status| Code::from_bytes(status.as_bytes()));
-                log_call(request.uri().path(), code.unwrap_or(Code::Internal), Duration::ZERO, Some(peer));
+                let code = code.unwrap_or(Code::Internal);
+                #[cfg(feature = "channelz")]
+                if let Some(tally) = &peer.tally {
+                    tally.calls.happened(code);
+                }
+                log_call(request.uri().path(), code, Duration::ZERO, Some(peer));
                 Box::pin(std::future::ready(refused))
             }
         }

@@ -118,6 +118,15 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn begin(context: Context) -> Self {
+        #[cfg(feature = "channelz")]
+        if let Some(tally) = context.tally() {
+            tally.calls.began();
+        }
+        Watch::begun(context)
+    }
+
+    /// The same for a call whose beginning was counted.
+    pub(crate) fn begun(context: Context) -> Self {
         let started = is_logging().then(Instant::now);
         Watch { context, started, code: None }
     }
@@ -174,6 +183,10 @@ impl Watch {
     }
 
     fn log(&mut self, code: Code) {
+        #[cfg(feature = "channelz")]
+        if let Some(tally) = self.context.tally() {
+            tally.calls.ended(code);
+        }
         if let Some(started) = self.started.take() {
             log_call(self.context.method(), code, started.elapsed(), self.context.peer());
         }

@@ -29,6 +29,8 @@ mod connection;
 mod dispatch;
 mod guard;
 #[cfg(feature = "server")]
+mod hooks;
+#[cfg(feature = "server")]
 mod layers;
 #[cfg(feature = "server")]
 mod lifetime;

@@ -21,7 +21,7 @@ use crate::metadata::{self, GRPC_ACCEPT_ENCODING, MetadataMap};
 use crate::pace::Pace;
 use crate::server::at_once;
 use crate::server::dispatch::{Dispatcher, Handler, Understood, check_http, timeout, with_peer};
-use crate::server::guard::{self, Guard, log_call};
+use crate::server::guard::{self, Guard, Watch, log_call};
 use crate::server::native;
 use crate::service::{
     Answered, CallSettings, FoundHandler, MethodDescriptor, MethodKind, Payload, Reply, ReplyBody, Router, Service,
@@ -178,7 +178,11 @@ impl Answer for Answerer {
     fn unary(&mut self, head: &Arc<UnaryHead>, message: Message<'_>, arrived: Instant, output: &mut Rope) -> Unary {
         let mut context = self.context(head, arrived);
         if context.deadline().is_some_and(|deadline| deadline.has_passed()) {
-            return Unary::Later(answer_with(head, context, guard::deadline_status()));
+            return Unary::Later(answer_with(head, Watch::begin(context), guard::deadline_status()));
+        }
+        #[cfg(feature = "channelz")]
+        if let Some(tally) = &self.peer.tally {
+            tally.calls.began();
         }
         let started = guard::is_logging().then(Instant::now);
         let method = &head.method;
@@ -201,10 +205,16 @@ impl Answer for Answerer {
         // The handler's own panics are caught with its context around it; this is for codecs and interceptors.
         let called = catch_unwind(AssertUnwindSafe(|| method.service.call_unary(method.index, call)));
         let Ok(answered) = called else {
-            return Unary::Later(answer_with(head, self.context(head, arrived), guard::panic_status()));
+            let watch = Watch::begun(self.context(head, arrived));
+            return Unary::Later(answer_with(head, watch, guard::panic_status()));
         };
         match answered.0 {
             Answered::Written => {
+                #[cfg(feature = "channelz")]
+                if let Some(tally) = &self.peer.tally {
+                    tally.calls.ended(Code::Ok);
+                    tally.sent();
+                }
                 if let Some(started) = started {
                     log_call(context.method(), Code::Ok, started.elapsed(), context.peer());
                 }
@@ -215,14 +225,15 @@ impl Answer for Answerer {
                 let (head, current) = (Arc::clone(head), context.clone());
                 let deadline = context.deadline();
                 let answer = async move { response(reply.await, &head, current) };
-                Unary::Later(Later { answer: Box::pin(Guard::new(context, answer)), is_long, deadline })
+                let answer = Guard::going_on(Watch::begun(context), answer);
+                Unary::Later(Later { answer: Box::pin(answer), is_long, deadline })
             }
         }
     }
 
     fn refuse(&mut self, head: &Arc<UnaryHead>, status: Status, arrived: Instant) -> Later {
         let context = self.context(head, arrived);
-        answer_with(head, context, status)
+        answer_with(head, Watch::begin(context), status)
     }
 
     fn cardinality(&self, head: &UnaryHead, came: &str) -> Status {
@@ -282,10 +293,10 @@ fn response(reply: Reply, head: &UnaryHead, context: Context) -> http::Response<
     native::complete(native::response(reply, context), content_type, head.method.accept_encoding.clone())
 }
 
-fn answer_with(head: &Arc<UnaryHead>, context: Context, status: Status) -> Later {
+fn answer_with(head: &Arc<UnaryHead>, watch: Watch, status: Status) -> Later {
     let reply = Reply { metadata: MetadataMap::new(), encoding: None, body: ReplyBody::Failed(status) };
-    let response = response(reply, head, context.clone());
-    Later { answer: Box::pin(Guard::new(context, std::future::ready(response))), is_long: false, deadline: None }
+    let response = response(reply, head, watch.context.clone());
+    Later { answer: Box::pin(Guard::going_on(watch, std::future::ready(response))), is_long: false, deadline: None }
 }
 
 #[cfg(test)]

@@ -216,6 +216,8 @@ impl StreamCall {
         let cardinality = |came| cardinality(self.method.path, came);
         let limit = self.settings.limits.decoding_bytes_max;
         let mut reader = MessageReader::new(self.source, codec, self.request_encoding, limit);
+        #[cfg(feature = "channelz")]
+        reader.count(self.context.tally());
         let message = reader.next_message().await.ok_or_else(|| cardinality("none came"))??;
         let mut extensions = self.extensions;
         if reader.last_was_compressed() {
@@ -230,7 +232,10 @@ impl StreamCall {
 
     fn read_stream<C: Codec>(self, codec: C) -> Request<Streaming<C::Decode>> {
         let limit = self.settings.limits.decoding_bytes_max;
-        let reader = MessageReader::new(self.source, codec, self.request_encoding, limit);
+        #[cfg_attr(not(feature = "channelz"), allow(unused_mut, reason = "nobody counts"))]
+        let mut reader = MessageReader::new(self.source, codec, self.request_encoding, limit);
+        #[cfg(feature = "channelz")]
+        reader.count(self.context.tally());
         Request::from_parts(self.metadata, self.extensions, Streaming::new(reader))
     }
 }
@@ -290,8 +295,11 @@ impl Answering {
         extensions: &http::Extensions,
     ) -> MessageEncoder<C> {
         let settings = &self.settings;
-        MessageEncoder::new(codec, &settings.compression, encoding, settings.limits.encoding_bytes_max)
-            .with_switch(extensions.get::<CompressionSwitch>().cloned())
+        let encoder = MessageEncoder::new(codec, &settings.compression, encoding, settings.limits.encoding_bytes_max)
+            .with_switch(extensions.get::<CompressionSwitch>().cloned());
+        #[cfg(feature = "channelz")]
+        let encoder = encoder.counted(self.context.tally());
+        encoder
     }
 }
 

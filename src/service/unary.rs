@@ -191,6 +191,10 @@ impl UnaryCall<'_> {
     }
 
     fn decode<C: Codec>(&mut self, codec: &mut C) -> Result<C::Decode, Status> {
+        #[cfg(feature = "channelz")]
+        if let Some(tally) = self.context.tally() {
+            tally.received();
+        }
         if self.is_compressed {
             let Some(encoding) = self.request_encoding else {
                 return Err(Status::internal(

@@ -16,12 +16,9 @@ use crate::services::schemas::grpc::testing::test_service_server::TestServiceSer
 use crate::services::schemas::grpc::testing::worker_service_server::WorkerServiceServer;
 use crate::services::schemas::simple_cal::cal_server::CalServer;
 use crate::services::schemas::user::user_server::UserServer;
-use crate::services::schemas::xds::service::orca::v3::open_rca_service_server::OpenRcaServiceServer;
 use crate::services::schemas::{greeter, hello, helloworld, route_guide, routeguide};
 use crate::services::simple_cal::CalHandler;
-use crate::services::testing::{
-    BenchmarkServiceHandler, LoadReports, OpenRcaServiceHandler, TestServiceHandler, WorkerServiceHandler,
-};
+use crate::services::testing::{BenchmarkServiceHandler, LoadReports, TestServiceHandler, WorkerServiceHandler};
 use crate::services::user::UserHandler;
 
 /// What can be set about the demo services.
@@ -58,7 +55,7 @@ pub fn add_to(server: Server, settings: &Settings) -> Server {
         .add_service(CalServer::new(CalHandler))
         .add_service(ContactServer::new(ContactHandler::new(settings.task_interval)))
         .add_service(test_service(load_reports.clone()))
-        .add_service(OpenRcaServiceServer::new(OpenRcaServiceHandler::new(load_reports)))
+        .serve_load_reports(load_reports.handler())
         .add_service(BenchmarkServiceServer::new(BenchmarkServiceHandler))
         .add_service(WorkerServiceServer::new(WorkerServiceHandler::new(settings.quit.clone())))
 }

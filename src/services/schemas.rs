@@ -75,28 +75,3 @@ pub mod grpc {
         crate::include_proto!("grpc.testing");
     }
 }
-
-/// The schemas under `proto/xds/`: load reports.
-pub mod xds {
-    /// What a report says.
-    pub mod data {
-        /// Open Request Cost Aggregation.
-        pub mod orca {
-            /// `proto/xds/data/orca/v3/`.
-            pub mod v3 {
-                crate::include_proto!("xds.data.orca.v3");
-            }
-        }
-    }
-
-    /// Who reports.
-    pub mod service {
-        /// Open Request Cost Aggregation.
-        pub mod orca {
-            /// `proto/xds/service/orca/v3/`.
-            pub mod v3 {
-                crate::include_proto!("xds.service.orca.v3");
-            }
-        }
-    }
-}

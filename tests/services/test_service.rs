@@ -50,7 +50,10 @@ fn ending_with(code: i32, message: &str) -> Option<EchoStatus> {
 }
 
 fn responses(sizes: &[i32]) -> Vec<StreamingOutputCallResponse> {
-    sizes.iter().map(|size| StreamingOutputCallResponse { payload: payload(*size) }).collect()
+    sizes
+        .iter()
+        .map(|size| StreamingOutputCallResponse { payload: payload(*size), ..StreamingOutputCallResponse::default() })
+        .collect()
 }
 
 /// A request that wants metadata back.
@@ -69,6 +72,25 @@ fn has_initial(metadata: &MetadataMap) {
 #[track_caller]
 fn has_trailing(metadata: &MetadataMap) {
     assert_eq!(metadata.get_bin(ECHO_TRAILING).unwrap().to_bytes().unwrap(), TRAILING_BYTES);
+}
+
+/// The address that the server sees is the one that the connection has here.
+#[tokio::test]
+async fn the_callers_address_is_told_when_asked_for() {
+    over_both(async |demo| {
+        let wanted = |fill| ResponseParameters { size: 1, fill_peer_socket_address: fill, ..Default::default() };
+        let request = StreamingOutputCallRequest {
+            response_parameters: vec![wanted(flag(true)), wanted(flag(false)), wanted(None)],
+            ..StreamingOutputCallRequest::default()
+        };
+        let client = TestServiceClient::new(demo.channel.clone());
+        let answers = all(client.streaming_output_call(request).await.unwrap()).await;
+        let told: Vec<_> = answers.iter().map(|answer| answer.peer_socket_address.as_str()).collect();
+        assert_eq!(told[1..], ["", ""]);
+        // Within a process there are no addresses.
+        assert!(told[0].is_empty() || told[0].starts_with("127.0.0.1:"), "{told:?}");
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -97,6 +97,7 @@ schemas![
     "google/type/postal_address.proto",
     "google/type/quaternion.proto",
     "google/type/timeofday.proto",
+    "grpc/channelz/v1/channelz.proto",
     "grpc/health/v1/health.proto",
     "grpc/reflection/v1/reflection.proto",
     "grpc/reflection/v1alpha/reflection.proto",

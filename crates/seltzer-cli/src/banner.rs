@@ -19,7 +19,8 @@ pub(crate) fn listening(addresses: &[String]) -> String {
 pub(crate) fn usage(addresses: &[String], arguments: &ServeArguments) -> Result<String, Failure> {
     let mut text = String::from("\nserving\n");
     let schemas = catalogue::demo_services()?;
-    let services: Vec<_> = schemas.services().filter(|service| catalogue::is_served(service.full_name())).collect();
+    let is_served = |name: &str| catalogue::is_served(name, arguments.channelz);
+    let services: Vec<_> = schemas.services().filter(|service| is_served(service.full_name())).collect();
     let width = services.iter().map(|service| service.full_name().len()).max().unwrap_or_default();
     for service in &services {
         let methods: Vec<_> = service.methods().map(|method| method.name().to_owned()).collect();

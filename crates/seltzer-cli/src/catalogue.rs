@@ -8,7 +8,8 @@ use seltzer::services::schemas as demo;
 use crate::arguments::{SchemaSource, builder};
 use crate::error::Failure;
 
-/// The descriptor sets of the demo services; what `serve` serves, in the order in which it is listed.
+/// The descriptor sets of the demo services and of those that every server may have; what `serve` serves, in the order
+/// in which it is listed.
 const DEMO_SETS: &[&[u8]] = &[
     demo::calculator::FILE_DESCRIPTOR_SET,
     demo::user::FILE_DESCRIPTOR_SET,
@@ -21,12 +22,12 @@ const DEMO_SETS: &[&[u8]] = &[
     demo::simple_cal::FILE_DESCRIPTOR_SET,
     demo::contact::FILE_DESCRIPTOR_SET,
     demo::grpc::testing::FILE_DESCRIPTOR_SET,
-    demo::xds::service::orca::v3::FILE_DESCRIPTOR_SET,
+    seltzer::orca::pb::FILE_DESCRIPTOR_SET,
+    seltzer::health::pb::FILE_DESCRIPTOR_SET,
+    seltzer::reflection::pb::v1::FILE_DESCRIPTOR_SET,
+    seltzer::reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    seltzer::channelz::pb::FILE_DESCRIPTOR_SET,
 ];
-
-/// Services that `call` knows besides, because many servers have them: built into the schema compiler.
-const STANDARD: &[&str] =
-    &["grpc/health/v1/health.proto", "grpc/reflection/v1/reflection.proto", "grpc/reflection/v1alpha/reflection.proto"];
 
 /// gRPC's test schemas define more services than a server has; these are served here.
 const TESTING_SERVED: &[&str] =
@@ -51,8 +52,11 @@ pub(crate) fn demo_services() -> Result<Schemas, Failure> {
 }
 
 /// Whether `serve` answers a service of [`demo_services`].
-pub(crate) fn is_served(service: &str) -> bool {
-    !service.starts_with("grpc.testing.") || TESTING_SERVED.contains(&service)
+pub(crate) fn is_served(service: &str, channelz: bool) -> bool {
+    match service {
+        "grpc.channelz.v1.Channelz" => channelz,
+        _ => !service.starts_with("grpc.testing.") || TESTING_SERVED.contains(&service),
+    }
 }
 
 /// The method of a name such as `package.Service/Method`.
@@ -61,11 +65,7 @@ pub(crate) fn is_served(service: &str) -> bool {
 /// A schema cannot be read, or there is no such method; the failure names near ones.
 pub(crate) fn find(name: &str, source: &SchemaSource) -> Result<MethodDescriptor, Failure> {
     let is_built_in = source.proto.is_empty() && source.descriptor_set.is_empty();
-    let mut schemas = if is_built_in { demo_services()? } else { load(source).map_err(Failure::into_usage)? };
-    if is_built_in && schemas.method(name).is_none() {
-        // They are compiled only when they are needed: it takes a few milliseconds.
-        schemas.add_pool(seltzer_build::configure().load(STANDARD, NO_INCLUDES)?.descriptor_pool());
-    }
+    let schemas = if is_built_in { demo_services()? } else { load(source).map_err(Failure::into_usage)? };
     schemas.method(name).ok_or_else(|| not_found(name, &schemas, is_built_in))
 }
 

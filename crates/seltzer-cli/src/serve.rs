@@ -1,9 +1,12 @@
-//! `seltzer serve`: the demo services, until told to stop.
+//! `seltzer serve`: the demo services, health and reflection, until told to stop.
 
 use std::io::{self, Write};
 use std::pin::pin;
 
 use sd_notify::NotifyState;
+use seltzer::channelz::Channelz;
+use seltzer::health::HealthReporter;
+use seltzer::reflection::Reflection;
 use seltzer::services::{self, Settings};
 use seltzer::transport::{ListenAddress, ListenSocket, ServerTlsReload};
 use seltzer::{BoundServer, Server};
@@ -126,9 +129,14 @@ fn server(arguments: &ServeArguments, identities: Option<&ServerIdentities<'_>>)
         settings.task_interval = interval;
     }
     let mut server = services::add_to(Server::builder(), &settings)
+        .health(&HealthReporter::new())
+        .reflection(&Reflection::new())
         .drain_grace(arguments.drain_grace)
         .workers(arguments.workers.map(usize::from))
         .carrier(arguments.carrier.into());
+    if arguments.channelz {
+        server = server.channelz(&Channelz::new());
+    }
     if let Some(token) = &arguments.token {
         let check = TokenCheck::new(token);
         server = server.interceptor(move |request| check.check(request));

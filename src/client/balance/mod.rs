@@ -21,7 +21,6 @@ use crate::status::{Code, Status};
 
 mod custom;
 mod least_request;
-mod load_report;
 mod outlier_detection;
 mod outliers;
 mod per_backend;
@@ -34,10 +33,10 @@ mod weighted_round_robin;
 
 pub use self::custom::BalancerFactory;
 pub use self::least_request::LeastRequest;
-pub use self::load_report::OrcaLoadReport;
 pub use self::outlier_detection::{FailurePercentage, OutlierDetection, SuccessRate};
 pub use self::ring_hash::RingHash;
 pub use self::weighted_round_robin::WeightedRoundRobin;
+pub use crate::service::OrcaLoadReport;
 
 /// How a channel spreads its calls over the servers behind its target.
 ///
@@ -233,6 +232,14 @@ impl fmt::Debug for dyn Picker {
         f.write_str("Picker")
     }
 }
+
+/// Stands around the balancers of one channel, as long as it lives.
+#[cfg(feature = "channelz")]
+pub(crate) type Around = Arc<dyn Fn(Box<dyn Balancer>) -> Box<dyn Balancer> + Send + Sync>;
+
+/// What stands around the balancers of a new channel with this target.
+#[cfg(feature = "channelz")]
+pub(crate) type Surround = Arc<dyn Fn(&str) -> Around + Send + Sync>;
 
 /// Ready if any backend is; else connecting, idle or failing, in this order.
 #[must_use]

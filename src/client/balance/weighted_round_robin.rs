@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::client::backend::Backend;
-use crate::client::balance::load_report::OrcaLoadReport;
 use crate::client::balance::per_backend::PerBackend;
 use crate::client::balance::round_robin::not_ready;
 use crate::client::balance::stride::Strides;
 use crate::client::balance::{Balancer, CallObserver, CallOutcome, Pick, PickCall, Picker};
 use crate::client::connectivity::ConnectivityState;
+use crate::service::OrcaLoadReport;
 
 // gRFC A58's defaults, and the least that it permits.
 const BLACKOUT_PERIOD_DEFAULT: Duration = Duration::from_secs(10);

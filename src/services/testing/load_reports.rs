@@ -3,25 +3,29 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::orca::{OpenRcaHandler, OrcaLoadReport, ServerMetrics};
 use crate::services::schemas::grpc::testing::TestOrcaReport;
-use crate::services::schemas::xds::data::orca::v3::OrcaLoadReport;
+
+/// The least time between two reports of a stream: tests do not wait for thirty seconds.
+const INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// The load that is reported at present. Clones share it.
 #[derive(Debug, Clone)]
 pub struct LoadReports {
-    report: Arc<Mutex<OrcaLoadReport>>,
+    metrics: ServerMetrics,
     /// Whoever sets the load keeps others from it until its call ends, so that two tests do not mix.
     turn: Arc<Semaphore>,
 }
 
 impl Default for LoadReports {
     fn default() -> Self {
-        LoadReports { report: Arc::default(), turn: Arc::new(Semaphore::new(1)) }
+        LoadReports { metrics: ServerMetrics::new(), turn: Arc::new(Semaphore::new(1)) }
     }
 }
 
@@ -29,7 +33,13 @@ impl LoadReports {
     /// What is reported at present.
     #[must_use]
     pub fn current(&self) -> OrcaLoadReport {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.metrics.current()
+    }
+
+    /// The service that reports it, as often as tests ask.
+    #[must_use]
+    pub fn handler(&self) -> OpenRcaHandler {
+        OpenRcaHandler::new(&self.metrics).min_interval(INTERVAL_MIN)
     }
 
     /// A way to set it.
@@ -38,7 +48,7 @@ impl LoadReports {
     }
 
     fn set(&self, report: OrcaLoadReport) {
-        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = report;
+        self.metrics.update(|reported| *reported = report);
     }
 }
 

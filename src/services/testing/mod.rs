@@ -3,7 +3,6 @@
 mod benchmark_service;
 mod histogram;
 mod load_reports;
-mod open_rca_service;
 mod output;
 mod payload;
 mod stopwatch;
@@ -14,7 +13,6 @@ mod worker_service;
 
 pub use self::benchmark_service::{BenchmarkServiceHandler, BothWays, Echoes, Endless};
 pub use self::load_reports::LoadReports;
-pub use self::open_rca_service::{OpenRcaServiceHandler, Reports};
 pub use self::output::Output;
 pub use self::test_service::TestServiceHandler;
 pub use self::worker_service::WorkerServiceHandler;

@@ -10,6 +10,7 @@ use futures_core::Stream;
 use tokio::time::{Sleep, sleep};
 
 use crate::codec::CompressionSwitch;
+use crate::context::{self, Peer};
 use crate::services::schemas::grpc::testing::{
     EchoStatus, ResponseParameters, StreamingOutputCallRequest, StreamingOutputCallResponse, TestOrcaReport,
 };
@@ -60,7 +61,9 @@ impl<S> Output<S> {
         } else {
             self.switch.off();
         }
-        Ok(StreamingOutputCallResponse { payload: payload(self.kind, wanted.size)? })
+        let asks_for_address = wanted.fill_peer_socket_address.is_some_and(|fill| fill.value);
+        let peer_socket_address = if asks_for_address { peer_address() } else { String::new() };
+        Ok(StreamingOutputCallResponse { payload: payload(self.kind, wanted.size)?, peer_socket_address })
     }
 }
 
@@ -99,6 +102,12 @@ where
     }
 }
 
+/// Where the caller's connection comes from; empty where it has no address.
+fn peer_address() -> String {
+    let address = context::current().peer().and_then(Peer::remote_addr);
+    address.map(|address| address.to_string()).unwrap_or_default()
+}
+
 /// The status that a request wants its call to end with, unless that is OK.
 pub(crate) fn status(wanted: EchoStatus) -> Option<Status> {
     let code = Code::from_i32(wanted.code);
@@ -127,7 +136,7 @@ mod tests {
     use crate::services::schemas::grpc::testing::BoolValue;
 
     fn wanted(size: i32, interval_us: i32) -> ResponseParameters {
-        ResponseParameters { size, interval_us, compressed: None }
+        ResponseParameters { size, interval_us, ..ResponseParameters::default() }
     }
 
     fn request(response_parameters: Vec<ResponseParameters>) -> Result<StreamingOutputCallRequest, Status> {

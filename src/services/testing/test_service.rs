@@ -8,6 +8,7 @@ use tonic::{Request, Response};
 use crate::codec::{CompressionSwitch, ReceivedCompressed, Streaming};
 use crate::context;
 use crate::metadata::MetadataMap;
+use crate::orca;
 use crate::services::schemas::grpc::testing::test_service_server::TestService;
 use crate::services::schemas::grpc::testing::{
     BoolValue, Empty, Payload, SimpleRequest, SimpleResponse, StreamingInputCallRequest, StreamingInputCallResponse,
@@ -33,9 +34,6 @@ const ECHO_INITIAL: &str = "x-grpc-test-echo-initial";
 
 /// A caller's bytes under this key come back in the trailing metadata.
 const ECHO_TRAILING: &str = "x-grpc-test-echo-trailing-bin";
-
-/// Where a call's own load report travels.
-const LOAD_REPORT: &str = "endpoint-load-metrics-bin";
 
 /// How many responses one `HalfDuplexCall` may ask for, because all requests are kept until the last has come.
 const HALF_DUPLEX_RESPONSES_MAX: usize = 10_000;
@@ -143,8 +141,7 @@ impl TestServiceHandler {
         let message = request.get_ref();
         check_compression(message.expect_compressed, request.extensions().get::<ReceivedCompressed>().is_some())?;
         if let Some(report) = &message.orca_per_query_report {
-            let report = prost::Message::encode_to_vec(&load_report(report));
-            context::current().set_trailing_metadata_bin(LOAD_REPORT, &report)?;
+            orca::record(|recorded| *recorded = load_report(report))?;
         }
         if let Some(status) = message.response_status.clone().and_then(output::status) {
             return Err(status);
@@ -211,6 +208,7 @@ mod tests {
     use super::*;
     use crate::client::Channel;
     use crate::metadata::MetadataValue;
+    use crate::orca::OrcaLoadReport;
     use crate::server::Server;
     use crate::services::schemas::grpc::testing::test_service_client::TestServiceClient;
     use crate::services::schemas::grpc::testing::test_service_server::TestServiceServer;
@@ -316,10 +314,9 @@ mod tests {
         let (one, two) = (client.unary_call(request()).await.unwrap(), client.unary_call(request()).await.unwrap());
         assert!(!one.get_ref().server_id.is_empty());
         assert_eq!(one.get_ref().server_id, two.get_ref().server_id);
-        let sent = one.metadata().get_bin(LOAD_REPORT).unwrap().to_bytes().unwrap();
-        assert_eq!(sent, prost::Message::encode_to_vec(&load_report(&report)));
+        assert_eq!(OrcaLoadReport::of(one.metadata()), Some(load_report(&report)));
         let silent = client.unary_call(SimpleRequest::default()).await.unwrap();
-        assert!(silent.get_ref().server_id.is_empty() && silent.metadata().get_bin(LOAD_REPORT).is_none());
+        assert!(silent.get_ref().server_id.is_empty() && OrcaLoadReport::of(silent.metadata()).is_none());
     }
 
     #[tokio::test]

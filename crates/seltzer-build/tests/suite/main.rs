@@ -7,4 +7,5 @@ mod generated;
 mod inputs;
 mod mutations;
 mod outputs;
+mod standard;
 mod support;

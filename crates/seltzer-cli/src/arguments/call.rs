@@ -60,7 +60,7 @@ pub(crate) struct CallArguments {
 
 /// Where the messages are defined; without any of these the demo services' schemas are used.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Schemas (built in: the demo services, health, reflection)")]
+#[command(next_help_heading = "Schemas (built in: the demo services, health, reflection, channelz)")]
 pub(crate) struct SchemaSource {
     /// A schema that defines the service. May be repeated
     #[arg(long, value_name = "FILE")]

@@ -8,7 +8,7 @@ use crate::arguments::Include;
 
 /// Compile .proto files to a descriptor set or to Rust
 ///
-/// google/api, google/rpc, google/type, the well-known types and gRPC's health and reflection schemas are built in; a file of the same name under an include directory goes first.
+/// google/api, google/rpc, google/type, the well-known types and gRPC's health, reflection and channelz schemas are built in; a file of the same name under an include directory goes first.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP, group = ArgGroup::new("output").required(true).multiple(true))]
 pub(crate) struct CompileArguments {

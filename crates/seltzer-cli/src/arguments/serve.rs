@@ -18,6 +18,8 @@ const WORKERS_MAX: i64 = 1024;
 
 /// Serve the demo services (the default command)
 ///
+/// Health and reflection are served besides, so that grpcurl and the like need no schemas.
+///
 /// Prints `listening on ADDR` once for each address, then what is served. When told to stop it accepts nothing more and lets calls finish; told a second time it ends at once. SIGHUP has it read the files of --tls-cert, --tls-key, --tls-sni and --tls-client-ca again: new connections use them, those that are open go on, and files that cannot be used change nothing. Without such files SIGHUP ends it.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -49,6 +51,10 @@ pub(crate) struct ServeArguments {
     /// How long calls may go on after the server was told to stop
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) drain_grace: Duration,
+
+    /// Serve channelz too: what this server does, with its peers' addresses
+    #[arg(long)]
+    pub(crate) channelz: bool,
 
     /// How often Contact/getTask pushes a task [default: 2]
     #[arg(long, value_name = "SECONDS", value_parser = seconds_not_zero)]

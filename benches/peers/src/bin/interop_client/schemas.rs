@@ -1,14 +1,13 @@
 //! The messages and clients that the cases use.
 
+pub(crate) use seltzer::orca::pb::open_rca_service_client::OpenRcaServiceClient;
+pub(crate) use seltzer::orca::pb::{OrcaLoadReport, OrcaLoadReportRequest};
 pub(crate) use seltzer::services::schemas::grpc::testing::test_service_client::TestServiceClient;
 pub(crate) use seltzer::services::schemas::grpc::testing::unimplemented_service_client::UnimplementedServiceClient;
 pub(crate) use seltzer::services::schemas::grpc::testing::{
     BoolValue, EchoStatus, Empty, Payload, ResponseParameters, SimpleRequest, SimpleResponse,
     StreamingInputCallRequest, StreamingOutputCallRequest, StreamingOutputCallResponse, TestOrcaReport,
 };
-pub(crate) use seltzer::services::schemas::xds::data::orca::v3::OrcaLoadReport;
-pub(crate) use seltzer::services::schemas::xds::service::orca::v3::OrcaLoadReportRequest;
-pub(crate) use seltzer::services::schemas::xds::service::orca::v3::open_rca_service_client::OpenRcaServiceClient;
 
 /// The payload of a large request, in bytes.
 pub(crate) const LARGE_REQUEST: usize = 271_828;

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+#[cfg(any(feature = "client", test))]
 use http::{HeaderMap, HeaderName};
 
 use crate::metadata::MetadataMap;
 
 /// The trailer in which servers report.
-const REPORT: &str = "endpoint-load-metrics-bin";
+pub(crate) const LOAD_REPORT: &str = "endpoint-load-metrics-bin";
 
 /// How loaded a server says it is: ORCA's `xds.data.orca.v3.OrcaLoadReport`.
 ///
@@ -58,15 +59,16 @@ impl OrcaLoadReport {
     /// The report among a response's metadata, or a status's. `None`: there is none that can be read.
     #[must_use]
     pub fn of(metadata: &MetadataMap) -> Option<Self> {
-        let bytes = metadata.get_bin(REPORT)?.to_bytes().ok()?;
+        let bytes = metadata.get_bin(LOAD_REPORT)?.to_bytes().ok()?;
         prost::Message::decode(bytes).ok()
     }
 
     /// The same in a block of trailers.
-    pub(super) fn of_trailers(trailers: &HeaderMap) -> Option<Self> {
-        let value = trailers.get(REPORT)?.clone();
+    #[cfg(any(feature = "client", test))]
+    pub(crate) fn of_trailers(trailers: &HeaderMap) -> Option<Self> {
+        let value = trailers.get(LOAD_REPORT)?.clone();
         let mut single = HeaderMap::with_capacity(1);
-        single.insert(HeaderName::from_static(REPORT), value);
+        single.insert(HeaderName::from_static(LOAD_REPORT), value);
         Self::of(&MetadataMap::from_headers(single))
     }
 }
@@ -88,12 +90,12 @@ mod tests {
             ..OrcaLoadReport::default()
         };
         let mut metadata = MetadataMap::new();
-        metadata.insert_bin(REPORT, MetadataValue::from_bytes(&report.encode_to_vec()));
+        metadata.insert_bin(LOAD_REPORT, MetadataValue::from_bytes(&report.encode_to_vec()));
         assert_eq!(OrcaLoadReport::of(&metadata), Some(report.clone()));
         let mut trailers = metadata.into_headers();
         assert_eq!(OrcaLoadReport::of_trailers(&trailers), Some(report));
         for garbage in ["!", "CQ", "////", ""] {
-            trailers.insert(REPORT, HeaderValue::from_static(garbage));
+            trailers.insert(LOAD_REPORT, HeaderValue::from_static(garbage));
             let read = OrcaLoadReport::of_trailers(&trailers);
             assert_eq!(read, garbage.is_empty().then(OrcaLoadReport::default), "{garbage:?}");
         }
