@@ -70,6 +70,7 @@ pub mod service;
 pub mod status;
 #[cfg(feature = "channelz")]
 mod tally;
+#[cfg(any(feature = "server", feature = "client"))]
 mod task;
 
 pub mod client;
