@@ -401,6 +401,16 @@ pub mod server_reflection_server {
             self.config.max_encoding_message_size(limit);
             self
         }
+        /// Puts interceptors around the calls that see messages, trailers and statuses, too;
+        /// the outermost first.
+        pub fn intercept(
+            self,
+            interceptors: impl ::core::convert::Into<
+                ::seltzer::codegen::ServerInterceptors,
+            >,
+        ) -> ::seltzer::codegen::Route {
+            ::seltzer::codegen::IntoRoute::intercept(self, interceptors)
+        }
         /// Turns this into a tower service, for use under other servers.
         pub fn into_tower(self) -> ::seltzer::codegen::TowerService<Self> {
             ::seltzer::codegen::TowerService::new(self)
