@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::pin::pin;
 
-use sd_notify::NotifyState;
 use seltzer::channelz::Channelz;
 use seltzer::health::HealthReporter;
 use seltzer::reflection::Reflection;
@@ -54,7 +53,7 @@ async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
     // Both as one write each: a script may close its end after the first line.
     print(&banner::listening(&addresses));
     print(&banner::usage(&addresses, arguments)?);
-    tell_manager(NotifyState::Ready);
+    tell_manager(Standing::Ready);
 
     let (stop, stopped) = oneshot::channel::<()>();
     let mut serving = pin!(server.serve_with_shutdown(async {
@@ -72,7 +71,7 @@ async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
         "stopping: calls may go on for {:?}; a second Ctrl-C or SIGTERM ends them at once",
         arguments.drain_grace
     ));
-    tell_manager(NotifyState::Stopping);
+    tell_manager(Standing::Stopping);
     drop(stop);
     tokio::select! {
         ended = serving => Ok(ended.map(|()| 0)?),
@@ -153,10 +152,24 @@ fn server(arguments: &ServeArguments, identities: Option<&ServerIdentities<'_>>)
     }
 }
 
+/// How far the server is.
+enum Standing {
+    Ready,
+    Stopping,
+}
+
 /// Tells systemd, where it started this process and wants to know. It finds out by itself if it does not hear it.
-fn tell_manager(state: NotifyState<'_>) {
+#[cfg(unix)]
+fn tell_manager(standing: Standing) {
+    let state = match standing {
+        Standing::Ready => sd_notify::NotifyState::Ready,
+        Standing::Stopping => sd_notify::NotifyState::Stopping,
+    };
     let _ = sd_notify::notify(&[state]);
 }
+
+#[cfg(not(unix))]
+fn tell_manager(_: Standing) {}
 
 /// Prints on standard output. A server serves on whether or not somebody reads.
 fn print(text: &str) {

@@ -144,8 +144,9 @@ impl ConcurrencyLimit {
             Some(timeout) => match tokio::time::timeout(timeout, turn).await {
                 Ok(came) => came,
                 Err(_) => {
-                    let waited = format_args!("{} has too many calls: this one waited for {timeout:?}", self.whose());
-                    return Err(self.shedding.status(waited));
+                    return Err(self
+                        .shedding
+                        .status(format_args!("{} has too many calls: this one waited for {timeout:?}", self.whose())));
                 }
             },
         };
