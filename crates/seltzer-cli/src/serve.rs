@@ -153,6 +153,7 @@ fn server(arguments: &ServeArguments, identities: Option<&ServerIdentities<'_>>)
 }
 
 /// How far the server is.
+#[derive(Clone, Copy)]
 enum Standing {
     Ready,
     Stopping,
