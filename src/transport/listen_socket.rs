@@ -52,5 +52,7 @@ impl ListenSocket {
 
 /// Why a socket cannot be served.
 pub(crate) fn unusable(error: io::Error) -> Error {
-    Error::new(Step::Bind, format!("the socket that was handed over cannot be used: {error}")).with_source(error)
+    Error::new(Step::Bind, format!("the socket that was handed over cannot be used: {error}"))
+        .with_hint("hand over a socket that is bound and listens, within a tokio runtime")
+        .with_source(error)
 }

@@ -22,21 +22,12 @@ async fn so_many_calls_run_so_many_wait_and_others_are_turned_away() {
     let first = hang();
     patiently(seen.wait_for(|seen| seen.hanging == 1)).await.unwrap();
     // Two more, of which one waits, whichever comes first.
-    let (one, other) = (hang(), hang());
-    let (refused, waiting) = {
-        let mut both = [one, other];
-        let at = patiently(async {
-            loop {
-                if let Some(at) = both.iter().position(tokio::task::JoinHandle::is_finished) {
-                    return at;
-                }
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
-        let [one, other] = &mut both;
-        if at == 0 { (one.await, both[1].abort_handle()) } else { (other.await, both[0].abort_handle()) }
-    };
+    let mut two = tokio::task::JoinSet::new();
+    for _ in 0..2 {
+        let client = client.clone();
+        two.spawn(async move { client.unary_call(ask("hang")).await });
+    }
+    let refused = patiently(two.join_next()).await.unwrap();
     let status = refused.unwrap().unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert_eq!(status.message(), "this server has too many calls");
@@ -45,7 +36,7 @@ async fn so_many_calls_run_so_many_wait_and_others_are_turned_away() {
     // Its place goes to the one that waits.
     first.abort();
     patiently(seen.wait_for(|seen| seen.dropped == 1 && seen.hanging == 1)).await.unwrap();
-    waiting.abort();
+    two.abort_all();
     patiently(seen.wait_for(|seen| seen.dropped == 2)).await.unwrap();
     assert!(patiently(client.unary_call(ask("hi"))).await.is_ok());
 }
@@ -88,7 +79,7 @@ async fn connections_and_methods_have_limits_of_their_own() {
 
 #[tokio::test]
 async fn a_stream_counts_until_its_end() {
-    let (_server, client, mut seen) = probe(ConcurrencyLimit::new(1)).await;
+    let (_server, client, _seen) = probe(ConcurrencyLimit::new(1)).await;
     let (requests, stream) = tokio::sync::mpsc::channel(1);
     let stream = tokio_stream::wrappers::ReceiverStream::new(stream);
     requests.send(ask("hi")).await.unwrap();
@@ -106,7 +97,6 @@ async fn a_stream_counts_until_its_end() {
     drop(replies);
     drop(requests);
     patiently(async { while client.unary_call(ask("hi")).await.is_err() {} }).await;
-    let _ = seen.borrow_and_update();
 }
 
 #[tokio::test]
