@@ -19,7 +19,7 @@ use crate::context::{Context, Peer};
 use crate::deadline::Deadline;
 use crate::metadata::{GRPC_STATUS, append_user_metadata};
 use crate::server::native::{add_status, trailers};
-use crate::server::shared_body::{Panicked, SharedBody, drop_within, poll_within};
+use crate::server::shared_body::{Expire, Panicked, SharedBody, drop_within, poll_within};
 use crate::status::{Code, Status, code_name};
 use crate::transport::response_body::{MessageSource, Messages, ResponseBody};
 
@@ -276,13 +276,14 @@ impl<B: Send + 'static> Held<B> {
     fn new(body: B, context: &Context) -> Self {
         let Some(deadline) = context.deadline() else { return Held::Alone(Some(body)) };
         let body = Arc::new(SharedBody::new(body, context.clone()));
-        let timer = expire_at(deadline, &body);
+        let weak: Weak<SharedBody<B>> = Arc::downgrade(&body);
+        let timer = expire_at(deadline, weak);
         Held::WithTimer { body, timer }
     }
 }
 
-fn expire_at<B: Send + 'static>(deadline: Deadline, body: &Arc<SharedBody<B>>) -> AbortHandle {
-    let body: Weak<SharedBody<B>> = Arc::downgrade(body);
+/// A timer of one type for bodies of all types.
+fn expire_at(deadline: Deadline, body: Weak<dyn Expire>) -> AbortHandle {
     let timer = tokio::spawn(async move {
         tokio::time::sleep_until(deadline.tokio_instant()).await;
         if let Some(body) = body.upgrade() {

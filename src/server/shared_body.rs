@@ -24,20 +24,6 @@ impl<B> SharedBody<B> {
         SharedBody { context, body, expired: AtomicBool::new(false), waker: Mutex::new(None) }
     }
 
-    /// The deadline has passed: takes the body away and wakes whoever polls it.
-    pub(crate) fn expire(&self) {
-        self.expired.store(true, Ordering::SeqCst);
-        self.context.cancel();
-        // Locked means polled right now: that poll sees the flag when it is done.
-        if let Ok(mut body) = self.body.try_lock() {
-            drop_within(&self.context, &mut body);
-        }
-        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
     /// Whether the deadline has passed. To be asked after each poll.
     pub(crate) fn has_expired(&self) -> bool {
         self.expired.load(Ordering::SeqCst)
@@ -56,6 +42,27 @@ impl<B> SharedBody<B> {
     /// Drops the body.
     pub(crate) fn take(&self) {
         drop_within(&self.context, &mut self.body.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// What ends with a deadline, for a timer that need not know more of it.
+pub(crate) trait Expire: Send + Sync {
+    /// The deadline has passed: takes the body away and wakes whoever polls it.
+    fn expire(&self);
+}
+
+impl<B: Send> Expire for SharedBody<B> {
+    fn expire(&self) {
+        self.expired.store(true, Ordering::SeqCst);
+        self.context.cancel();
+        // Locked means polled right now: that poll sees the flag when it is done.
+        if let Ok(mut body) = self.body.try_lock() {
+            drop_within(&self.context, &mut body);
+        }
+        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 }
 

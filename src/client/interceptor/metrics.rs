@@ -1,6 +1,5 @@
 //! Calls in numbers.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -84,7 +83,10 @@ impl<M: CallMetrics> ClientInterceptor for Metrics<M> {
 
 /// Counts of calls by method and code.
 #[derive(Debug, Default)]
-pub struct CallCounts(Mutex<BTreeMap<String, Vec<MethodCounts>>>);
+pub struct CallCounts(Mutex<Vec<ByCode>>);
+
+/// The counts of one method, by code; at least one.
+type ByCode = Vec<MethodCounts>;
 
 /// The calls of one method that ended with one code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,18 +127,22 @@ impl CallCounts {
     #[must_use]
     pub fn snapshot(&self) -> Vec<MethodCounts> {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.values().flatten().cloned().collect()
+        counts.iter().flatten().cloned().collect()
     }
 }
 
 impl CallMetrics for CallCounts {
     fn ended(&self, path: &str, end: &CallEnd) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = if counts.contains_key(path) || counts.len() < METHODS_MAX { path } else { OTHER };
-        if !counts.contains_key(path) {
-            counts.insert(path.to_owned(), Vec::new());
-        }
-        let Some(method) = counts.get_mut(path) else { return };
+        let position =
+            |counts: &[ByCode], path: &str| counts.binary_search_by(|method| method[0].path.as_str().cmp(path));
+        let is_new = counts.len() >= METHODS_MAX && position(&counts, path).is_err();
+        let path = if is_new { OTHER } else { path };
+        let at = position(&counts, path).unwrap_or_else(|at| {
+            counts.insert(at, vec![MethodCounts::none(path, end.code())]);
+            at
+        });
+        let method = &mut counts[at];
         let by_code = method.binary_search_by_key(&(end.code() as i32), |count| count.code as i32);
         let at = by_code.unwrap_or_else(|at| {
             method.insert(at, MethodCounts::none(path, end.code()));

@@ -1,6 +1,5 @@
 //! What a service config says about the calls of a method.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,11 +97,13 @@ pub(super) const BOTH_POLICIES: &str = "has both a retryPolicy and a hedgingPoli
 #[derive(Debug, Clone, Default)]
 pub(super) struct MethodConfigs {
     /// By what their name is: `package.Service/Method`, `package.Service/`, or nothing, which is all others.
-    by_name: BTreeMap<String, Named>,
+    /// Sorted.
+    by_name: Vec<Named>,
 }
 
 #[derive(Debug, Clone)]
 struct Named {
+    name: String,
     config: Arc<MethodConfig>,
     /// Where the name stands.
     at: String,
@@ -111,12 +112,16 @@ struct Named {
 impl MethodConfigs {
     /// Adds a method, a service or all the rest; `at` says where it stands.
     pub(super) fn add(&mut self, name: String, config: &Arc<MethodConfig>, at: &str) -> Result<(), ServiceConfigError> {
-        if let Some(before) = self.by_name.get(&name) {
-            let problem = format!("names {} once more, after {}", spoken(&name), before.at);
-            return Err(ServiceConfigError::new(at, problem));
+        match self.position(&name) {
+            Ok(before) => {
+                let problem = format!("names {} once more, after {}", spoken(&name), self.by_name[before].at);
+                Err(ServiceConfigError::new(at, problem))
+            }
+            Err(between) => {
+                self.by_name.insert(between, Named { name, config: Arc::clone(config), at: at.to_owned() });
+                Ok(())
+            }
         }
-        self.by_name.insert(name, Named { config: Arc::clone(config), at: at.to_owned() });
-        Ok(())
     }
 
     /// What holds for a path, `/package.Service/Method`; anything in front of these two is left out of account.
@@ -124,7 +129,12 @@ impl MethodConfigs {
         let at = path.rfind('/')?;
         let service = path[..at].rfind('/').map_or(0, |before| before + 1);
         let names = [&path[service..], &path[service..=at], ""];
-        names.iter().find_map(|name| self.by_name.get(*name)).map(|named| &named.config)
+        let found = names.iter().find_map(|name| self.position(name).ok())?;
+        Some(&self.by_name[found].config)
+    }
+
+    fn position(&self, name: &str) -> Result<usize, usize> {
+        self.by_name.binary_search_by(|named| named.name.as_str().cmp(name))
     }
 }
 

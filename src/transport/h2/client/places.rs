@@ -1,12 +1,13 @@
 //! Whose turn it is when the peer permits no more streams.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::task::Waker;
 
 /// Calls that wait until the peer permits one more stream, in their order.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    waiting: BTreeMap<u64, Waker>,
+    /// By their tickets, which grow.
+    waiting: VecDeque<(u64, Waker)>,
     next_ticket: u64,
     /// Places that were given to calls which have not opened their streams yet.
     given: usize,
@@ -45,16 +46,16 @@ impl Places {
             }
             Ticket::None => {
                 *ticket = Ticket::Waiting(self.next_ticket);
-                self.waiting.insert(self.next_ticket, waker.clone());
+                self.waiting.push_back((self.next_ticket, waker.clone()));
                 self.next_ticket += 1;
                 false
             }
-            Ticket::Waiting(number) => match self.waiting.get_mut(&number) {
-                Some(registered) => {
-                    registered.clone_from(waker);
+            Ticket::Waiting(number) => match self.position(number) {
+                Ok(at) => {
+                    self.waiting[at].1.clone_from(waker);
                     false
                 }
-                None => {
+                Err(_) => {
                     *ticket = Ticket::Given;
                     true
                 }
@@ -66,16 +67,27 @@ impl Places {
     pub(super) fn leave(&mut self, ticket: &mut Ticket) {
         let was_given = match std::mem::replace(ticket, Ticket::None) {
             Ticket::None => false,
-            Ticket::Waiting(number) => self.waiting.remove(&number).is_none(),
+            Ticket::Waiting(number) => match self.position(number) {
+                Ok(at) => {
+                    self.waiting.remove(at);
+                    false
+                }
+                Err(_) => true,
+            },
             Ticket::Given => true,
         };
         self.given -= usize::from(was_given && self.given > 0);
     }
 
+    /// Where the call with this ticket waits.
+    fn position(&self, number: u64) -> Result<usize, usize> {
+        self.waiting.binary_search_by_key(&number, |(ticket, _)| *ticket)
+    }
+
     /// Gives places to those in front, where the peer permits so many more streams.
     pub(super) fn give(&mut self, allowed: usize, woken: &mut Vec<Waker>) {
         while self.given < allowed
-            && let Some((_, waker)) = self.waiting.pop_first()
+            && let Some((_, waker)) = self.waiting.pop_front()
         {
             self.given += 1;
             woken.push(waker);
