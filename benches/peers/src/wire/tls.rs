@@ -1,6 +1,9 @@
 //! TLS of our own clients, by rustls alone: the library's is what is tried.
 
-use std::io::{self, ErrorKind, Read, Write};
+#[cfg(feature = "tls")]
+use std::io::ErrorKind;
+use std::io::{self, Read, Write};
+#[cfg(feature = "tls")]
 use std::sync::Arc;
 
 #[cfg(feature = "tls")]
