@@ -1,12 +1,13 @@
 #!/bin/sh
-# gRPC's interoperability tests the other way round: the clients of grpc-go and grpc-java against `seltzer serve`,
-# without TLS and with it. Prints a line a case and `N passed, M failed`.
+# gRPC's interoperability tests the other way round: the clients of grpc-go, grpc-java and grpc-python against
+# `seltzer serve`, without TLS and with it. Prints a line a case and `N passed, M failed`.
 #
-#   scripts/interop-server.sh [--client grpc-go|grpc-java] [--only h2c|tls]
+#   scripts/interop-server.sh [--client grpc-go|grpc-java|grpc-python] [--only h2c|tls]
 #
 # SELTZER_BIN        a `seltzer`; without it one is built
 # INTEROP_GO_CLIENT  grpc-go's interop client; without it one is built by Go into the target directory
 #
+# grpc-python's package has no such client; its cases are those of scripts/interop-server/python_client.py.
 # Cases that need Google's credentials, or a cache in between, are left out. The exit status is 0 when all passed, 1 when not, 2 when a tool is
 # missing: what can be run without it is run before.
 set -eu
@@ -30,7 +31,7 @@ server_compressed_streaming very_large_request"
 # The balancer that looks at load reports, for the cases about these.
 by_load='{"loadBalancingConfig":[{"test_backend_metrics_load_balancer":{}}]}'
 
-clients='grpc-go grpc-java'
+clients='grpc-go grpc-java grpc-python'
 carriers='h2c tls'
 while [ $# -gt 0 ]; do
     case $1 in
@@ -70,6 +71,22 @@ java_client() {
 P
     mvn -q -B -f "$interop/java/pom.xml" dependency:copy-dependencies -DoutputDirectory="$interop/java/lib" >&2 ||
         missing grpc-java "grpc-java's packages" "Maven could not fetch them"
+}
+
+python_client() {
+    venv=$interop/venv
+    command -v python3 >/dev/null || { missing grpc-python python3 "install Python 3.10 or newer (Debian: python3 python3-venv)" && return; }
+    if ! "$venv/bin/python" -c 'import grpc, grpc_tools' 2>/dev/null; then
+        python3 -m venv "$venv" || { missing grpc-python venv "install Python's venv module (Debian: python3-venv)" && return; }
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+            --requirement "$repository/scripts/interop/requirements.txt" >&2 ||
+            { missing grpc-python "Python packages" "pip could not install them" && return; }
+    fi
+    stubs=$interop/client-stubs
+    rm -rf "$stubs" && mkdir -p "$stubs"
+    (cd "$repository/proto" && "$venv/bin/python" -m grpc_tools.protoc -I. --python_out="$stubs" \
+        --grpc_python_out="$stubs" grpc/testing/empty.proto grpc/testing/messages.proto grpc/testing/test.proto)
+    python_cases=$("$venv/bin/python" "$repository/scripts/interop-server/python_client.py" --list)
 }
 
 mkdir -p "$interop"
@@ -132,6 +149,15 @@ java_case() {
         -cp "$interop/java/lib/*" io.grpc.testing.integration.TestServiceClient "$@"
 }
 
+# python_case CARRIER CASE
+python_case() {
+    carrier=$1
+    set -- --stubs "$stubs" --port "$port" --case "$2"
+    [ "$carrier" = h2c ] || set -- "$@" --ca "$work/ca.pem"
+    PYTHONDONTWRITEBYTECODE=1 timeout "$timeout" "$venv/bin/python" \
+        "$repository/scripts/interop-server/python_client.py" "$@"
+}
+
 # config_of CASE: the service config that it needs.
 config_of() {
     case $1 in orca_*) echo "$by_load" ;; esac
@@ -141,6 +167,7 @@ for client in $clients; do
     case $client in
     grpc-go) go_client ;;
     grpc-java) java_client ;;
+    grpc-python) python_client ;;
     *) echo "interop-server.sh knows no client $client" >&2 && exit 2 ;;
     esac
 done
@@ -153,7 +180,8 @@ for carrier in $carriers; do
         case " $absent " in *" $client "*) continue ;; esac
         case $client in
         grpc-go) cases=$go_cases one=go_case ;;
-        *) cases=$java_cases one=java_case ;;
+        grpc-java) cases=$java_cases one=java_case ;;
+        *) cases=$python_cases one=python_case ;;
         esac
         for name in $cases; do
             if "$one" "$carrier" "$name" >"$work/case" 2>&1; then

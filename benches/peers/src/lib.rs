@@ -14,5 +14,6 @@ pub mod load;
 pub mod over_seltzer;
 pub mod over_tonic;
 pub mod process;
+pub mod report;
 pub mod schemas;
 pub mod wire;

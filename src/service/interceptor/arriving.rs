@@ -1,16 +1,19 @@
 //! A call that interceptors stand around, from its bytes to the bytes of its answer.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use http::{Extensions, HeaderValue};
+use pin_project_lite::pin_project;
+use tokio::time::Sleep;
 
 use crate::codec::{ByteSource, Codec, CompressionEncoding, EncodedStream, Filled, MessageReader, Part, Quota, Rope};
 use crate::context::Context;
+use crate::deadline::Deadline;
 use crate::metadata::{self, MetadataMap};
 use crate::service::call::Answering;
 use crate::service::interceptor::call::Requests;
@@ -66,35 +69,56 @@ impl Arriving {
         let encoding = answering.usual_encoding();
         let outgoing = Outgoing { answering, codec: writing, once: self.answers_once };
         let next = Next { interceptors, passed: 0, handler: with_trailers(context.clone(), handler) };
-        let current = context.clone();
-        ReplyFuture::new(context, encoding, async move {
-            let answer = async { outgoing.answer(next.run(call).await.map_err(failure)?).await };
-            within(&current, answer).await
-        })
+        let (own, current) = (context.deadline(), context.clone());
+        let answer = async move {
+            let mut reply = next.run(call).await.map_err(failure)?;
+            if outgoing.once
+                && let Replies::Many(replies) = reply.messages
+            {
+                // In a box: calls that wait have no room for what hardly any needs.
+                let (context, traffic) = (outgoing.answering.context.clone(), Arc::clone(&outgoing.codec.traffic));
+                reply.messages = Box::pin(collected(replies, context, traffic)).await?;
+            }
+            outgoing.answer(reply)
+        };
+        ReplyFuture::new(context, encoding, Within { context: current, own, timer: None, answer })
     }
 }
 
-/// Runs a call until it must be over, where an interceptor has brought that forward. The deadline that the call came
-/// with is kept by whoever carries it.
-async fn within<T>(context: &Context, work: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
-    let own = context.deadline();
-    let mut work = pin!(work);
-    let mut timer = None;
-    poll_fn(|cx| {
-        if let Poll::Ready(done) = work.as_mut().poll(cx) {
+pin_project! {
+    /// Runs a call until it must be over, where an interceptor has brought that forward. The deadline that the call
+    /// came with is kept by whoever carries it.
+    ///
+    /// No `async fn`: that would have room for the work twice, and every call that waits would hold it.
+    struct Within<F> {
+        context: Context,
+        own: Option<Deadline>,
+        timer: Option<(Deadline, Pin<Box<Sleep>>)>,
+        #[pin]
+        answer: F,
+    }
+}
+
+impl<T, F: Future<Output = Result<T, Status>>> Future for Within<F> {
+    type Output = Result<T, Status>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<T, Status>> {
+        let this = self.project();
+        if let Poll::Ready(done) = this.answer.poll(cx) {
             return Poll::Ready(done);
         }
-        let Some(deadline) = context.deadline().filter(|deadline| Some(*deadline) != own) else { return Poll::Pending };
-        let (_, sleep) = match timer.take() {
-            Some((known, sleep)) if known == deadline => timer.insert((known, sleep)),
-            _ => timer.insert((deadline, Box::pin(tokio::time::sleep_until(deadline.tokio_instant())))),
+        let Some(deadline) = this.context.deadline().filter(|deadline| Some(*deadline) != *this.own) else {
+            return Poll::Pending;
+        };
+        let (_, sleep) = match this.timer.take() {
+            Some((known, sleep)) if known == deadline => this.timer.insert((known, sleep)),
+            _ => this.timer.insert((deadline, Box::pin(tokio::time::sleep_until(deadline.tokio_instant())))),
         };
         sleep.as_mut().poll(cx).map(|()| {
-            context.cancel();
+            this.context.cancel();
             Err(Status::deadline_exceeded("the time that this side gives the call passed before it was over"))
         })
-    })
-    .await
+    }
 }
 
 /// Puts what the handler set as trailing metadata where interceptors see it.
@@ -156,31 +180,37 @@ struct Outgoing {
 }
 
 impl Outgoing {
-    async fn answer(self, reply: ServerReply) -> Result<Answer, Status> {
+    fn answer(self, reply: ServerReply) -> Result<Answer, Status> {
         let Outgoing { answering, codec, once } = self;
         let ServerReply { metadata, extensions, messages, watches } = reply;
         let traffic = Arc::clone(&codec.traffic);
         let context = answering.context.clone();
         let encoding = answering.encoding(&extensions);
         let mut encoder = answering.encoder(codec, encoding, &extensions);
-        if !once {
-            let replies = Sendable { replies: messages.into_parts(), context };
-            let bytes = Box::pin(EncodedStream::new(replies, encoder));
-            let body = ReplyBody::Stream(Box::pin(Sent { bytes, traffic, _watches: watches }));
-            return Ok(Answer { metadata, encoding, body });
+        match messages {
+            Replies::One { message, trailers } if once => {
+                let mut output = Rope::default();
+                encoder.encode(&message, &mut output).inspect_err(|status| traffic.fail(status))?;
+                context.append_trailing(trailers);
+                Ok(Answer { metadata, encoding, body: ReplyBody::Message(output) })
+            }
+            messages => {
+                let replies = Sendable { replies: messages.into_parts(), context };
+                let bytes = Box::pin(EncodedStream::new(replies, encoder));
+                let body = ReplyBody::Stream(Box::pin(Sent { bytes, traffic, _watches: watches }));
+                Ok(Answer { metadata, encoding, body })
+            }
         }
-        let path = context.method();
-        let cardinality = |came: &str| Status::internal(format!("{path} answers with exactly one message, and {came}"));
-        let mut output = Rope::default();
-        let sent = async {
-            let (message, trailers) = messages.into_single(cardinality).await?;
-            encoder.encode(&message, &mut output)?;
-            Ok(trailers)
-        };
-        let trailers = sent.await.inspect_err(|status| traffic.fail(status))?;
-        context.append_trailing(trailers);
-        Ok(Answer { metadata, encoding, body: ReplyBody::Message(output) })
     }
+}
+
+/// The one message of an answer, of which an interceptor has made a stream.
+async fn collected(replies: BoxReplies, context: Context, traffic: Arc<Traffic>) -> Result<Replies, Status> {
+    let path = context.method();
+    let cardinality = |came: &str| Status::internal(format!("{path} answers with exactly one message, and {came}"));
+    let collected = Replies::Many(replies).into_single(cardinality).await;
+    let (message, trailers) = collected.inspect_err(|status| traffic.fail(status))?;
+    Ok(Replies::One { message, trailers })
 }
 
 /// The messages of an answer, with its trailers where they are sent from.

@@ -52,7 +52,7 @@ impl RawCall {
             caller_accepts,
         };
         let codecs = [(), ()].map(|()| AnyCodec::new(RawCodec, "an answer").boxed());
-        let handler = Box::new(|call| -> super::ReplyFuture {
+        let handler = Box::new(|call| -> super::ReplyFuture<'static> {
             Box::pin(async move {
                 let request = request(head, call, &settings.compression);
                 reply(handler.call(request).await, &settings.compression)

@@ -42,6 +42,10 @@ const LEFTOVER_READ_BYTES: usize = 64 * 1024;
 /// What is still read of a peer that was told goodbye: of what was on its way.
 const FAREWELL_BYTES_MAX: usize = 512 * 1024;
 
+/// How long after the end of its grace a connection may still say goodbye: a round trip on most networks. Whoever set
+/// the grace counts on the server's end then.
+const FAREWELL_BEHIND_GRACE: Duration = Duration::from_millis(250);
+
 /// How many slices one write takes.
 const SLICES_MAX: usize = 64;
 
@@ -145,7 +149,12 @@ impl<A: Answer> ServerConnection<A> {
 
     /// Takes the socket, to say goodbye properly once all is served. Nothing else is needed for that.
     pub(crate) fn farewell(&mut self) -> impl Future<Output = io::Result<()>> + Send + use<A> {
-        farewell(std::mem::replace(&mut self.io, Io::new(tokio::io::empty())))
+        let latest = Instant::now() + FAREWELL;
+        let until = match &self.stop {
+            Stop::Waiting { .. } => latest,
+            Stop::Draining { deadline, .. } => latest.min(*deadline + FAREWELL_BEHIND_GRACE),
+        };
+        farewell(std::mem::replace(&mut self.io, Io::new(tokio::io::empty())), until)
     }
 
     /// Goes round until there is nothing to do. Ready when the connection is over.
@@ -467,7 +476,7 @@ impl<A: Answer> Drop for ServerConnection<A> {
 
 /// Closes our side and reads what is still on its way, up to a point: closing with bytes unread would take our last
 /// frames along. The buffer is the thread's: peers decide how many connections say goodbye at once.
-async fn farewell(mut io: Io) -> io::Result<()> {
+async fn farewell(mut io: Io, until: Instant) -> io::Result<()> {
     let goodbye = async {
         std::future::poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await?;
         let mut bytes_left = FAREWELL_BYTES_MAX;
@@ -487,7 +496,7 @@ async fn farewell(mut io: Io) -> io::Result<()> {
         }
         Ok(())
     };
-    tokio::time::timeout(FAREWELL, goodbye).await.unwrap_or(Ok(()))
+    tokio::time::timeout_at(until, goodbye).await.unwrap_or(Ok(()))
 }
 
 #[cfg(test)]

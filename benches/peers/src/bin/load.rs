@@ -12,7 +12,7 @@
 //! ```
 //!
 //! WORK is `unary:BYTES`, `down:COUNTxBYTES`, `up:COUNTxBYTES`, `echo:COUNTxBYTES`, `burn:MICROSECONDS` or
-//! `hold:MILLISECONDSxBYTES`. All take `--congestion NAME` and `--window BYTES`. The exit status is 1 when an answer
+//! `hold:MILLISECONDSxBYTES`. All take `--congestion NAME`, `--window BYTES` and `--tls AUTHORITY` (feature `tls`). The exit status is 1 when an answer
 //! was wrong or missing.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program says what it found")]
@@ -26,6 +26,7 @@ use seltzer_peers::load::work::Work;
 use seltzer_peers::load::{Error, crowd, paced, pings, raw, run};
 use seltzer_peers::process::Process;
 use seltzer_peers::wire::socket;
+use seltzer_peers::wire::tls::Security;
 use serde_json::{Value, json};
 
 /// How long a server may take to listen.
@@ -55,6 +56,11 @@ fn load() -> Result<Value, Error> {
         frame_per_message: arguments.flag("--frame-per-message"),
         window_bytes: arguments.option("--window")?,
         empty_frame_first: arguments.flag("--empty-frame-first"),
+        security: arguments
+            .option::<String>("--tls")?
+            .map(|path| Security::trusting(&path))
+            .transpose()?
+            .unwrap_or_default(),
     };
     let server = arguments.option("--pid")?.map(Process);
     match way.as_str() {

@@ -2,19 +2,26 @@
 //!
 //! ```text
 //! seltzer_bench_server PORT [--workers N] [--tonic] [--congestion NAME] [--carrier engine|hyper]
+//!                      [--tls CERTIFICATE:KEY] [--intercept NAME,NAME] [--timeout-s N]
 //! ```
 //!
 //! - `--workers N`: `Server::workers(N)`; without it everything happens on one thread.
 //! - `--tonic`: the services as tonic generates them, on this library's server.
 //! - `--congestion NAME`: TCP's congestion control, `cubic` for example.
 //! - `--carrier hyper`: HTTP/2 by hyper instead of by this library.
+//! - `--tls CERTIFICATE:KEY`: TLS, with these files in PEM (feature `tls`).
+//! - `--intercept NAME,NAME`: the interceptors that come with the library, the outermost first: `logging` (at a level
+//!   that nobody listens to), `request-id`, `timeout`, `authentication`, or `all` of them.
+//! - `--timeout-s N`: how long a call may take.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program says what it does")]
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use seltzer::Server;
+use seltzer::server::{Authentication, Authenticator, CallHead, Logging, RequestIds, TimeoutPolicy};
 use seltzer::transport::Carrier;
+use seltzer::{Server, Status};
 use seltzer_peers::arguments::{Arguments, Error};
 use seltzer_peers::handlers::Probes;
 use seltzer_peers::schemas::bench::bench_server::BenchServer;
@@ -28,6 +35,9 @@ struct Settings {
     tonic: bool,
     congestion: Option<String>,
     carrier: Option<String>,
+    tls: Option<String>,
+    interceptors: Vec<String>,
+    timeout: Option<Duration>,
 }
 
 impl Settings {
@@ -38,6 +48,11 @@ impl Settings {
             tonic: arguments.flag("--tonic"),
             congestion: arguments.option("--congestion")?,
             carrier: arguments.option("--carrier")?,
+            tls: arguments.option("--tls")?,
+            interceptors: arguments
+                .option::<String>("--intercept")?
+                .map_or_else(Vec::new, |names| names.split(',').map(str::to_owned).collect()),
+            timeout: arguments.option("--timeout-s")?.map(Duration::from_secs_f64),
             port: arguments.word("PORT")?,
         };
         arguments.end()?;
@@ -77,6 +92,15 @@ fn run(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
 
 /// What this version of the library can be told.
 fn configured(server: Server, settings: &Settings) -> Result<Server, Error> {
+    let server = settings.interceptors.iter().try_fold(server, |server, name| intercepted(server, name))?;
+    let server = match settings.timeout {
+        Some(timeout) => server.timeout(timeout),
+        None => server,
+    };
+    let server = match &settings.tls {
+        Some(files) => encrypted(server, files)?,
+        None => server,
+    };
     let server = match settings.carrier.as_deref() {
         None => server,
         Some("engine") => server.carrier(Carrier::Engine),
@@ -88,4 +112,51 @@ fn configured(server: Server, settings: &Settings) -> Result<Server, Error> {
         None => server,
     };
     Ok(server.workers(settings.workers))
+}
+
+/// Interceptors as a server in production has them.
+const INTERCEPTORS: [&str; 4] = ["logging", "request-id", "timeout", "authentication"];
+
+fn intercepted(server: Server, name: &str) -> Result<Server, Error> {
+    Ok(match name {
+        "all" => INTERCEPTORS.iter().try_fold(server, |server, name| intercepted(server, name))?,
+        "logging" => server.intercept(Logging::new()),
+        "request-id" => server.intercept(RequestIds::new()),
+        "timeout" => server.intercept(TimeoutPolicy::new().maximum(CALL_TIMEOUT_MAX)),
+        "authentication" => server.intercept(Authentication::new(Anybody)),
+        other => {
+            let known = INTERCEPTORS.join(", ");
+            return Err(format!("there is no interceptor {other}; there are {known}, and all of them"));
+        }
+    })
+}
+
+/// Longer than any call of a trial.
+const CALL_TIMEOUT_MAX: Duration = Duration::from_secs(3600);
+
+/// Looks for a token, and lets everybody in: clients of these trials have none.
+struct Anybody;
+
+impl Authenticator for Anybody {
+    /// Whether there was one.
+    type Identity = bool;
+
+    async fn authenticate(&self, call: CallHead<'_>) -> Result<bool, Status> {
+        Ok(call.bearer_token().is_some())
+    }
+}
+
+#[cfg(feature = "tls")]
+fn encrypted(server: Server, files: &str) -> Result<Server, Error> {
+    use seltzer::transport::{Identity, ServerTlsConfig};
+
+    let (certificate, key) = files.split_once(':').ok_or("--tls needs CERTIFICATE:KEY")?;
+    let read = |path: &str| std::fs::read(path).map_err(|error| format!("{path}: {error}"));
+    let identity = Identity::from_pem(read(certificate)?, read(key)?);
+    server.tls_config(ServerTlsConfig::new().identity(identity)).map_err(|error| error.to_string())
+}
+
+#[cfg(not(feature = "tls"))]
+fn encrypted(_: Server, _: &str) -> Result<Server, Error> {
+    Err("TLS is not compiled in: build with `--features tls`".to_owned())
 }

@@ -8,6 +8,7 @@ use mio::{Interest, Poll, Token};
 
 use crate::load::pattern::Pattern;
 use crate::load::work::Work;
+use crate::wire::tls::{Secured, Security};
 use crate::wire::{Event, Outcome, Session, socket};
 
 /// What one read may bring. The server's batches fit.
@@ -31,6 +32,8 @@ pub struct Manner {
     pub window_bytes: Option<u32>,
     /// An empty DATA frame before each request's message.
     pub empty_frame_first: bool,
+    /// TLS, if there is to be any.
+    pub security: Security,
 }
 
 /// A call that is over.
@@ -69,7 +72,7 @@ pub struct Caller {
     pub complaint: Option<String>,
     /// Whether the server's SETTINGS have arrived.
     pub is_up: bool,
-    stream: TcpStream,
+    stream: Secured<TcpStream>,
     manner: Manner,
     unread: Vec<u8>,
     written: usize,
@@ -95,7 +98,7 @@ impl Caller {
             broken: None,
             complaint: None,
             is_up: false,
-            stream,
+            stream: manner.security.around(stream)?,
             manner: manner.clone(),
             unread: Vec::new(),
             written: 0,
@@ -166,7 +169,7 @@ impl Caller {
             }
             self.unread.clear();
             self.unread.extend_from_slice(input);
-            if filled < scratch.len() {
+            if filled < scratch.len() && !self.stream.is_encrypted() {
                 return;
             }
         }
@@ -207,7 +210,10 @@ impl Caller {
     pub fn send(&mut self) {
         loop {
             let is_all_made = self.make();
-            if self.broken.is_some() || self.session.output.is_empty() || !self.write() || is_all_made {
+            if self.broken.is_some() || !self.flush() {
+                return;
+            }
+            if self.session.output.is_empty() || !self.write() || is_all_made {
                 return;
             }
         }
@@ -239,6 +245,18 @@ impl Caller {
             }
         }
         true
+    }
+
+    /// Writes what TLS keeps; says whether all of that went out.
+    fn flush(&mut self) -> bool {
+        match self.stream.flush() {
+            Ok(()) => true,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => false,
+            Err(error) => {
+                self.fail(error.to_string());
+                false
+            }
+        }
     }
 
     /// Writes; says whether all went out.

@@ -6,5 +6,6 @@ mod huffman;
 pub mod session;
 pub mod socket;
 mod static_table;
+pub mod tls;
 
 pub use self::session::{Event, Outcome, Session};

@@ -18,7 +18,7 @@ use tonic::body::Body;
 
 use crate::codec::{Quota, Rope};
 use crate::status::Status;
-use crate::transport::h2::server::ServerConnection;
+use crate::transport::h2::server::{ServerConnection, Stop};
 use crate::transport::h2::{Answer, AnswerFuture, Later, Message, Routed, Unary};
 use crate::transport::hyper::server::Drain;
 use crate::transport::incoming_body::IncomingBody;
@@ -388,5 +388,25 @@ async fn what_is_due_is_done_however_busy_a_connection_is() {
             }
         }
         assert!(is_over, "endless: {is_endless}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_never_leaves_holds_a_drain_up_no_longer_than_its_grace() {
+    // (grace, when the drain is over at the latest), in milliseconds
+    let table = [(0, 250), (300, 550), (2_000, 2_250), (30_000, 3_000)];
+    for (grace_ms, over_ms) in table {
+        let (wire, begin) = (Buffered::default(), CancellationToken::new());
+        let mut connection = connection(&wire);
+        poll(&mut connection);
+        let grace = Duration::from_millis(grace_ms);
+        connection.stop = Stop::Waiting { begin: Box::pin(begin.clone().cancelled_owned()), grace };
+        let told = Instant::now();
+        begin.cancel();
+        (&mut connection).await.expect("it is quiet");
+        connection.farewell().await.expect("nobody answers");
+        let took = told.elapsed();
+        assert!(took <= Duration::from_millis(over_ms), "grace of {grace_ms} ms: {took:?}");
+        assert!(has_sent(&wire, &frame(7, 0, 0, &[0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0])), "it was told to go");
     }
 }

@@ -11,8 +11,9 @@ use crate::honest;
 use crate::plain::Plain;
 use crate::report::Report;
 
-/// What a connection may cost without TLS.
+/// What a connection may cost, without TLS and with it.
 const KIB_MAX: f64 = 16.0;
+const KIB_MAX_TLS: f64 = 40.0;
 
 /// How long so many may take to connect.
 const CONNECT_SECONDS_MAX: f64 = 30.0;
@@ -20,13 +21,13 @@ const CONNECT_SECONDS_MAX: f64 = 30.0;
 /// How much more memory there may be after the second round than after the first.
 const ROUNDS_RATIO_MAX: f64 = 1.02;
 
-pub(crate) fn ten_thousand(target: Target, report: &mut Report) -> Result<(), Error> {
+pub(crate) fn ten_thousand(target: &Target, report: &mut Report) -> Result<(), Error> {
     let (port, pid) = (target.port.to_string(), target.server.0.to_string());
     let connections = target.pick("2000", "10000");
     let (interval, seconds) = target.pick(("2", "4"), ("10", "300"));
     let mut words = vec!["crowd", &port, "unary:100", "--pid", &pid, "--calls", "1", "--rounds", "2"];
     words.extend(["--connections", connections, "--interval-s", interval, "--seconds", seconds]);
-    let fared = honest::load(&words)?;
+    let fared = honest::load(target, &words)?;
     let rounds = fared["rounds"].as_array().cloned().unwrap_or_default();
     report.check("both rounds were done", rounds.len() == 2);
     let files_before = fared["files_before"].as_f64().unwrap_or(0.0);
@@ -44,14 +45,15 @@ pub(crate) fn ten_thousand(target: Target, report: &mut Report) -> Result<(), Er
     }
     // In the second round the server reuses what the first has left behind.
     let first = rounds.first().map_or(f64::INFINITY, |round| round["kib_end"].as_f64().unwrap_or(f64::INFINITY));
-    report.at_most("kib_per_connection", first, KIB_MAX);
+    let kib_max = if target.security.is_on() { KIB_MAX_TLS } else { KIB_MAX };
+    report.at_most("kib_per_connection", first, kib_max);
     let after = |index: usize| rounds.get(index).and_then(|round| round["kib_after"].as_f64()).unwrap_or(f64::NAN);
     report.at_most("memory_ratio_of_rounds", after(1) / after(0), ROUNDS_RATIO_MAX);
     Ok(())
 }
 
 /// More connections than the server may have files: it must bear that, and serve again when they are gone.
-pub(crate) fn few_files(target: Target, report: &mut Report) -> Result<(), Error> {
+pub(crate) fn few_files(target: &Target, report: &mut Report) -> Result<(), Error> {
     const CONNECTIONS: usize = 120;
     let processor_ns = target.server.processor_ns();
     let mut kept = Vec::new();
@@ -65,7 +67,7 @@ pub(crate) fn few_files(target: Target, report: &mut Report) -> Result<(), Error
     report.at_most("cores_busy_at_the_limit", busy, 0.2);
     drop(kept);
     let began = Instant::now();
-    let served = Plain::connect(target.port).and_then(|mut client| client.handlers(false));
+    let served = Plain::connect(target).and_then(|mut client| client.handlers(false));
     report.check("it serves again", served.is_ok());
     report.at_most("recovery_s", began.elapsed().as_secs_f64(), 1.0);
     Ok(())

@@ -32,7 +32,7 @@ const FLOODS: [(&str, Append); 6] = [
     ("unknown", |output, _| frame::push(output, 0xfa, 0, 0, b"nothing")),
 ];
 
-pub(crate) fn all(target: Target, report: &mut Report) -> Result<(), Error> {
+pub(crate) fn all(target: &Target, report: &mut Report) -> Result<(), Error> {
     // What a server takes at its first calls and keeps is not what a flood costs.
     Honest::baseline(target)?;
     for (name, append) in FLOODS {
@@ -41,7 +41,7 @@ pub(crate) fn all(target: Target, report: &mut Report) -> Result<(), Error> {
     one_byte_frames(target, report)
 }
 
-fn flood(target: Target, report: &mut Report, name: &str, append: Append) -> Result<(), Error> {
+fn flood(target: &Target, report: &mut Report, name: &str, append: Append) -> Result<(), Error> {
     let duration = Duration::from_secs(target.pick(2, 60));
     target.server.reset_peak();
     let kib = target.server.resident_kib();
@@ -49,7 +49,7 @@ fn flood(target: Target, report: &mut Report, name: &str, append: Append) -> Res
     let (mut connections, mut frames, mut refusals) = (0_u64, 0_u64, 0_u64);
     let began = Instant::now();
     while began.elapsed() < duration {
-        let mut hostile = Hostile::connect(target.port, &[])?;
+        let mut hostile = Hostile::connect(target, &[])?;
         connections += 1;
         let mut output = Vec::new();
         let stream = hostile.call(&mut output, "/bench.Bench/Up");
@@ -78,11 +78,11 @@ fn flood(target: Target, report: &mut Report, name: &str, append: Append) -> Res
 }
 
 /// A message that comes byte by byte, each in a frame of its own.
-fn one_byte_frames(target: Target, report: &mut Report) -> Result<(), Error> {
+fn one_byte_frames(target: &Target, report: &mut Report) -> Result<(), Error> {
     /// Less than the window that a stream has to begin with.
     const FRAMES: usize = 900_000;
     let frames = target.pick(FRAMES / 10, FRAMES);
-    let mut hostile = Hostile::connect(target.port, &[])?;
+    let mut hostile = Hostile::connect(target, &[])?;
     hostile.read_until(Duration::from_secs(5), |hostile| hostile.heard.acknowledgements > 0);
     let mut output = Vec::new();
     let stream = hostile.call(&mut output, "/bench.Bench/Up");

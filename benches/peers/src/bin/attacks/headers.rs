@@ -31,7 +31,7 @@ const PROCESSOR_MS_MAX: f64 = 1.0;
 const ANSWER: Duration = Duration::from_millis(20);
 
 /// R14: CONTINUATION without END_HEADERS.
-pub(crate) fn continuations(target: Target, report: &mut Report) -> Result<(), Error> {
+pub(crate) fn continuations(target: &Target, report: &mut Report) -> Result<(), Error> {
     for (name, size) in SIZES {
         let times = target.pick(5, 50);
         let (mut frames_most, mut all_calmed) = (0, true);
@@ -50,10 +50,10 @@ pub(crate) fn continuations(target: Target, report: &mut Report) -> Result<(), E
 }
 
 /// Sends frame after frame; says how many it took until the server had enough, and the code of its good-bye.
-fn endless_block(target: Target, size: usize) -> Result<(usize, Option<u32>), Error> {
+fn endless_block(target: &Target, size: usize) -> Result<(usize, Option<u32>), Error> {
     /// Then it is clear that the server does not mind.
     const FRAMES_TRIED: usize = 200;
-    let mut hostile = Hostile::connect(target.port, &[])?;
+    let mut hostile = Hostile::connect(target, &[])?;
     let mut output = Vec::new();
     let stream = hostile.new_stream();
     let block = hostile.block("/bench.Bench/Unary");
@@ -87,12 +87,12 @@ fn filler(size: usize) -> Vec<u8> {
 }
 
 /// Many connections with as much of a block as is borne, which then fall silent.
-fn retained(target: Target, report: &mut Report) -> Result<(), Error> {
+fn retained(target: &Target, report: &mut Report) -> Result<(), Error> {
     let connections = target.pick(100, 500);
     let kib = target.server.resident_kib();
     let mut kept = Vec::new();
     for _ in 0..connections {
-        let mut hostile = Hostile::connect(target.port, &[])?;
+        let mut hostile = Hostile::connect(target, &[])?;
         let mut output = Vec::new();
         let stream = hostile.new_stream();
         let block = hostile.block("/bench.Bench/Unary");
@@ -124,7 +124,7 @@ const REAPED_MAX: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(2);
 
 /// R15: a large field in the table, referred to again and again; cookies in crumbs; and a shut window.
-pub(crate) fn bomb(target: Target, report: &mut Report) -> Result<(), Error> {
+pub(crate) fn bomb(target: &Target, report: &mut Report) -> Result<(), Error> {
     for (name, connections) in [("one", 1), ("hundred", 100)] {
         let duration = Duration::from_secs(target.pick(3, 60));
         let mut bombers = Vec::new();
@@ -139,7 +139,7 @@ pub(crate) fn bomb(target: Target, report: &mut Report) -> Result<(), Error> {
                 continue;
             }
             while bombers.len() < connections {
-                bombers.push((Hostile::connect(target.port, &[(setting::INITIAL_WINDOW_SIZE, 0)])?, false));
+                bombers.push((Hostile::connect(target, &[(setting::INITIAL_WINDOW_SIZE, 0)])?, false));
                 reconnected += 1;
             }
             for (hostile, is_primed) in &mut bombers {
@@ -189,11 +189,11 @@ fn bomb_blocks(hostile: &mut Hostile, is_primed: &mut bool) -> Vec<u8> {
 }
 
 /// An answer that is finished and cannot be sent, because the window is shut: how long does the server keep it?
-fn reaped(target: Target, report: &mut Report) -> Result<(), Error> {
+fn reaped(target: &Target, report: &mut Report) -> Result<(), Error> {
     if target.is_quick {
         return Ok(());
     }
-    let mut hostile = Hostile::connect(target.port, &[(setting::INITIAL_WINDOW_SIZE, 0)])?;
+    let mut hostile = Hostile::connect(target, &[(setting::INITIAL_WINDOW_SIZE, 0)])?;
     let mut output = Vec::new();
     let stream = hostile.call(&mut output, "/bench.Bench/Down");
     let request = framed(&Req { count: 4, size: 1000 }.encode_to_vec());

@@ -10,11 +10,16 @@ use seltzer_peers::schemas::probe::HoldRequest;
 use seltzer_peers::wire::frame::{self, HEAD_BYTES, Head, flag, kind};
 use seltzer_peers::wire::hpack::Encoder;
 use seltzer_peers::wire::socket;
+use seltzer_peers::wire::tls::Secured;
 
+use crate::Target;
 use crate::plain::framed;
 
 /// How long to wait before another look at a socket that was not ready.
 const LOOK: Duration = Duration::from_micros(200);
+
+/// How long the server may take for a handshake of TLS.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// What the server has said.
 #[derive(Debug, Default)]
@@ -40,7 +45,7 @@ pub(crate) struct Hostile {
     pub(crate) heard: Heard,
     /// Bytes that the socket has taken.
     pub(crate) sent_bytes: u64,
-    stream: TcpStream,
+    stream: Secured<TcpStream>,
     encoder: Encoder,
     next_stream: u32,
     input: Vec<u8>,
@@ -49,9 +54,12 @@ pub(crate) struct Hostile {
 
 impl Hostile {
     /// Connects, and sends preface and settings.
-    pub(crate) fn connect(port: u16, settings: &[(u16, u32)]) -> io::Result<Self> {
-        let stream = socket::connect(port, None)?;
-        stream.set_nonblocking(true)?;
+    pub(crate) fn connect(target: &Target, settings: &[(u16, u32)]) -> io::Result<Self> {
+        let stream = socket::connect(target.port, None)?;
+        stream.set_read_timeout(Some(HANDSHAKE_MAX))?;
+        let mut stream = target.security.around(stream)?;
+        stream.shake_hands()?;
+        stream.get_ref().set_nonblocking(true)?;
         let mut hostile = Hostile {
             heard: Heard::default(),
             sent_bytes: 0,
@@ -207,7 +215,7 @@ impl Hostile {
 
 impl Drop for Hostile {
     fn drop(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Both);
+        let _ = self.stream.get_ref().shutdown(Shutdown::Both);
     }
 }
 

@@ -23,13 +23,13 @@ const WINDOW_BYTES: u32 = 1024;
 /// How many of them are open at a time at most: a client's usual limit, below the server's.
 const OPEN_MAX: usize = 100;
 
-pub(crate) fn all(target: Target, report: &mut Report) -> Result<(), Error> {
+pub(crate) fn all(target: &Target, report: &mut Report) -> Result<(), Error> {
     let port = target.port.to_string();
     let calls = |quick: u32, full: u32| target.pick(quick, full).to_string();
 
     let count = calls(2_000, 10_000);
     let empty = ["run", &port, "unary:100", "--lanes", "10", "--calls", &count, "--empty-frame-first"];
-    judge(report, "empty_frames", &honest::load(&empty)?);
+    judge(report, "empty_frames", &honest::load(target, &empty)?);
 
     cancels(target, report)?;
 
@@ -39,13 +39,13 @@ pub(crate) fn all(target: Target, report: &mut Report) -> Result<(), Error> {
         let work = format!("echo:{per_stream}x{size}");
         let words = ["run", &port, &work, "--connections", "2", "--lanes", "250", "--calls", "500"];
         let pauses = ["--frame-per-message", "--reader-pause-ms", "200"];
-        judge(report, &format!("messages_of_{size}"), &honest::load(&[&words[..], &pauses[..]].concat())?);
+        judge(report, &format!("messages_of_{size}"), &honest::load(target, &[&words[..], &pauses[..]].concat())?);
     }
 
     let connections = calls(8, 40);
     let count = calls(2_000, 10_000);
     let replies = ["run", &port, "hold:500x10", "--connections", &connections, "--lanes", "250", "--calls", &count];
-    judge(report, "concurrent_replies", &honest::load(&replies)?);
+    judge(report, "concurrent_replies", &honest::load(target, &replies)?);
     Ok(())
 }
 
@@ -60,9 +60,14 @@ fn judge(report: &mut Report, name: &str, fared: &Value) {
 }
 
 /// One connection whose streams are all cancelled after the first message of their answers.
-fn cancels(target: Target, report: &mut Report) -> Result<(), Error> {
+fn cancels(target: &Target, report: &mut Report) -> Result<(), Error> {
     let times: u64 = target.pick(20_000, 1_000_000);
-    let manner = Manner { port: target.port, window_bytes: Some(WINDOW_BYTES), ..Manner::default() };
+    let manner = Manner {
+        port: target.port,
+        security: target.security.clone(),
+        window_bytes: Some(WINDOW_BYTES),
+        ..Manner::default()
+    };
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(16);
     let mut scratch = vec![0; SCRATCH_BYTES];

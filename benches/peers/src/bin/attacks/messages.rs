@@ -33,7 +33,7 @@ const RESOURCE_EXHAUSTED: u16 = 8;
 const INTERNAL: u16 = 13;
 
 /// R19.
-pub(crate) fn bombs(target: Target, report: &mut Report) -> Result<(), Error> {
+pub(crate) fn bombs(target: &Target, report: &mut Report) -> Result<(), Error> {
     let bytes = target.pick(BOMB_BYTES / 16, BOMB_BYTES);
     let zeros = || std::io::repeat(0).take(bytes);
     let (mut gzip, mut deflate) = (Vec::new(), Vec::new());
@@ -45,7 +45,7 @@ pub(crate) fn bombs(target: Target, report: &mut Report) -> Result<(), Error> {
         nested
     };
     let bombs = [("gzip", "gzip", &gzip), ("deflate", "deflate", &deflate), ("zstd", "zstd", &zstd_bomb(bytes))];
-    let mut client = Plain::connect(target.port)?;
+    let mut client = Plain::connect(target)?;
     let mut expect = |report: &mut Report, name: &str, encoding: &str, body: &[u8], statuses: &[u16]| {
         target.server.reset_peak();
         let kib = target.server.resident_kib();
@@ -94,14 +94,14 @@ fn zstd_bomb(bytes: u64) -> Vec<u8> {
 }
 
 /// A message that unpacks well, with each of its bits wrong once, and again.
-fn flipped(target: Target, report: &mut Report) -> Result<(), Error> {
+fn flipped(target: &Target, report: &mut Report) -> Result<(), Error> {
     let times = target.pick(2_000, 100_000);
     let text: Vec<u8> = (0..400_u32).flat_map(|index| (index * index).to_le_bytes()).collect();
     let message = Msg { body: text.into(), id: 42, name: "a name".to_owned() }.encode_to_vec();
     let mut writer = GzEncoder::new(Vec::new(), Compression::default());
     writer.write_all(&message)?;
     let packed = writer.finish()?;
-    let mut client = Plain::connect(target.port)?;
+    let mut client = Plain::connect(target)?;
     let mut statuses = BTreeMap::new();
     // Numbers that look like chance and are the same each time.
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
@@ -135,43 +135,61 @@ fn flipped(target: Target, report: &mut Report) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a claim of five bytes may cost, in KiB for all of them.
-const CLAIMS_KIB_MAX: f64 = 40.0 * 1024.0;
+/// What a claim of five bytes may cost.
+const CLAIM_KIB_MAX: f64 = 4.0;
+
+/// What a call may cost that interceptors have begun and that waits for its message.
+const INTERCEPTED_CALL_KIB_MAX: f64 = 12.0;
 
 /// R20: ten thousand streams, each of which announces 4 MiB and sends nothing more.
-pub(crate) fn claims(target: Target, report: &mut Report) -> Result<(), Error> {
+pub(crate) fn claims(target: &Target, report: &mut Report) -> Result<(), Error> {
     const STREAMS_PER_CONNECTION: usize = 250;
     let connections = target.pick(8, 40);
-    target.server.reset_peak();
+    let streams = connections * STREAMS_PER_CONNECTION;
     let kib = target.server.resident_kib();
-    let mut kept = Vec::new();
-    for _ in 0..connections {
-        let mut hostile = Hostile::connect(target.port, &[])?;
-        let mut output = Vec::new();
-        for _ in 0..STREAMS_PER_CONNECTION {
-            let stream = hostile.call(&mut output, "/bench.Bench/Unary");
-            let length = (MESSAGE_BYTES_MAX as u32).to_be_bytes();
-            frame::push(&mut output, kind::DATA, 0, stream, &[&[0], &length[..]].concat());
+    let mut growth = |claim: &[u8]| -> Result<f64, Error> {
+        target.server.reset_peak();
+        let mut kept = Vec::new();
+        for _ in 0..connections {
+            kept.push(wait_for_messages(target, STREAMS_PER_CONNECTION, claim)?);
         }
-        frame::push(&mut output, kind::PING, 0, 0, b"all read");
-        hostile.push(&output, true, Duration::from_secs(2));
-        // Its answer, and that to the settings.
-        hostile.read_until(Duration::from_secs(5), |hostile| hostile.heard.acknowledgements >= 2);
-        kept.push(hostile);
+        let refused: u64 = kept.iter().map(|hostile| hostile.heard.resets + hostile.heard.ended).sum();
+        report.note("streams_refused", refused);
+        report.note("connections_closed", kept.iter().filter(|hostile| hostile.is_unwelcome()).count());
+        Ok(target.server.peak_kib().saturating_sub(kib) as f64)
+    };
+    // Calls that interceptors have seen exist without any message, too.
+    let calls_kib = if target.has_interceptors { growth(&[])? } else { 0.0 };
+    let length = (MESSAGE_BYTES_MAX as u32).to_be_bytes();
+    let claims_kib = growth(&[&[0], &length[..]].concat())?;
+    report.note("streams", streams);
+    if target.has_interceptors {
+        report.at_most("calls_growth_kib", calls_kib, INTERCEPTED_CALL_KIB_MAX * streams as f64);
     }
-    let growth_kib = target.server.peak_kib().saturating_sub(kib) as f64;
-    let refused: u64 = kept.iter().map(|hostile| hostile.heard.resets + hostile.heard.ended).sum();
-    report.note("streams", connections * STREAMS_PER_CONNECTION);
-    report.note("streams_refused", refused);
-    report.note("connections_closed", kept.iter().filter(|hostile| hostile.is_unwelcome()).count());
-    report.at_most("growth_kib", growth_kib, CLAIMS_KIB_MAX * f64::from(u32::try_from(connections)?) / 40.0);
-    drop(kept);
+    report.at_most("growth_kib", claims_kib - calls_kib, CLAIM_KIB_MAX * streams as f64);
     oversized(target, report)
 }
 
+/// Calls whose messages begin with these bytes, and go no further.
+fn wait_for_messages(target: &Target, streams: usize, begin: &[u8]) -> Result<Hostile, Error> {
+    let mut hostile = Hostile::connect(target, &[])?;
+    let mut output = Vec::new();
+    for _ in 0..streams {
+        let stream = hostile.call(&mut output, "/bench.Bench/Unary");
+        if !begin.is_empty() {
+            frame::push(&mut output, kind::DATA, 0, stream, begin);
+        }
+    }
+    frame::push(&mut output, kind::PING, 0, 0, b"all read");
+    hostile.push(&output, true, Duration::from_secs(2));
+    // Its answer, and that to the settings.
+    hostile.read_until(Duration::from_secs(5), |hostile| hostile.heard.acknowledgements >= 2);
+    Ok(hostile)
+}
+
 /// One byte more than is allowed is refused when it is announced, not when it has come.
-fn oversized(target: Target, report: &mut Report) -> Result<(), Error> {
-    let mut client = Plain::connect(target.port)?;
+fn oversized(target: &Target, report: &mut Report) -> Result<(), Error> {
+    let mut client = Plain::connect(target)?;
     let mut prefix = vec![0];
     prefix.extend_from_slice(&(MESSAGE_BYTES_MAX as u32 + 1).to_be_bytes());
     let began = Instant::now();

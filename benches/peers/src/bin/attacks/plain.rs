@@ -8,7 +8,10 @@ use prost::Message;
 use seltzer_peers::load::Error;
 use seltzer_peers::load::paced::wait;
 use seltzer_peers::schemas::probe::{HandlersReply, HandlersRequest};
+use seltzer_peers::wire::tls::Secured;
 use seltzer_peers::wire::{Event, Outcome, Session, socket};
+
+use crate::Target;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -16,17 +19,19 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A connection for one call at a time.
 #[derive(Debug)]
 pub(crate) struct Plain {
-    stream: TcpStream,
+    stream: Secured<TcpStream>,
     session: Session,
     unread: Vec<u8>,
     is_up: bool,
 }
 
 impl Plain {
-    pub(crate) fn connect(port: u16) -> Result<Self, Error> {
-        let stream = socket::connect(port, None)?;
+    pub(crate) fn connect(target: &Target) -> Result<Self, Error> {
+        let stream = socket::connect(target.port, None)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
+        let mut stream = target.security.around(stream)?;
+        stream.shake_hands()?;
         let mut plain = Plain { stream, session: Session::default(), unread: Vec::new(), is_up: false };
         while !plain.is_up {
             plain.turn(&mut Vec::new())?;

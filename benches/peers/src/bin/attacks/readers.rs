@@ -28,7 +28,7 @@ const SPEED_SHARE_MIN: f64 = 0.8;
 /// Nothing here takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(crate) fn slow(target: Target, report: &mut Report) -> Result<(), Error> {
+pub(crate) fn slow(target: &Target, report: &mut Report) -> Result<(), Error> {
     let fast = target.pick(Work::Down(1_600, 16_384), SLOW);
     let alone = best(target, fast, 0)?;
     target.server.reset_peak();
@@ -44,7 +44,7 @@ pub(crate) fn slow(target: Target, report: &mut Report) -> Result<(), Error> {
 }
 
 /// The middle of three runs, in seconds.
-fn best(target: Target, fast: Work, stalled: usize) -> Result<f64, Error> {
+fn best(target: &Target, fast: Work, stalled: usize) -> Result<f64, Error> {
     let mut seconds = [0.0; 3];
     for run in &mut seconds {
         *run = time(target, fast, stalled)?;
@@ -53,8 +53,13 @@ fn best(target: Target, fast: Work, stalled: usize) -> Result<f64, Error> {
     Ok(seconds[1])
 }
 
-fn time(target: Target, fast: Work, stalled: usize) -> Result<f64, Error> {
-    let manner = Manner { port: target.port, window_bytes: Some(64 * 1024), ..Manner::default() };
+fn time(target: &Target, fast: Work, stalled: usize) -> Result<f64, Error> {
+    let manner = Manner {
+        port: target.port,
+        security: target.security.clone(),
+        window_bytes: Some(64 * 1024),
+        ..Manner::default()
+    };
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(16);
     let mut scratch = vec![0; SCRATCH_BYTES];

@@ -62,10 +62,10 @@ impl Way {
 }
 
 /// R11: HEADERS and RST_STREAM, as fast as the server takes them.
-pub(crate) fn rapid(target: Target, report: &mut Report) -> Result<(), Error> {
+pub(crate) fn rapid(target: &Target, report: &mut Report) -> Result<(), Error> {
     let duration = Duration::from_secs(target.pick(4, 30));
     let alone = Honest::baseline(target)?;
-    let mut observer = Plain::connect(target.port)?;
+    let mut observer = Plain::connect(target)?;
     observer.handlers(true)?;
     target.server.reset_peak();
     let kib = target.server.resident_kib();
@@ -89,8 +89,8 @@ pub(crate) fn rapid(target: Target, report: &mut Report) -> Result<(), Error> {
     Ok(())
 }
 
-fn rapid_connection(target: Target, way: Way, deadline: Instant, outcomes: &mut Outcomes) -> Result<(), Error> {
-    let mut hostile = Hostile::connect(target.port, &[])?;
+fn rapid_connection(target: &Target, way: Way, deadline: Instant, outcomes: &mut Outcomes) -> Result<(), Error> {
+    let mut hostile = Hostile::connect(target, &[])?;
     let (mut streams, mut spent) = (0_u64, None);
     let mut later = Vec::new();
     let began = Instant::now();
@@ -168,10 +168,10 @@ const PRIMITIVES: [(&str, Provoke); 6] = [
 ];
 
 /// R12: each of them a hundred thousand times; then slowly, which must be borne.
-pub(crate) fn provoked(target: Target, report: &mut Report) -> Result<(), Error> {
+pub(crate) fn provoked(target: &Target, report: &mut Report) -> Result<(), Error> {
     let times = target.pick(4_000, 100_000);
     let alone = Honest::baseline(target)?;
-    let mut observer = Plain::connect(target.port)?;
+    let mut observer = Plain::connect(target)?;
     observer.handlers(true)?;
     target.server.reset_peak();
     let kib = target.server.resident_kib();
@@ -194,8 +194,8 @@ pub(crate) fn provoked(target: Target, report: &mut Report) -> Result<(), Error>
     slowly(target, report)
 }
 
-fn provoked_connection(target: Target, provoke: Provoke, most: u64, outcomes: &mut Outcomes) -> Result<(), Error> {
-    let mut hostile = Hostile::connect(target.port, &[])?;
+fn provoked_connection(target: &Target, provoke: Provoke, most: u64, outcomes: &mut Outcomes) -> Result<(), Error> {
+    let mut hostile = Hostile::connect(target, &[])?;
     let (mut streams, mut spent) = (0_u64, None);
     let mut later = Vec::new();
     let began = Instant::now();
@@ -229,10 +229,10 @@ fn provoked_connection(target: Target, provoke: Provoke, most: u64, outcomes: &m
 }
 
 /// More provocations than any count for life that is known, but slower than the rate that is allowed.
-fn slowly(target: Target, report: &mut Report) -> Result<(), Error> {
+fn slowly(target: &Target, report: &mut Report) -> Result<(), Error> {
     const SLOWLY_PER_SECOND: u64 = 90;
     let times = target.pick(1_100, 2_500);
-    let mut hostile = Hostile::connect(target.port, &[])?;
+    let mut hostile = Hostile::connect(target, &[])?;
     let began = Instant::now();
     let mut sent = 0;
     while sent < times && !hostile.is_unwelcome() {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use seltzer::Channel;
 use seltzer_peers::load::Error;
 use seltzer_peers::load::figures::Durations;
+use seltzer_peers::report::Report;
 
 use crate::Settings;
 use crate::load::{Load, Offer, go_on};
 use crate::policy::{self, TOKENS_MAX};
-use crate::report::Report;
 use crate::servers::{Plan, ServerProcess};
 
 const RATE_DEFAULT: u32 = 500;

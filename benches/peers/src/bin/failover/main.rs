@@ -17,7 +17,6 @@
 mod hedging;
 mod load;
 mod policy;
-mod report;
 mod restart;
 mod round_robin;
 mod server;
@@ -27,8 +26,7 @@ use std::process::ExitCode;
 
 use seltzer_peers::arguments::Arguments;
 use seltzer_peers::load::Error;
-
-use crate::report::Report;
+use seltzer_peers::report::Report;
 
 /// The first port of the servers. It is none that the system gives to outgoing connections: one that tries to reach a
 /// dead server could get the server's own port, and would reach itself.

@@ -8,12 +8,12 @@ use std::time::{Duration, SystemTime};
 use seltzer::client::ConnectivityState;
 use seltzer::{Channel, Code};
 use seltzer_peers::load::Error;
+use seltzer_peers::report::Report;
 use tokio::sync::watch;
 
 use crate::Settings;
 use crate::load::{Load, Offer, go_on};
 use crate::policy;
-use crate::report::Report;
 use crate::servers::{Plan, ServerProcess};
 
 const RATE_DEFAULT: u32 = 500;

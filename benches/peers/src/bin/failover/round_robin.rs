@@ -7,11 +7,11 @@ use std::time::Duration;
 use seltzer::Channel;
 use seltzer::client::balance::Balance;
 use seltzer_peers::load::Error;
+use seltzer_peers::report::Report;
 
 use crate::Settings;
 use crate::load::{Ledger, Load, Offer, go_on};
 use crate::policy;
-use crate::report::Report;
 use crate::servers::{Plan, ServerProcess};
 
 const SERVERS: u16 = 4;
