@@ -164,6 +164,7 @@ pub(crate) fn claims(target: &Target, report: &mut Report) -> Result<(), Error> 
     let claims_kib = growth(&[&[0], &length[..]].concat())?;
     report.note("streams", streams);
     if target.has_interceptors {
+        report.note("both_together_kib", claims_kib);
         report.at_most("calls_growth_kib", calls_kib, INTERCEPTED_CALL_KIB_MAX * streams as f64);
     }
     report.at_most("growth_kib", claims_kib - calls_kib, CLAIM_KIB_MAX * streams as f64);
