@@ -9,8 +9,9 @@ CALLS_MIN = 1000
 CALLERS = 8
 
 
-def restart(channel, backends):
+def restart(front, carrier, backends):
     """Restarts all servers under load. No call may fail."""
+    channel = front.channel(carrier)
     begun, failures, over = [0] * CALLERS, [], threading.Event()
     enough = threading.Event()
 
@@ -43,5 +44,5 @@ def restart(channel, backends):
         channel.close()
     made = sum(begun)
     if failures or made < CALLS_MIN:
-        raise AssertionError(f"of {made} calls {len(failures)} failed, first {failures[:3]}")
+        raise AssertionError(f"of {made} calls {len(failures)} failed, first {failures[:3]}; {front.process.lines[-2:]}")
     return f"{made} calls, none failed"

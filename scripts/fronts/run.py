@@ -29,7 +29,7 @@ def checks_of(part, work):
             channel = front.channel(carrier)
             for check in calls.CHECKS:
                 yield f"{carrier} {check.__name__}", lambda: check(channel, backends)
-            yield f"{carrier} rolling_restart", lambda: rolling.restart(front.channel(carrier), backends)
+            yield f"{carrier} rolling_restart", lambda: rolling.restart(front, carrier, backends)
             channel.close()
 
 
