@@ -109,6 +109,8 @@ pub mod transport {
     pub(crate) mod error;
     #[cfg(any(feature = "server", feature = "client"))]
     pub(crate) mod h2;
+    #[cfg(any(feature = "server", feature = "_tls"))]
+    pub(crate) mod handshakes;
     #[cfg(feature = "server")]
     pub(crate) mod hyper;
     #[cfg(any(feature = "server", feature = "client"))]
@@ -145,6 +147,8 @@ pub mod transport {
     #[cfg(any(feature = "server", feature = "client"))]
     pub use self::carrier::Carrier;
     pub use self::error::{Error, Step};
+    #[cfg(any(feature = "server", feature = "_tls"))]
+    pub use self::handshakes::{TLS_HANDSHAKE_TIMEOUT, TLS_HANDSHAKES_MAX};
     #[cfg(any(feature = "server", feature = "client"))]
     pub use self::in_process::InProcess;
     #[cfg(feature = "server")]

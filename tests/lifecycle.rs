@@ -5,8 +5,12 @@ use std::time::{Duration, Instant};
 use seltzer::client::ConnectivityState;
 use seltzer::transport::Step;
 use seltzer::{Channel, Code, Server};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
+use crate::support::peer::{self, frame};
 use crate::support::probe::{Client, Probe, ask, text};
+use crate::support::raw::framed;
 use crate::support::{PATIENCE, Running, endpoint, patiently};
 
 fn probe() -> Server {
@@ -165,6 +169,38 @@ async fn draining_lets_calls_finish() {
     assert!(patiently(both.message()).await.unwrap().is_none());
     server.ended().await;
     assert_eq!(seen.borrow_and_update().hanging, 0);
+}
+
+/// Proxies do that: they send a call with the connection, before they have heard a word.
+#[tokio::test]
+async fn a_call_that_came_with_its_connection_is_answered_by_a_server_that_goes() {
+    let server = probe().bind("127.0.0.1:0").await.unwrap();
+    let mut socket = TcpStream::connect(server.local_addr().unwrap()).await.unwrap();
+    let fields = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", "/grpc.testing.BenchmarkService/UnaryCall"),
+        (":authority", "localhost"),
+        ("te", "trailers"),
+        ("content-type", "application/grpc"),
+    ];
+    let call = [
+        peer::PREFACE.to_vec(),
+        frame(peer::SETTINGS, 0, 0, &[]),
+        frame(peer::HEADERS, peer::END_HEADERS, 1, &peer::block(&fields)),
+        frame(peer::DATA, peer::END_STREAM, 1, &framed(0, &[])),
+    ];
+    socket.write_all(&call.concat()).await.unwrap();
+    // Nobody has accepted it yet, and the server is told to stop before it does.
+    patiently(server.serve_with_shutdown(async {})).await.unwrap();
+    let mut said = Vec::new();
+    patiently(socket.read_to_end(&mut said)).await.unwrap();
+    let mut kinds = Vec::new();
+    while let [a, b, c, kind, _, _, _, _, stream, ..] = said[..] {
+        kinds.push((kind, stream));
+        said.drain(..9 + usize::from(a) * 65_536 + usize::from(b) * 256 + usize::from(c));
+    }
+    assert!(kinds.contains(&(peer::HEADERS, 1)) && kinds.contains(&(peer::GOAWAY, 0)), "{kinds:?}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::either::{Either, either};
@@ -14,12 +15,17 @@ use crate::server::settings::Settings;
 use crate::server::unary::UnaryMethods;
 use crate::server::workers::Workers;
 use crate::transport::h2::Budget;
+use crate::transport::hyper::server::Drain;
 use crate::transport::listen::{Accepted, Listener};
 
 /// The pause after a failed accept doubles between these two: short enough to recover within a second when file
 /// descriptors come free, long enough not to spin.
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(5);
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// How long a server that was told to stop goes on accepting: long enough for what the system has made already, and
+/// little against any drain.
+const LAST_ACCEPTS: Duration = Duration::from_millis(20);
 
 /// What all connections of a server share.
 pub(crate) struct Shared {
@@ -33,6 +39,17 @@ pub(crate) struct Shared {
     #[cfg(feature = "channelz")]
     pub(crate) connected: Option<crate::server::hooks::Connected>,
     pub(crate) stop: CancellationToken,
+    /// The same a little later, for connections that have not said their first words by then.
+    pub(crate) stop_newcomers: CancellationToken,
+}
+
+impl Shared {
+    /// How a new connection is told to go. Proxies send calls before they have heard a word: on a connection that is
+    /// told at once these would be lost, and so it has a moment to take them.
+    pub(crate) fn drain(&self) -> Drain {
+        let begin = if self.stop.is_cancelled() { &self.stop_newcomers } else { &self.stop };
+        Drain { begin: begin.clone(), grace: self.settings.drain_grace }
+    }
 }
 
 /// Accepts until the server stops, then waits for the connections to drain.
@@ -73,10 +90,20 @@ pub(crate) async fn accept_all(mut listener: Listener, shared: Arc<Shared>) {
             }
         }
     }
+    accept_last(&mut listener, &mut connections, &shared).await;
     // New connections are refused from here on.
     drop(listener);
     while let Some(ended) = connections.join_next().await {
         report(ended);
+    }
+}
+
+/// Takes connections that the system has made before the server stops to listen: with the socket they would be reset,
+/// whatever was sent on them. They are told to go like all others.
+async fn accept_last(listener: &mut Listener, connections: &mut JoinSet<()>, shared: &Arc<Shared>) {
+    let end = Instant::now() + LAST_ACCEPTS;
+    while let Ok(Ok(accepted)) = timeout_at(end, listener.accept(shared.settings.tcp)).await {
+        spawn(connections, accepted, shared);
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,10 @@ use crate::task::task;
 use crate::transport::error::{Error, Step};
 use crate::transport::listen::{ListenAddress, Listener};
 use crate::transport::listen_socket::ListenSocket;
+
+/// How long a server that was told to stop listens to whoever has just connected: what is on its way arrives within
+/// that, and who says nothing holds up no drain.
+const FIRST_WORDS: Duration = Duration::from_millis(100);
 
 /// A server whose sockets listen: its ports are known, and connections wait until it serves.
 ///
@@ -122,7 +127,7 @@ impl BoundServer {
         }
         #[cfg(feature = "channelz")]
         let connected = self.hooks.listening(&self.addresses());
-        let stop = CancellationToken::new();
+        let (stop, stop_newcomers) = (CancellationToken::new(), CancellationToken::new());
         let shared = Arc::new(Shared {
             methods: Arc::new(UnaryMethods::of(&self.dispatcher.router)),
             dispatcher: self.dispatcher,
@@ -134,6 +139,7 @@ impl BoundServer {
             #[cfg(feature = "channelz")]
             connected,
             stop: stop.clone(),
+            stop_newcomers: stop_newcomers.clone(),
         });
         let mut listeners = JoinSet::new();
         for listener in self.listeners {
@@ -144,7 +150,13 @@ impl BoundServer {
         }
         self.hooks.draining(&stop).await;
         stop.cancel();
-        while listeners.join_next().await.is_some() {}
+        let ended = async { while listeners.join_next().await.is_some() {} };
+        let newcomers = async {
+            tokio::time::sleep(FIRST_WORDS).await;
+            stop_newcomers.cancel();
+            std::future::pending::<()>().await;
+        };
+        either(ended, newcomers).await;
         Ok(())
     }
 }

@@ -58,7 +58,7 @@ pub struct Server {
     pub(super) layer_errors: ErrorTable,
     fallback: Option<TowerHandler>,
     timeout: Option<Duration>,
-    calls: CallSettings,
+    pub(super) calls: CallSettings,
     pub(super) settings: Settings,
     pub(crate) hooks: Hooks,
     #[cfg(feature = "_tls")]
@@ -406,10 +406,10 @@ impl Server {
         Ok(BoundServer {
             listeners: Vec::new(),
             dispatcher,
+            #[cfg(feature = "_tls")]
+            tls: self.tls.map(|config| config.acceptor(self.settings.handshakes)).transpose()?,
             settings: self.settings,
             hooks: self.hooks,
-            #[cfg(feature = "_tls")]
-            tls: self.tls.map(|config| config.acceptor()).transpose()?,
         })
     }
 }

@@ -14,7 +14,7 @@ use crate::task::{Task, task};
 use crate::transport::carrier::Carrier;
 use crate::transport::h2::server::ServerConnection;
 use crate::transport::h2::{Spoken, sniff};
-use crate::transport::hyper::server::{Drain, serve_connection};
+use crate::transport::hyper::server::serve_connection;
 use crate::transport::io::Io;
 #[cfg(feature = "_tls")]
 use crate::transport::io::Moved;
@@ -125,22 +125,20 @@ async fn begin(io: Io, peer: Peer, shared: &Shared) -> Next {
         }
     }
     let mut head = Vec::new();
-    let timeout = shared.settings.limits.preface_timeout;
-    let sniffed = tokio::time::timeout(timeout, sniff(&mut io, &mut head));
-    match shared.stop.run_until_cancelled(sniffed).await {
+    match first_words(&mut io, &mut head, shared).await {
         // Told to stop, or too slow, or gone, before a word was said.
-        None | Some(Err(_) | Ok(Ok(Spoken::Neither))) => None,
-        Some(Ok(Err(error))) => {
+        None | Some(Ok(Spoken::Neither)) => None,
+        Some(Err(error)) => {
             report(Err(error.into()));
             None
         }
-        Some(Ok(Ok(Spoken::Http1))) => {
+        Some(Ok(Spoken::Http1)) => {
             report(serve_by_hyper(io.with_head(head), peer, shared).await);
             None
         }
-        Some(Ok(Ok(Spoken::Http2))) => {
+        Some(Ok(Spoken::Http2)) => {
             let answerer = Answerer::new(shared.dispatcher.clone(), Arc::clone(&shared.methods), peer);
-            let drain = Drain { begin: shared.stop.clone(), grace: shared.settings.drain_grace };
+            let drain = shared.drain();
             let pool = shared.workers.as_ref().and_then(Workers::pool).cloned();
             let ready = shared.settings.shared_by_calls(shared.budget.as_ref());
             Some(Box::new(ServerConnection::new(
@@ -156,18 +154,23 @@ async fn begin(io: Io, peer: Peer, shared: &Shared) -> Next {
     }
 }
 
+/// What a connection says first; nothing, if that takes too long.
+async fn first_words(io: &mut Io, head: &mut Vec<u8>, shared: &Shared) -> Option<std::io::Result<Spoken>> {
+    let sniffed = tokio::time::timeout(shared.settings.limits.preface_timeout, sniff(io, head));
+    shared.stop_newcomers.run_until_cancelled(sniffed).await?.ok()
+}
+
 async fn serve_by_hyper(io: Io, peer: Arc<Peer>, shared: &Shared) -> Served {
     let dispatcher = shared.dispatcher.clone();
     let handler = move |request| dispatcher.answer(request, &peer);
-    let drain = Drain { begin: shared.stop.clone(), grace: shared.settings.drain_grace };
-    serve_connection(io, &shared.settings.hyper(), handler, drain).await
+    serve_connection(io, &shared.settings.hyper(), handler, shared.drain()).await
 }
 
 #[cfg(feature = "_tls")]
 async fn secure(io: Io, mut peer: Peer, shared: &Shared) -> Option<(Io, Peer)> {
     let Some(acceptor) = &shared.tls else { return Some((io, peer)) };
     let below = Arc::new(Moved::default());
-    match shared.stop.run_until_cancelled(acceptor.accept(io.counting(&below))).await? {
+    match shared.stop_newcomers.run_until_cancelled(acceptor.accept(io.counting(&below))).await? {
         Ok(stream) => {
             peer.encrypted = true;
             peer.certificates = stream.peer_certificates();
@@ -195,7 +198,7 @@ mod tests {
     fn an_idle_connection_is_small() {
         let table = [
             ("the task", size_of::<Connection>(), 32),
-            ("what the engine and its driver know", size_of::<ServerConnection<Answerer>>(), 2112),
+            ("what the engine and its driver know", size_of::<ServerConnection<Answerer>>(), 2120),
         ];
         for (what, bytes, bytes_max) in table {
             assert!(bytes <= bytes_max, "{what} has {bytes} bytes, more than {bytes_max}");

@@ -34,6 +34,8 @@ mod hooks;
 mod layers;
 #[cfg(feature = "server")]
 mod lifetime;
+#[cfg(feature = "server")]
+mod limits;
 mod native;
 #[cfg(feature = "server")]
 mod page;
@@ -52,8 +54,12 @@ pub use self::bound::BoundServer;
 pub use self::builder::Server;
 #[cfg(feature = "server")]
 pub use self::layers::ServerService;
+#[cfg(feature = "server")]
+pub use self::limits::Limits;
 pub use self::tower::TowerService;
 
+#[cfg(feature = "server")]
+pub use crate::codec::MessageLimits;
 pub use crate::service::Message;
 pub use crate::service::interceptor::{
     Authentication, Authenticator, BearerTokens, CallEnd, CallHead, ConcurrencyLimit, ErrorTable, Interceptors,

@@ -7,6 +7,7 @@ use seltzer_h2::Limits;
 
 use crate::transport::carrier::Carrier;
 use crate::transport::h2::{Budget, Memory, ReadyQueue, connection_bytes_max};
+use crate::transport::handshakes::HandshakeLimits;
 use crate::transport::hyper::server::ConnectionSettings;
 use crate::transport::tcp::TcpSettings;
 
@@ -25,6 +26,8 @@ pub(crate) struct Settings {
     /// What may wait on a connection, and on all of them; see `transport::h2`.
     pub(crate) connection_memory_bytes: Option<usize>,
     pub(crate) memory_bytes: Option<usize>,
+    #[cfg_attr(not(feature = "_tls"), allow(dead_code, reason = "there are no handshakes"))]
+    pub(crate) handshakes: HandshakeLimits,
 }
 
 impl Settings {
@@ -69,6 +72,7 @@ impl Default for Settings {
             tcp_congestion: None,
             connection_memory_bytes: None,
             memory_bytes: None,
+            handshakes: HandshakeLimits::default(),
         }
     }
 }

@@ -78,6 +78,27 @@ async fn connections_and_methods_have_limits_of_their_own() {
 }
 
 #[tokio::test]
+async fn others_than_those_that_are_meant_pass_by() {
+    let table: [(&str, Interceptors); 2] = [
+        ("concurrency", ConcurrencyLimit::new(1).only(|call| call.method() == "UnaryCall").into()),
+        ("rate", RateLimit::new(0.001, 1).only(|call| call.method() == "UnaryCall").into()),
+    ];
+    for (what, limit) in table {
+        let (_server, client, mut seen) = probe(limit).await;
+        let hanging = tokio::spawn({
+            let client = client.clone();
+            async move { client.unary_call(ask("hang")).await }
+        });
+        patiently(seen.wait_for(|seen| seen.hanging == 1)).await.unwrap();
+        assert!(patiently(client.unary_call(ask("hi"))).await.is_err(), "{what}");
+        for _ in 0..3 {
+            assert!(patiently(client.streaming_from_server(ask("hi"))).await.is_ok(), "{what}");
+        }
+        hanging.abort();
+    }
+}
+
+#[tokio::test]
 async fn a_stream_counts_until_its_end() {
     let (_server, client, _seen) = probe(ConcurrencyLimit::new(1)).await;
     let (requests, stream) = tokio::sync::mpsc::channel(1);

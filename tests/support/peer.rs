@@ -19,7 +19,7 @@ pub(crate) const WINDOW_UPDATE: u8 = 8;
 pub(crate) const END_STREAM: u8 = 0x1;
 pub(crate) const ACK: u8 = 0x1;
 pub(crate) const PADDED: u8 = 0x8;
-const END_HEADERS: u8 = 0x4;
+pub(crate) const END_HEADERS: u8 = 0x4;
 
 pub(crate) const NO_ERROR: u32 = 0;
 pub(crate) const REFUSED_STREAM: u32 = 7;
@@ -30,7 +30,8 @@ pub(crate) const ENHANCE_YOUR_CALM: u32 = 11;
 pub(crate) const MAX_CONCURRENT_STREAMS: u16 = 3;
 pub(crate) const INITIAL_WINDOW_SIZE: u16 = 4;
 
-const PREFACE_BYTES: usize = 24;
+/// What a client says first (RFC 9113, section 3.4).
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The head of a good answer.
 pub(crate) const GOOD: &[(&str, &str)] = &[(":status", "200"), ("content-type", "application/grpc")];
@@ -110,7 +111,7 @@ impl Peer {
         // Frame after frame, none waits for an acknowledgement of the one before.
         stream.set_nodelay(true).unwrap();
         let mut peer = Peer { stream, early: VecDeque::new() };
-        let mut preface = [0; PREFACE_BYTES];
+        let mut preface = [0; PREFACE.len()];
         patiently(peer.stream.read_exact(&mut preface)).await.unwrap();
         peer.settings(settings).await;
         peer.send(SETTINGS, ACK, 0, b"").await;
@@ -228,7 +229,7 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
 }
 
 /// A header block without any compression.
-fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
         block.push(0);

@@ -36,6 +36,9 @@ const TESTING_SERVED: &[&str] =
 /// Services are listed up to this number; more would hide the rest of the line.
 const LISTED_SERVICES_MAX: usize = 20;
 
+/// Where methods are looked up unless the user has schemas.
+const BUILT_IN: &str = "the built-in schemas";
+
 /// How many near names are suggested.
 const SUGGESTIONS_MAX: usize = 3;
 
@@ -66,7 +69,17 @@ pub(crate) fn is_served(service: &str, channelz: bool) -> bool {
 pub(crate) fn find(name: &str, source: &SchemaSource) -> Result<MethodDescriptor, Failure> {
     let is_built_in = source.proto.is_empty() && source.descriptor_set.is_empty();
     let schemas = if is_built_in { demo_services()? } else { load(source).map_err(Failure::into_usage)? };
-    schemas.method(name).ok_or_else(|| not_found(name, &schemas, is_built_in))
+    schemas.method(name).ok_or_else(|| not_found(name, &schemas, if is_built_in { BUILT_IN } else { "these schemas" }))
+}
+
+/// A method that `serve` answers, by a name such as `package.Service/Method`.
+///
+/// # Errors
+/// There is none; the failure names near ones.
+pub(crate) fn find_served(name: &str, channelz: bool) -> Result<MethodDescriptor, Failure> {
+    let schemas = demo_services()?;
+    let found = schemas.method(name).filter(|method| is_served(method.parent_service().full_name(), channelz));
+    found.ok_or_else(|| not_found(name, &schemas, "what is served"))
 }
 
 fn load(source: &SchemaSource) -> Result<Schemas, Failure> {
@@ -91,8 +104,7 @@ fn load(source: &SchemaSource) -> Result<Schemas, Failure> {
 /// For schemas that are built in.
 pub(crate) const NO_INCLUDES: &[&str] = &[];
 
-fn not_found(name: &str, schemas: &Schemas, is_built_in: bool) -> Failure {
-    let place = if is_built_in { "the built-in schemas" } else { "these schemas" };
+fn not_found(name: &str, schemas: &Schemas, place: &str) -> Failure {
     let mut hints = Vec::new();
     let near = near(name, &names(schemas));
     if !near.is_empty() {
@@ -108,7 +120,7 @@ fn not_found(name: &str, schemas: &Schemas, is_built_in: bool) -> Failure {
             let services: Vec<_> = services.map(|service| service.full_name().to_owned()).collect();
             hints.push(format!("write SERVICE/METHOD; the services are {}", or_none(&services)));
         }
-        if is_built_in {
+        if place == BUILT_IN {
             hints.push("`--proto FILE` takes a schema of your own".to_owned());
         }
     }
@@ -187,7 +199,7 @@ mod tests {
             ("whatever", "write SERVICE/METHOD"),
         ];
         for (name, hint) in table {
-            let text = not_found(name, &schemas, true).to_string();
+            let text = not_found(name, &schemas, BUILT_IN).to_string();
             assert!(text.contains(&format!("no method {name:?} in the built-in schemas")), "{text}");
             assert!(text.contains(hint), "{name}: {text}");
         }

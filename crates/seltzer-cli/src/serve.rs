@@ -1,5 +1,8 @@
 //! `seltzer serve`: the demo services, health and reflection, until told to stop.
 
+mod contradictions;
+mod limits;
+
 use std::io::{self, Write};
 use std::pin::pin;
 
@@ -24,6 +27,7 @@ use crate::{banner, inherited, log, output};
 /// # Errors
 /// A certificate cannot be used, or an address cannot be bound.
 pub(crate) fn run(arguments: &ServeArguments) -> Result<u8, Failure> {
+    contradictions::check(arguments)?;
     log::start(arguments.verbose);
     let mut builder = runtime::Builder::new_multi_thread();
     if arguments.workers.is_some() {
@@ -130,6 +134,7 @@ fn server(arguments: &ServeArguments, identities: Option<&ServerIdentities<'_>>)
     let mut server = services::add_to(Server::builder(), &settings)
         .health(&HealthReporter::new())
         .reflection(&Reflection::new())
+        .limits(limits::limits(arguments))
         .drain_grace(arguments.drain_grace)
         .workers(arguments.workers.map(usize::from))
         .carrier(arguments.carrier.into());
@@ -143,8 +148,8 @@ fn server(arguments: &ServeArguments, identities: Option<&ServerIdentities<'_>>)
     if let Some(encoding) = arguments.compression {
         server = server.send_compressed(encoding);
     }
-    if let Some(bytes) = arguments.max_message_bytes {
-        server = server.max_decoding_message_size(bytes);
+    for interceptors in limits::interceptors(arguments)? {
+        server = server.intercept(interceptors);
     }
     match identities {
         Some(identities) => Ok(server.tls_config(identities.config()?)?),

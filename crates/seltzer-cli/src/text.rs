@@ -17,7 +17,8 @@ const FLAGS: &[(&str, &str)] = &[
     ("`ServerTlsConfig::identity_for`", "`--tls-sni`"),
     ("`ServerTlsConfig::identity` serves", "`--tls-cert` and `--tls-key` serve"),
     ("`ServerTlsConfig::identity`, which serves", "`--tls-cert` and `--tls-key`, which serve"),
-    (" (`ServerTlsConfig::timeout` sets another limit)", ""),
+    ("`ServerTlsConfig::timeout`", "`--tls-handshake-timeout`"),
+    ("`ServerTlsConfig::max_concurrent_handshakes`", "`--max-tls-handshakes`"),
     (", or let such clients in with `client_auth_optional(true)`", ", or leave `--tls-client-ca` out"),
 ];
 
@@ -59,6 +60,8 @@ mod tests {
             ("say so with `ClientTlsConfig::domain_name(\"b.example\")`", "say so with `--tls-domain b.example`"),
             ("give it to `ClientTlsConfig::ca_certificate`", "give it to `--tls-ca`"),
             ("does it? `ClientTlsConfig::identity` sets it", "does it? `--tls-cert` and `--tls-key` set it"),
+            ("`ServerTlsConfig::max_concurrent_handshakes` permits more", "`--max-tls-handshakes` permits more"),
+            ("(`ServerTlsConfig::timeout` sets another limit)", "(`--tls-handshake-timeout` sets another limit)"),
             ("nothing", "nothing"),
         ];
         for (said, meant) in table {

@@ -91,6 +91,9 @@ pub struct Limits {
     pub settings_ack_timeout: Duration,
     /// See [`STALL_TIMEOUT`].
     pub stall_timeout: Duration,
+    /// How long data of a stream that is not finished may wait for a window that the peer does not open; `None`: as long
+    /// as the peer likes, because a stream whose reader pauses is nobody's fault.
+    pub stream_stall_timeout: Option<Duration>,
     /// Silence before a PING asks whether the peer lives; `None`: never. A server's default is
     /// [`SERVER_KEEPALIVE_INTERVAL`]; a client does it only if told to.
     pub keepalive_interval: Option<Duration>,
@@ -137,6 +140,7 @@ impl Limits {
             header_block_timeout: HEADER_BLOCK_TIMEOUT,
             settings_ack_timeout: SETTINGS_ACK_TIMEOUT,
             stall_timeout: STALL_TIMEOUT,
+            stream_stall_timeout: None,
             keepalive_interval: Some(SERVER_KEEPALIVE_INTERVAL),
             keepalive_timeout: KEEPALIVE_TIMEOUT,
             keepalive_while_idle: true,

@@ -1,13 +1,14 @@
 //! No more calls at once than a server can do well.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::service::interceptor::shedding::Shedding;
-use crate::service::interceptor::{Next, ServerCall, ServerInterceptor, ServerReply};
+use crate::service::interceptor::{CallHead, Next, ServerCall, ServerInterceptor, ServerReply};
 use crate::status::{Code, Status};
 
 /// Lets so many calls run at once, and so many more wait for their turn; others are turned away before their messages
@@ -32,15 +33,19 @@ use crate::status::{Code, Status};
 /// # #[cfg(not(feature = "server"))]
 /// # fn main() {}
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ConcurrencyLimit {
     calls_max: usize,
     waiting_max: usize,
     queue_timeout: Option<Duration>,
     per: Per,
+    concerns: Option<Arc<Concerns>>,
     shedding: Shedding,
     gates: Arc<Gates>,
 }
+
+/// Whether a limit concerns a call.
+type Concerns = dyn Fn(CallHead<'_>) -> bool + Send + Sync;
 
 /// Which calls share a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +73,7 @@ impl ConcurrencyLimit {
             waiting_max: 0,
             queue_timeout: None,
             per: Per::Server,
+            concerns: None,
             shedding: Shedding::new(Code::Unavailable),
             gates: Arc::default(),
         }
@@ -84,6 +90,21 @@ impl ConcurrencyLimit {
     #[must_use]
     pub fn per_method(mut self) -> Self {
         self.per = Per::Method;
+        self
+    }
+
+    /// Concerns these calls alone; all others pass by and are not counted.
+    ///
+    /// ```
+    /// use seltzer::server::ConcurrencyLimit;
+    ///
+    /// // Two reports at a time, and as much of anything else as there is.
+    /// let reports = ConcurrencyLimit::new(2).only(|call| call.path() == "/shop.v1.Shop/MakeReport");
+    /// # drop(reports);
+    /// ```
+    #[must_use]
+    pub fn only(mut self, concerns: impl Fn(CallHead<'_>) -> bool + Send + Sync + 'static) -> Self {
+        self.concerns = Some(Arc::new(concerns));
         self
     }
 
@@ -156,12 +177,26 @@ impl ConcurrencyLimit {
 
 impl ServerInterceptor for ConcurrencyLimit {
     async fn intercept(&self, call: ServerCall, next: Next) -> Result<ServerReply, Status> {
+        if self.concerns.as_ref().is_some_and(|concerns| !concerns(call.head())) {
+            return next.run(call).await;
+        }
         let turn = self.turn(self.key(&call)).await?;
         let reply = next.run(call).await?;
         reply.map_end(move |end| {
             drop(turn);
             end
         })
+    }
+}
+
+impl fmt::Debug for ConcurrencyLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConcurrencyLimit")
+            .field("calls_max", &self.calls_max)
+            .field("waiting_max", &self.waiting_max)
+            .field("queue_timeout", &self.queue_timeout)
+            .field("per", &self.per)
+            .finish_non_exhaustive()
     }
 }
 

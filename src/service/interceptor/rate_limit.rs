@@ -41,9 +41,13 @@ pub struct RateLimit {
     calls_per_second: f64,
     burst: f64,
     key: Arc<KeyOf>,
+    concerns: Option<Arc<Concerns>>,
     shedding: Shedding,
     buckets: Arc<Mutex<Buckets>>,
 }
+
+/// Whether a limit concerns a call.
+type Concerns = dyn Fn(CallHead<'_>) -> bool + Send + Sync;
 
 type KeyOf = dyn Fn(CallHead<'_>) -> Option<String> + Send + Sync;
 
@@ -55,6 +59,7 @@ impl RateLimit {
             calls_per_second: if calls_per_second > 0.0 { calls_per_second } else { 0.0 },
             burst: f64::from(burst.max(1)),
             key: Arc::new(|call| call.peer()?.remote_addr().map(|address| address.ip().to_string())),
+            concerns: None,
             shedding: Shedding::new(Code::ResourceExhausted),
             buckets: Arc::new(Mutex::new(Buckets::new(Instant::now()))),
         }
@@ -64,6 +69,13 @@ impl RateLimit {
     #[must_use]
     pub fn by(mut self, key: impl Fn(CallHead<'_>) -> Option<String> + Send + Sync + 'static) -> Self {
         self.key = Arc::new(key);
+        self
+    }
+
+    /// Concerns these calls alone; all others pass by and are not counted.
+    #[must_use]
+    pub fn only(mut self, concerns: impl Fn(CallHead<'_>) -> bool + Send + Sync + 'static) -> Self {
+        self.concerns = Some(Arc::new(concerns));
         self
     }
 
@@ -97,6 +109,9 @@ impl RateLimit {
 
 impl ServerInterceptor for RateLimit {
     async fn intercept(&self, call: ServerCall, next: Next) -> Result<ServerReply, Status> {
+        if self.concerns.as_ref().is_some_and(|concerns| !concerns(call.head())) {
+            return next.run(call).await;
+        }
         if let Err(pause) = self.take((self.key)(call.head()), Instant::now()) {
             let shedding = Shedding { pushback: Some(pause), ..self.shedding };
             let rate = self.calls_per_second;

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 
 use crate::transport::error::{Error, Step};
+use crate::transport::handshakes::HandshakeLimits;
 use crate::transport::tls::failure::{self, Peer};
 use crate::transport::tls::identities::{Identities, Unknown};
 use crate::transport::tls::server::ServerTlsConfig;
@@ -54,6 +55,8 @@ pub(crate) struct TlsAcceptor {
 /// What new handshakes use.
 struct Current {
     loaded: RwLock<Arc<Loaded>>,
+    /// What holds where settings say nothing.
+    defaults: HandshakeLimits,
 }
 
 /// Settings that were read and checked.
@@ -77,15 +80,15 @@ impl ServerTlsReload {
     /// # Errors
     /// As when the server was bound: something is missing, damaged or does not fit together. Then nothing changes.
     pub fn reload(&self, config: &ServerTlsConfig) -> Result<(), Error> {
-        let loaded = config.load()?;
+        let loaded = config.load(self.current.defaults)?;
         self.current.replace(loaded);
         Ok(())
     }
 }
 
 impl TlsAcceptor {
-    pub(super) fn new(loaded: Loaded) -> Self {
-        TlsAcceptor { current: Arc::new(Current { loaded: RwLock::new(Arc::new(loaded)) }) }
+    pub(super) fn new(loaded: Loaded, defaults: HandshakeLimits) -> Self {
+        TlsAcceptor { current: Arc::new(Current { loaded: RwLock::new(Arc::new(loaded)), defaults }) }
     }
 
     /// What changes it while it is in use.

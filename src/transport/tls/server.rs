@@ -11,19 +11,13 @@ use rustls::server::{ResolvesServerCert, WebPkiClientVerifier};
 use tokio::sync::Semaphore;
 
 use crate::transport::error::{Error, Step};
+use crate::transport::handshakes::HandshakeLimits;
 use crate::transport::tls::acceptor::{Loaded, TlsAcceptor};
 use crate::transport::tls::identities::Identities;
 use crate::transport::tls::identity::{Certificate, Identity};
 use crate::transport::tls::pinned::ClientVerifier;
 use crate::transport::tls::provider::provider;
-use crate::transport::tls::{ALPN_HTTP2, ALPN_HTTP11, HANDSHAKE_TIMEOUT, roots};
-
-/// How many handshakes run at a time unless set otherwise.
-///
-/// One holds about 40 KiB while it lasts and takes a millisecond of a processor, so that a thousand clients that come
-/// at once, after an outage perhaps, cost 40 MiB and wait a second at most. Fewer would be too few for clients far
-/// away: at 200 ms for a round trip these are still 5,000 handshakes a second.
-const CONCURRENT_HANDSHAKES_MAX: usize = 1024;
+use crate::transport::tls::{ALPN_HTTP2, ALPN_HTTP11, roots};
 
 /// TLS settings of a server.
 ///
@@ -155,17 +149,17 @@ impl ServerTlsConfig {
     /// # Errors
     ///
     /// As [`load`](Self::load).
-    pub(crate) fn acceptor(&self) -> Result<TlsAcceptor, Error> {
-        self.load().map(TlsAcceptor::new)
+    pub(crate) fn acceptor(&self, defaults: HandshakeLimits) -> Result<TlsAcceptor, Error> {
+        Ok(TlsAcceptor::new(self.load(defaults)?, defaults))
     }
 
-    /// Reads and checks everything.
+    /// Reads and checks everything. What is not set about handshakes is as in `defaults`.
     ///
     /// # Errors
     ///
     /// For an identity or root that is missing, damaged or unsupported, and without a usable cryptography provider.
-    pub(super) fn load(&self) -> Result<Loaded, Error> {
-        let places_max = self.max_concurrent_handshakes.unwrap_or(CONCURRENT_HANDSHAKES_MAX);
+    pub(super) fn load(&self, defaults: HandshakeLimits) -> Result<Loaded, Error> {
+        let places_max = self.max_concurrent_handshakes.unwrap_or(defaults.concurrent_max);
         if places_max == 0 {
             return Err(Error::new(Step::Tls, "a server that may make no handshake lets nobody in")
                 .with_hint("`ServerTlsConfig::max_concurrent_handshakes` takes 1 and more"));
@@ -190,7 +184,7 @@ impl ServerTlsConfig {
         Ok(Loaded {
             config: Arc::new(config),
             identities,
-            timeout: self.timeout.unwrap_or(HANDSHAKE_TIMEOUT),
+            timeout: self.timeout.unwrap_or(defaults.timeout),
             places: Arc::new(Semaphore::new(places_max.min(Semaphore::MAX_PERMITS))),
             places_max,
         })

@@ -3,6 +3,9 @@
 mod call;
 mod compile;
 mod include;
+mod limits;
+mod load;
+mod quantities;
 mod serve;
 mod values;
 
@@ -13,7 +16,10 @@ use clap::{Parser, Subcommand};
 pub(crate) use self::call::{CallArguments, ClientTls, SchemaSource};
 pub(crate) use self::compile::CompileArguments;
 pub(crate) use self::include::{Include, builder};
-pub(crate) use self::serve::{ServeArguments, ServerTls};
+pub(crate) use self::limits::{KeepaliveArguments, LifetimeArguments, LimitArguments};
+pub(crate) use self::load::{CallRate, LoadArguments, RateKey, TimeoutArguments};
+pub(crate) use self::quantities::{Bytes, Count, Seconds};
+pub(crate) use self::serve::{CarrierName, ServeArguments, ServerTls};
 pub(crate) use self::values::{Header, NamedIdentity};
 
 /// Serves, calls and compiles gRPC services: no protoc, no C compiler.
@@ -26,7 +32,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Serve(ServeArguments),
+    /// In a box: it has by far the most options.
+    Serve(Box<ServeArguments>),
     Call(CallArguments),
     Compile(CompileArguments),
 }

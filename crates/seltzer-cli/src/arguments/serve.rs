@@ -9,6 +9,7 @@ use seltzer::codec::CompressionEncoding;
 use seltzer::transport::{Carrier, ListenAddress};
 
 use crate::arguments::values::{NamedIdentity, compression, named_identity, seconds, seconds_not_zero, token};
+use crate::arguments::{KeepaliveArguments, LifetimeArguments, LimitArguments, LoadArguments, TimeoutArguments};
 
 /// gRPC's customary port, for this machine alone.
 const ADDRESS_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50051);
@@ -36,10 +37,6 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "NAME", value_parser = compression())]
     pub(crate) compression: Option<CompressionEncoding>,
 
-    /// The largest request message that is accepted, in bytes [default: 4194304]
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) max_message_bytes: Option<usize>,
-
     /// How many threads move bytes, each with its share of the connections; as many more run handlers that wait or take long [default: all share one thread a processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=WORKERS_MAX))]
     pub(crate) workers: Option<u16>,
@@ -66,6 +63,21 @@ pub(crate) struct ServeArguments {
 
     #[command(flatten)]
     pub(crate) tls: ServerTls,
+
+    #[command(flatten)]
+    pub(crate) load: LoadArguments,
+
+    #[command(flatten)]
+    pub(crate) timeouts: TimeoutArguments,
+
+    #[command(flatten)]
+    pub(crate) lifetime: LifetimeArguments,
+
+    #[command(flatten)]
+    pub(crate) keepalive: KeepaliveArguments,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
 }
 
 impl ServeArguments {
@@ -135,6 +147,8 @@ Examples:
   seltzer serve --tls-cert server.pem --tls-key server.key --tls-client-ca clients.pem
   seltzer serve --tls-sni api.example.com=api.pem:api.key --tls-sni '*.example.com=any.pem:any.key'
   seltzer serve --token token123 --compression gzip
+  seltzer serve --max-calls 500 --queue-length 100 --queue-timeout 0.5 --max-call-timeout 60
+  seltzer serve --rate-limit 100:200 --rate-limit-by metadata:x-api-key --max-connection-age 1800
 
 Under systemd it serves the sockets of its socket unit (LISTEN_FDS), and says when it is ready and when it stops
 (NOTIFY_SOCKET, Type=notify).

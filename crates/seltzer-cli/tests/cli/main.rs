@@ -6,7 +6,11 @@
 mod calls;
 mod compile;
 mod connections;
+mod limits;
+mod load;
 mod mistakes;
+mod operations;
 mod program;
 mod serving;
 mod streams;
+mod wire;

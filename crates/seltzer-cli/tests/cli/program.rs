@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Long enough for anything that works, short enough to wait for once. A test that needs it has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `seltzer`; it is killed when this is dropped.
 pub(crate) struct Program {

@@ -217,7 +217,12 @@ impl Connection {
 
     #[inline]
     fn sweep_deadline(&self) -> Option<Instant> {
-        (self.queueing > 0).then(|| self.timers.sweep + self.limits.stall_timeout / SWEEPS_PER_STALL)
+        (self.queueing > 0).then(|| self.timers.sweep + self.sweep_interval())
+    }
+
+    fn sweep_interval(&self) -> Duration {
+        let Limits { stall_timeout, stream_stall_timeout, .. } = self.limits;
+        stream_stall_timeout.map_or(stall_timeout, |open| open.min(stall_timeout)) / SWEEPS_PER_STALL
     }
 
     #[inline]
@@ -311,21 +316,24 @@ impl Connection {
         }
     }
 
-    /// Finished messages that wait for a window pin memory: they end when nothing of them was taken for too long.
+    /// Finished messages that wait for a window pin memory: they end when nothing of them was taken for too long. So do
+    /// those that are not finished, if there is a limit for them.
     fn sweep_queues(&mut self) {
         if self.sweep_deadline().is_none_or(|at| at > self.now) {
             return;
         }
         self.timers.sweep = self.now;
-        let patience = self.limits.stall_timeout - self.limits.stall_timeout / SWEEPS_PER_STALL * 2;
+        // A queue stands still from some time between two sweeps on, and its end comes at one.
+        let unseen = self.sweep_interval() * 2;
+        let Limits { stall_timeout, stream_stall_timeout, .. } = self.limits;
         let mut stalled = Vec::new();
         for (id, stream) in self.streams.iter_mut() {
-            let Some(queue) = stream.queue.as_mut().filter(|queue| !matches!(queue.end, End::Open)) else {
-                continue;
-            };
+            let Some(queue) = stream.queue.as_mut() else { continue };
+            let timeout = if matches!(queue.end, End::Open) { stream_stall_timeout } else { Some(stall_timeout) };
+            let Some(timeout) = timeout else { continue };
             match queue.still_since {
                 None => queue.still_since = Some(self.now),
-                Some(since) if self.now.saturating_duration_since(since) >= patience => stalled.push(id),
+                Some(since) if self.now.saturating_duration_since(since) + unseen >= timeout => stalled.push(id),
                 Some(_) => {}
             }
         }

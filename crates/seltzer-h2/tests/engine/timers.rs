@@ -150,6 +150,28 @@ fn a_finished_answer_that_waits_for_a_window_is_dropped() {
 }
 
 #[test]
+fn a_stream_that_pauses_is_dropped_if_there_is_a_limit() {
+    // (the limit in seconds, until when nothing happens, when it is over)
+    for (seconds, quiet, over) in [(8, 6, 3), (120, 100, 25)] {
+        let mut limits = Limits::server();
+        limits.stream_stall_timeout = Some(Duration::from_secs(seconds));
+        let mut tested = Tested::server_with(limits, &[(4, 0)]);
+        tested.receive(&[request(1, END_STREAM), request(3, END_STREAM)].concat());
+        tested.respond(1, false);
+        tested.connection.send_data(id(1), Bytes::from(vec![0; 100]), false).unwrap();
+        tested.respond(3, false);
+        tested.take();
+        assert!(tested.wait(quiet).is_empty(), "{seconds}");
+        tested.receive(&window_update(1, 1));
+        tested.take();
+        assert!(tested.wait(quiet).is_empty(), "{seconds}: it moved meanwhile");
+        assert_eq!(tested.wait(over), ["Reset 1 CANCEL"], "{seconds}");
+        tested.take();
+        assert!(tested.wait(1000).is_empty(), "{seconds}: stream 3 has nothing to send");
+    }
+}
+
+#[test]
 fn a_finished_answer_that_moves_is_not_dropped() {
     let mut tested = Tested::server_with(Limits::server(), &[(4, 0)]);
     tested.receive(&request(1, END_STREAM));

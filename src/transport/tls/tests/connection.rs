@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::transport::handshakes::HandshakeLimits;
 use crate::transport::tls::ClientTlsConfig;
 use crate::transport::tls::tests::foreign::Foreign;
 use crate::transport::tls::tests::{PIPE_BYTES, Side, check_error, check_works, client, handshake, server};
@@ -11,7 +12,7 @@ use crate::transport::tls::tests::{PIPE_BYTES, Side, check_error, check_works, c
 #[tokio::test]
 async fn a_client_in_plain_text() {
     for greeting in ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"] {
-        let acceptor = server("rsa").acceptor().unwrap();
+        let acceptor = server("rsa").acceptor(HandshakeLimits::default()).unwrap();
         let (mut near, far) = tokio::io::duplex(PIPE_BYTES);
         near.write_all(greeting.as_bytes()).await.unwrap();
         check_error(
@@ -49,7 +50,7 @@ async fn a_peer_that_hangs_up() {
     let (near, far) = tokio::io::duplex(PIPE_BYTES);
     drop(near);
     check_error(
-        &server("rsa").acceptor().unwrap().accept(far).await.unwrap_err(),
+        &server("rsa").acceptor(HandshakeLimits::default()).unwrap().accept(far).await.unwrap_err(),
         "the client closed the connection during the handshake (a client does so when it does not trust the server's \
          certificate, or only looks whether the port is open)",
     );
@@ -143,7 +144,7 @@ async fn handshakes_end_in_time() {
             ),
         );
         let begin = tokio::time::Instant::now();
-        let error = server.acceptor().unwrap().accept(far).await.unwrap_err();
+        let error = server.acceptor(HandshakeLimits::default()).unwrap().accept(far).await.unwrap_err();
         assert_eq!(begin.elapsed().as_secs(), seconds);
         check_error(
             &error,

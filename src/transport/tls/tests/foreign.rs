@@ -6,6 +6,7 @@ use rustls::pki_types::ServerName;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 
+use crate::transport::handshakes::HandshakeLimits;
 use crate::transport::tls::pinned::AcceptAnything;
 use crate::transport::tls::provider::provider;
 use crate::transport::tls::tests::{PIPE_BYTES, Side, fixture};
@@ -50,7 +51,7 @@ impl Foreign {
             .with_client_cert_resolver(self.certified_key());
         config.alpn_protocols = self.protocols();
         let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-        let acceptor = server.acceptor().unwrap();
+        let acceptor = server.acceptor(HandshakeLimits::default()).unwrap();
         let (near, far) = tokio::io::duplex(PIPE_BYTES);
         let name = ServerName::try_from("localhost").unwrap();
         tokio::join!(connector.connect(name, near), acceptor.accept(far)).1

@@ -10,6 +10,7 @@ mod operations;
 mod server_certificate;
 mod settings;
 
+use crate::transport::handshakes::HandshakeLimits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::transport::error::{Error, Step};
@@ -39,7 +40,7 @@ type Side = Result<TlsStream<DuplexStream>, Error>;
 
 /// One handshake with `host` in memory: the client's outcome and the server's.
 async fn handshake(server: ServerTlsConfig, client: ClientTlsConfig, host: &str) -> (Side, Side) {
-    let acceptor = server.acceptor().unwrap();
+    let acceptor = server.acceptor(HandshakeLimits::default()).unwrap();
     let connector = client.connector(host).unwrap();
     let (near, far) = tokio::io::duplex(PIPE_BYTES);
     tokio::join!(connector.connect(near), acceptor.accept(far))

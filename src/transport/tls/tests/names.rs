@@ -1,5 +1,6 @@
 //! Several identities, chosen by the name that the client asks for.
 
+use crate::transport::handshakes::HandshakeLimits;
 use crate::transport::tls::tests::{
     certificate, check_error, check_works, client, fixture, handshake, identity, server,
 };
@@ -90,7 +91,7 @@ fn names_that_cannot_work() {
     let check = |names: &[&str], expected: &str| {
         let add = |config: ServerTlsConfig, name: &&str| config.identity_for(*name, identity("rsa"));
         let config = names.iter().fold(server("rsa"), add);
-        check_error(&config.acceptor().unwrap_err(), expected);
+        check_error(&config.acceptor(HandshakeLimits::default()).unwrap_err(), expected);
     };
     let hint = "(write a host as in `api.example.com`, or `*.example.com` for all that are one label below \
                 `example.com`)";
@@ -113,6 +114,6 @@ fn names_that_cannot_work() {
         check(&names, &format!("the server has two identities for `{}` {hint}", names[1]));
     }
     let config = server("rsa").identity_for("a.example", identity("rsa1024"));
-    let error = config.acceptor().unwrap_err().to_string();
+    let error = config.acceptor(HandshakeLimits::default()).unwrap_err().to_string();
     assert!(error.starts_with("the server's identity for `a.example`: a private key of this kind is not"), "{error}");
 }

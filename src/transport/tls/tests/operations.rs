@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::Instant;
 
+use crate::transport::handshakes::HandshakeLimits;
 use crate::transport::tls::acceptor::TlsAcceptor;
 use crate::transport::tls::client::TlsConnector;
 use crate::transport::tls::tests::{
@@ -27,7 +28,7 @@ fn shown(connected: &Connected) -> Vec<rustls::pki_types::CertificateDer<'static
 
 #[tokio::test]
 async fn new_settings_are_for_new_connections() {
-    let acceptor = server("rsa").acceptor().unwrap();
+    let acceptor = server("rsa").acceptor(HandshakeLimits::default()).unwrap();
     let connector = client("rsa").ca_certificate(certificate("ecdsa")).connector("localhost").unwrap();
     let mut before = meet(&acceptor, &connector).await.unwrap();
     acceptor.reload().reload(&server("ecdsa")).unwrap();
@@ -39,7 +40,7 @@ async fn new_settings_are_for_new_connections() {
 
 #[tokio::test]
 async fn settings_that_cannot_work_change_nothing() {
-    let acceptor = server("rsa").acceptor().unwrap();
+    let acceptor = server("rsa").acceptor(HandshakeLimits::default()).unwrap();
     let table = [
         (ServerTlsConfig::new(), "TLS needs an identity"),
         (
@@ -62,7 +63,7 @@ async fn settings_that_cannot_work_change_nothing() {
 #[tokio::test]
 async fn a_session_from_before_lets_nobody_in() {
     let trusting = |root: &str| server("rsa").client_ca_root(certificate(root));
-    let acceptor = trusting("ca").acceptor().unwrap();
+    let acceptor = trusting("ca").acceptor(HandshakeLimits::default()).unwrap();
     let connector = client("rsa").identity(identity("client")).connector("localhost").unwrap();
     assert!(!meet(&acceptor, &connector).await.unwrap().server.is_resumed());
     assert!(meet(&acceptor, &connector).await.unwrap().server.is_resumed(), "sessions are resumed otherwise");
@@ -104,7 +105,7 @@ fn patient(root: &str) -> ClientTlsConfig {
 
 #[tokio::test(start_paused = true)]
 async fn a_handshake_that_stalls_keeps_its_place_until_it_times_out() {
-    let acceptor = server("rsa").max_concurrent_handshakes(2).acceptor().unwrap();
+    let acceptor = server("rsa").max_concurrent_handshakes(2).acceptor(HandshakeLimits::default()).unwrap();
     let connector = patient("rsa").connector("localhost").unwrap();
     let message = first_message().await;
     let start = Instant::now();
@@ -129,7 +130,7 @@ async fn a_handshake_that_stalls_keeps_its_place_until_it_times_out() {
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_too_long_is_not_to_blame() {
-    let acceptor = server("rsa").max_concurrent_handshakes(1).acceptor().unwrap();
+    let acceptor = server("rsa").max_concurrent_handshakes(1).acceptor(HandshakeLimits::default()).unwrap();
     let connector = patient("rsa").connector("localhost").unwrap();
     let message = first_message().await;
     // Another place is free after the settings have changed, but only for as many as there are more.

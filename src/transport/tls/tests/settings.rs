@@ -1,11 +1,14 @@
 //! Settings that cannot work.
 
+use crate::transport::handshakes::HandshakeLimits;
 use crate::transport::tls::tests::{certificate, check_error, client, fixture, identity, server};
 use crate::transport::tls::{Certificate, ClientTlsConfig, Identity, ServerTlsConfig};
 
 #[test]
 fn settings_of_a_server_that_cannot_work() {
-    let check = |config: ServerTlsConfig, expected: &str| check_error(&config.acceptor().unwrap_err(), expected);
+    let check = |config: ServerTlsConfig, expected: &str| {
+        check_error(&config.acceptor(HandshakeLimits::default()).unwrap_err(), expected);
+    };
     check(
         ServerTlsConfig::new(),
         "TLS needs an identity of the server (set one with \
@@ -63,7 +66,7 @@ fn debug_shows_no_key() {
     for text in [
         format!("{server:?}"),
         format!("{client:?}"),
-        format!("{:?}", server.acceptor().unwrap()),
+        format!("{:?}", server.acceptor(HandshakeLimits::default()).unwrap()),
         format!("{:?}", client.connector("localhost").unwrap()),
     ] {
         assert!(!text.contains("BEGIN") && !text.contains("45, 45, 45"), "{text}");
