@@ -39,7 +39,7 @@
 //! | L2 | [`transport`] | the only place that does input and output |
 //! | L3 | [`service`] | what a call is |
 //! | L4 | [`server`], [`client`] | never import each other |
-//! | L5 | [`dynamic`](https://docs.rs/seltzer/latest/seltzer/dynamic), `health`, `reflection`, `orca`, `channelz` | plug-ins, each a feature |
+//! | L5 | [`dynamic`](https://docs.rs/seltzer/latest/seltzer/dynamic), `health`, `reflection`, `orca`, `channelz`, `telemetry` | plug-ins, each a feature |
 //! | L6 | `services` | the demo services, feature `services` |
 //!
 //! # Features
@@ -50,6 +50,7 @@
 //! - `zstd`: one more compression.
 //! - `dynamic`: calls without generated code, messages as JSON.
 //! - `health`, `reflection`, `channelz`: gRPC's standard services. `orca`: load reports.
+//! - `telemetry`: OpenTelemetry's metrics of servers and channels.
 //! - `tonic-compat`: fills in what tonic's own `server` feature reads from a request, such as `remote_addr()`.
 //! - `services`: the demo services of this project.
 
@@ -91,6 +92,8 @@ pub mod orca;
 pub mod reflection;
 #[cfg(feature = "services")]
 pub mod services;
+#[cfg(feature = "telemetry")]
+pub mod telemetry;
 
 /// Addresses, listeners, connections, TLS: the only place that does input and output.
 ///
