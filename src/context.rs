@@ -20,6 +20,8 @@
 
 mod additions;
 mod cancellation;
+#[cfg_attr(not(feature = "telemetry"), path = "context/counting_off.rs")]
+mod counting;
 #[cfg(feature = "_tls")]
 mod identity;
 mod reply;
@@ -40,6 +42,8 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::context::additions::Additions;
 use crate::context::cancellation::Cancellation;
+pub(crate) use crate::context::counting::Counter;
+use crate::context::counting::Counts;
 #[cfg(feature = "_tls")]
 pub(crate) use crate::context::identity::PeerCertificates;
 #[cfg(feature = "_tls")]
@@ -49,6 +53,7 @@ use crate::context::reply::Reply;
 pub use crate::context::spiffe::{InvalidSpiffeId, SpiffeId};
 use crate::deadline::Deadline;
 use crate::metadata::{MetadataKey, MetadataMap, MetadataValue, is_reserved_name};
+use crate::meter::MethodMeter;
 use crate::status::Status;
 
 thread_local! {
@@ -83,6 +88,8 @@ struct Call {
     cancelled: Cancellation,
     reply: Reply,
     additions: Additions,
+    #[cfg_attr(not(all(feature = "telemetry", feature = "server")), allow(dead_code, reason = "nobody counts"))]
+    counts: Counts,
 }
 
 /// What many calls of one connection have in common.
@@ -91,6 +98,9 @@ pub(crate) struct Origin {
     pub(crate) method: String,
     pub(crate) peer: Arc<Peer>,
     pub(crate) user_agent: Option<HeaderValue>,
+    /// Counts the calls of this method.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "nobody counts"))]
+    pub(crate) meter: MethodMeter,
 }
 
 /// Who is on the other side of a connection.
@@ -170,6 +180,7 @@ impl Context {
                 cancelled: Cancellation::default(),
                 reply: Reply::default(),
                 additions: Additions::default(),
+                counts: Counts::default(),
             })),
         }
     }
@@ -187,6 +198,7 @@ impl Context {
         call.cancelled.renew();
         call.reply.renew();
         call.additions.renew();
+        call.counts.renew();
         self
     }
 

@@ -66,6 +66,8 @@ pub mod context;
 mod deadline;
 mod either;
 pub mod metadata;
+#[cfg_attr(not(feature = "telemetry"), path = "meter/off.rs")]
+mod meter;
 mod pace;
 pub mod service;
 pub mod status;

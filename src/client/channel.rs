@@ -15,6 +15,7 @@ use crate::client::balance::PickCall;
 use crate::client::connectivity::ConnectivityState;
 use crate::client::connector::Connector;
 use crate::client::core::{Core, Placed, Unplaced};
+use crate::client::counted::Counted;
 use crate::client::guard::CallGuard;
 use crate::client::heads::Heads;
 use crate::client::options::CallOptions;
@@ -22,6 +23,7 @@ use crate::client::retry::Transparent;
 use crate::client::stage::{Stage, StageCell, too_late};
 use crate::either::either;
 use crate::metadata;
+use crate::meter::ChannelMeter;
 use crate::status::Status;
 use crate::task::task;
 use crate::transport::address::Address;
@@ -57,6 +59,8 @@ pub(super) struct Inner {
     /// The header blocks of unary calls.
     pub(super) heads: Heads,
     pub(super) core: Arc<Core>,
+    /// Counts the calls.
+    pub(super) meter: ChannelMeter,
     /// What is kept of requests, to send them again.
     pub(super) replay: Arc<ReplayMemory>,
 }
@@ -174,7 +178,8 @@ impl Channel {
         let connector = Arc::new(Connector::new(Arc::clone(&endpoint), in_process));
         let core = Arc::new(Core::new(Arc::clone(&endpoint), connector));
         let replay = ReplayMemory::new(endpoint.retries.call_bytes_max, endpoint.retries.channel_bytes_max);
-        Channel { inner: Arc::new(Inner { endpoint, heads: Heads::default(), core, replay: Arc::new(replay) }) }
+        let meter = endpoint.channel_meter();
+        Channel { inner: Arc::new(Inner { endpoint, heads: Heads::default(), core, meter, replay: Arc::new(replay) }) }
     }
 
     /// Waits until the channel is connected.
@@ -245,9 +250,11 @@ impl Inner {
         mut transparent: Transparent,
         wait_for_ready: bool,
         stages: &StageCell,
+        counted: &mut Counted,
     ) -> Result<http::Response<Body>, Status> {
         loop {
             stages.set(Stage::Connection);
+            counted.begin_attempt();
             let call = PickCall { path: request.uri().path(), metadata: request.headers() };
             let placed = self.core.connection(call, wait_for_ready).await;
             let Placed { reserved, observation } = placed.map_err(|unplaced| unplaced.status)?;
@@ -260,7 +267,11 @@ impl Inner {
                         observation.end(status.code(), None);
                     }
                     match again {
-                        Some(again) if transparent.permits(progress) => request = again,
+                        Some(again) if transparent.permits(progress) => {
+                            counted.end_attempt(status.code());
+                            counted.call.retries_transparently();
+                            request = again;
+                        }
                         _ => return Err(status),
                     }
                 }
@@ -268,26 +279,20 @@ impl Inner {
         }
     }
 
-    /// The same for a call that no service config says anything about.
-    async fn send_waiting(
-        self: &Arc<Self>,
-        request: http::Request<Body>,
-        transparent: Transparent,
-        stages: &StageCell,
-    ) -> Result<http::Response<Body>, Status> {
-        let wait_for_ready = CallOptions::of(request.extensions()).waits_for_ready();
-        self.send(request, transparent, wait_for_ready, stages).await
-    }
-
-    /// The same within the limits of its call.
+    /// The same for a call that no service config says anything about, within its limits.
     async fn send_guarded(
         self: &Arc<Self>,
         request: http::Request<Body>,
         guard: CallGuard,
+        transparent: Transparent,
+        mut counted: Counted,
     ) -> Result<http::Response<Body>, Status> {
         let stages = StageCell::new();
         let late = || self.core.late(stages.stage());
-        guard.run(late, self.send_waiting(request, Transparent::default(), &stages)).await
+        let wait_for_ready = CallOptions::of(request.extensions()).waits_for_ready();
+        let sent = self.send(request, transparent, wait_for_ready, &stages, &mut counted);
+        let result = guard.run(late, sent).await;
+        counted.finish(result)
     }
 
     /// What the channel knows and a call does not: whom it goes to and who asks.
@@ -330,29 +335,39 @@ impl tower_service::Service<http::Request<Body>> for Channel {
         if !self.is_plain() {
             return Box::pin(inner.send_as_planned(request));
         }
+        let mut counted = Counted::begin(&inner, &request, None);
         let mut guard = CallGuard::begin(&mut request, inner.endpoint.timeout);
         if guard.is_late() {
-            return Box::pin(std::future::ready(Err(too_late())));
+            return Box::pin(std::future::ready(counted.finish(Err(too_late()))));
         }
         if let Poll::Ready(status) = guard.poll_over(&mut std::task::Context::from_waker(Waker::noop()), too_late) {
-            return Box::pin(std::future::ready(Err(status)));
+            return Box::pin(std::future::ready(counted.finish(Err(status))));
         }
+        request = counted.measure(request);
         if inner.has_credentials(CallOptions::of(request.extensions())) {
             return Box::pin(async move {
                 let late = || deadline_status(CREDENTIALS);
-                guard.within(late, inner.add_credentials(&mut request)).await?;
-                inner.send_guarded(request, guard).await
+                match guard.within(late, inner.add_credentials(&mut request)).await {
+                    Ok(()) => inner.send_guarded(request, guard, Transparent::default(), counted).await,
+                    Err(status) => counted.finish(Err(status)),
+                }
             });
         }
         // Most calls find an open connection and need not wait: no future is needed for what is done by now.
         if let Some(Connection::Engine(connection)) = inner.core.only_connection() {
             match connection.send_at_once(request, inner.origin()) {
-                Ok(sent) => return Box::pin(Calling { inner, guard: Some(guard), stage: Sending::Sent(sent) }),
+                Ok(sent) => {
+                    counted.begin_first_attempt();
+                    return Box::pin(Calling { inner, guard: Some(guard), counted, stage: Sending::Sent(sent) });
+                }
                 Err(Unanswered { request: Some(unsent), .. }) => request = unsent,
-                Err(Unanswered { status, .. }) => return Box::pin(std::future::ready(Err(status))),
+                Err(Unanswered { status, .. }) => {
+                    counted.begin_first_attempt();
+                    return Box::pin(std::future::ready(counted.finish(Err(status))));
+                }
             }
         }
-        Box::pin(async move { inner.send_guarded(request, guard).await })
+        Box::pin(async move { inner.send_guarded(request, guard, Transparent::default(), counted).await })
     }
 }
 
@@ -361,6 +376,8 @@ struct Calling {
     inner: Arc<Inner>,
     /// Until the response has it.
     guard: Option<CallGuard>,
+    /// Until somebody else has it.
+    counted: Counted,
     stage: Sending,
 }
 
@@ -368,16 +385,7 @@ struct Calling {
 enum Sending {
     Sent(Sent),
     /// The server has surely done nothing for it, so it is made again.
-    Again(<Channel as tower_service::Service<http::Request<Body>>>::Future, Arc<StageCell>),
-}
-
-impl Sending {
-    fn late(&self, inner: &Inner) -> Status {
-        match self {
-            Sending::Sent(_) => inner.core.late(Stage::Answer),
-            Sending::Again(_, stages) => inner.core.late(stages.stage()),
-        }
-    }
+    Again(<Channel as tower_service::Service<http::Request<Body>>>::Future),
 }
 
 impl Future for Calling {
@@ -385,33 +393,41 @@ impl Future for Calling {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Some(guard) = &mut this.guard
-            && let Poll::Ready(status) = guard.poll_over(cx, || this.stage.late(&this.inner))
-        {
-            return Poll::Ready(Err(status));
-        }
         let response = loop {
-            match &mut this.stage {
-                Sending::Sent(sent) => match ready!(Pin::new(sent).poll(cx)) {
-                    Ok(response) => break Ok(response),
-                    Err(Unanswered { status, progress, request }) => {
-                        let mut transparent = Transparent::default();
-                        let Some(again) = request.filter(|_| transparent.permits(progress)) else { break Err(status) };
-                        let inner = Arc::clone(&this.inner);
-                        let stages = Arc::new(StageCell::new());
-                        let seen = Arc::clone(&stages);
-                        let again = Box::pin(async move { inner.send_waiting(again, transparent, &stages).await });
-                        this.stage = Sending::Again(again, seen);
-                    }
-                },
-                Sending::Again(again, _) => break ready!(again.as_mut().poll(cx)),
+            let sent = match &mut this.stage {
+                Sending::Sent(sent) => sent,
+                Sending::Again(again) => return again.as_mut().poll(cx),
+            };
+            if let Some(guard) = &mut this.guard
+                && let Poll::Ready(status) = guard.poll_over(cx, || this.inner.core.late(Stage::Answer))
+            {
+                return Poll::Ready(std::mem::take(&mut this.counted).finish(Err(status)));
+            }
+            let (status, progress, request) = match ready!(Pin::new(sent).poll(cx)) {
+                Ok(response) => break Ok(response),
+                Err(Unanswered { status, progress, request }) => (status, progress, request),
+            };
+            let mut transparent = Transparent::default();
+            match (request.filter(|_| transparent.permits(progress)), this.guard.take()) {
+                (Some(again), Some(guard)) => {
+                    let (inner, mut counted) = (Arc::clone(&this.inner), std::mem::take(&mut this.counted));
+                    counted.end_attempt(status.code());
+                    counted.call.retries_transparently();
+                    let again = async move { inner.send_guarded(again, guard, transparent, counted).await };
+                    this.stage = Sending::Again(Box::pin(again));
+                }
+                (_, guard) => {
+                    this.guard = guard;
+                    break Err(status);
+                }
             }
         };
-        Poll::Ready(match (response, this.guard.take()) {
+        let result = match (response, this.guard.take()) {
             (Ok(response), Some(guard)) => Ok(guard.guard(response)),
             (Err(status), Some(guard)) => Err(guard.explain(status)),
             (response, None) => response,
-        })
+        };
+        Poll::Ready(std::mem::take(&mut this.counted).finish(result))
     }
 }
 

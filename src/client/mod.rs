@@ -21,6 +21,8 @@ mod connector;
 #[cfg(feature = "client")]
 mod core;
 #[cfg(feature = "client")]
+mod counted;
+#[cfg(feature = "client")]
 mod credentials;
 #[cfg(feature = "client")]
 mod endpoint;

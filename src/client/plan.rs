@@ -14,6 +14,7 @@ use crate::client::Channel;
 use crate::client::balance::{Pick, PickCall};
 use crate::client::channel::{CREDENTIALS, Inner};
 use crate::client::core::{Core, Waiting};
+use crate::client::counted::Counted;
 use crate::client::guard::{self, CallGuard, Timeouts};
 use crate::client::options::CallOptions;
 use crate::client::retry::{
@@ -151,6 +152,11 @@ impl CallPlan {
         extensions.insert(Began(self.begin));
     }
 
+    /// When the call began.
+    pub(super) fn began(&self) -> Instant {
+        self.begin
+    }
+
     pub(super) fn waits_for_ready(&self, options: &CallOptions) -> bool {
         options.waits_for_ready_or(self.method.wait_for_ready)
     }
@@ -201,17 +207,19 @@ impl CallPlan {
         request: http::Request<Body>,
         deadline: Option<Deadline>,
         stages: &Arc<StageCell>,
+        counted: &mut Counted,
     ) -> Result<http::Response<Body>, Status> {
         let wait_for_ready = self.waits_for_ready(CallOptions::of(request.extensions()));
         let too_large = TooLarge::default();
         let request = request.map(|body| limit_request(body, self.method.request_bytes_max, &too_large));
         let response = if let (true, Some(policy)) = (self.follows_policies, &self.method.hedging) {
             let attempts = Attempts::new(inner, request, deadline, wait_for_ready, stages);
-            attempts.hedge(policy, self.throttle.as_ref()).await
+            attempts.hedge(policy, self.throttle.as_ref(), counted).await
         } else if let Some(retries) = self.retries() {
-            Attempts::new(inner, request, deadline, wait_for_ready, stages).retry(retries).await
+            Attempts::new(inner, request, deadline, wait_for_ready, stages).retry(retries, counted).await
         } else {
-            let response = inner.send(request, Transparent::default(), wait_for_ready, stages).await;
+            let request = counted.measure(request);
+            let response = inner.send(request, Transparent::default(), wait_for_ready, stages, counted).await;
             if let Ok(response) = &response
                 && code_of_head(response.status(), response.headers()) == Code::Ok
             {
@@ -232,23 +240,35 @@ impl Inner {
         let current = context::current();
         let begin = request.extensions_mut().remove::<Began>().map_or_else(Instant::now, |Began(begin)| begin);
         async move {
-            let call = PickCall { path: request.uri().path(), metadata: request.headers() };
-            let options = CallOptions::of(request.extensions());
-            let plan = self.plan(call, options, begin, &current).await?;
-            let plan = plan.unwrap_or_else(|| CallPlan::new(begin));
-            let deadline = plan.deadline(request.headers(), options, self.endpoint.timeout, &current);
-            if let Some(deadline) = deadline {
-                request.headers_mut().insert(GRPC_TIMEOUT, format_timeout(deadline.remaining()));
-            }
-            let mut guard = CallGuard::without_timer(&current);
-            guard.start_timer(deadline);
-            if self.has_credentials(CallOptions::of(request.extensions())) {
-                guard.within(|| deadline_status(CREDENTIALS), self.add_credentials(&mut request)).await?;
-            }
-            let stages = Arc::new(StageCell::new());
-            let late = || self.core.late(stages.stage());
-            guard.run(late, plan.send(&self, request, deadline, &stages)).await
+            let mut counted = Counted::begin(&self, &request, Some(begin));
+            let result = self.run_as_planned(request, begin, &current, &mut counted).await;
+            counted.finish(result)
         }
+    }
+
+    async fn run_as_planned(
+        self: &Arc<Self>,
+        mut request: http::Request<Body>,
+        begin: Instant,
+        current: &Context,
+        counted: &mut Counted,
+    ) -> Result<http::Response<Body>, Status> {
+        let call = PickCall { path: request.uri().path(), metadata: request.headers() };
+        let options = CallOptions::of(request.extensions());
+        let plan = self.plan(call, options, begin, current).await?;
+        let plan = plan.unwrap_or_else(|| CallPlan::new(begin));
+        let deadline = plan.deadline(request.headers(), options, self.endpoint.timeout, current);
+        if let Some(deadline) = deadline {
+            request.headers_mut().insert(GRPC_TIMEOUT, format_timeout(deadline.remaining()));
+        }
+        let mut guard = CallGuard::without_timer(current);
+        guard.start_timer(deadline);
+        if self.has_credentials(CallOptions::of(request.extensions())) {
+            guard.within(|| deadline_status(CREDENTIALS), self.add_credentials(&mut request)).await?;
+        }
+        let stages = Arc::new(StageCell::new());
+        let late = || self.core.late(stages.stage());
+        guard.run(late, plan.send(self, request, deadline, &stages, counted)).await
     }
 
     /// What the service config says about a call, as soon as it is known; `None`: nothing.
@@ -288,6 +308,16 @@ impl Channel {
         let (begin, current) = (Instant::now(), context::current());
         let options = CallOptions::of(request.extensions());
         let call = PickCall { path, metadata: request.metadata().as_ref() };
-        self.inner.plan(call, options, begin, &current).await
+        if self.inner.core.configured.is_known() || !self.inner.meter.is_on() {
+            return self.inner.plan(call, options, begin, &current).await;
+        }
+        // Whoever makes the call counts it from here on, unless there is nothing to be made.
+        let waiting = self.inner.meter.method(path).begin(Some(begin));
+        let plan = self.inner.plan(call, options, begin, &current).await;
+        match &plan {
+            Ok(_) => waiting.forget(),
+            Err(status) => waiting.end(status.code()),
+        }
+        plan
     }
 }

@@ -16,20 +16,21 @@ use crate::client::balance::PickCall;
 use crate::client::channel::CREDENTIALS;
 use crate::client::core::{Observation, Placed};
 use crate::client::guard::{self, CallGuard};
-use crate::client::heads::HeadOf;
+use crate::client::heads::{HeadOf, Known};
 use crate::client::options::CallOptions;
 use crate::client::plan::CallPlan;
 use crate::client::retry::{Retries, Transparent, code_of_head, note_attempts};
 use crate::client::stage::{Stage, StageCell, too_late};
 use crate::client::{Channel, response};
 use crate::codec::{
-    Codec, Compression, CompressionEncoding, CompressionSwitch, MessageEncoder, MessageLimits, ReceivedCompressed,
-    Rope, plain,
+    Codec, Compression, CompressionEncoding, CompressionSwitch, MessageEncoder, MessageLimits, PREFIX_BYTES,
+    ReceivedCompressed, Rope, plain,
 };
 use crate::context;
 use crate::deadline::Deadline;
 use crate::either::{Either, either};
 use crate::metadata::{self, MetadataMap};
+use crate::meter::{ClientAttempt, ClientCall, ClientMethodMeter};
 use crate::service::MethodDescriptor;
 use crate::status::{self, Code, Status};
 use crate::transport::carrier::Carrier;
@@ -94,14 +95,15 @@ impl Channel {
             None => guard::deadline(metadata.as_ref(), options, self.inner.endpoint.timeout, &current),
             Some(plan) => plan.deadline(metadata.as_ref(), options, self.inner.endpoint.timeout, &current),
         };
+        let head = call.head(encoding, codec.content_subtype(), options);
+        let Known { block, meter } = self.inner.heads.get(head, &self.inner.endpoint, &self.inner.meter);
+        let mut counted = Counted::begin(meter, plan.as_deref());
         let mut guard = CallGuard::without_timer(&current);
         if self.inner.has_credentials(options) {
             guard.start_timer(deadline);
-            let credentials = self.credentials(&mut guard, options, &call).await?;
-            metadata::merge(&mut metadata, credentials);
+            let credentials = self.credentials(&mut guard, options, &call).await;
+            metadata::merge(&mut metadata, credentials.map_err(|status| counted.fail(status))?);
         }
-        let head = call.head(encoding, codec.content_subtype(), options);
-        let block = self.inner.heads.get(head, &self.inner.endpoint);
         let mut encoder =
             MessageEncoder::new(codec.clone(), call.compression, encoding, call.limits.encoding_bytes_max)
                 .with_switch(switch);
@@ -114,13 +116,14 @@ impl Channel {
             };
             let placing = Placing { path: call.method.path, wait_for_ready: again.wait_for_ready };
             let mut bytes = take_scratch();
-            encoder.encode(&message, &mut bytes)?;
+            encoder.encode(&message, &mut bytes).map_err(|status| counted.fail(status))?;
             again.weigh(&bytes, &self.inner.replay);
-            let begun = self.begin(&outgoing, &mut bytes, &mut guard, placing).await;
+            let begun = self.begin(&outgoing, &mut bytes, &mut guard, placing, &mut counted).await;
             give_scratch(bytes);
             let ended = match begun {
                 Ok(Begun { call: mut begun, observation }) => {
                     let ended = poll_fn(|cx| poll_guarded(&mut guard, &mut begun, cx)).await;
+                    counted.answered(&ended);
                     if let Some(observation) = observation {
                         report(observation, &ended);
                     }
@@ -135,11 +138,16 @@ impl Channel {
                     {
                         plan.succeeded();
                     }
-                    return read(answer, &call, codec);
+                    return counted.finish(read(answer, &call, codec));
                 }
-                (None, Err(failed)) => return Err(failed.into_status(call.method.path)),
-                (Some(Duration::ZERO), _) => {}
-                (Some(pause), _) => Box::pin(wait(pause, &mut guard, deadline)).await?,
+                (None, Err(failed)) => return counted.finish(Err(failed.into_status(call.method.path))),
+                (Some(next), ended) => {
+                    counted.goes_on(next, &ended);
+                    if !next.pause.is_zero() {
+                        let waited = Box::pin(wait(next.pause, &mut guard, deadline)).await;
+                        waited.map_err(|status| counted.fail(status))?;
+                    }
+                }
             }
             again.note(metadata.as_mut());
         }
@@ -163,6 +171,7 @@ impl Channel {
         message: &mut Rope,
         guard: &mut CallGuard,
         placing: Placing,
+        counted: &mut Counted,
     ) -> Result<Begun, Failed> {
         if let Poll::Ready(status) = poll_fn(|cx| Poll::Ready(guard.poll_over(cx, too_late))).await {
             return Err(lost(status));
@@ -170,6 +179,7 @@ impl Channel {
         if request.deadline.is_some_and(|deadline| deadline.has_passed()) {
             return Err(lost(too_late()));
         }
+        counted.begin_attempt(message);
         match poll_fn(|cx| Poll::Ready(self.begin_at_once(request, message, cx.waker()))).await {
             Some(Ok(call)) => Ok(Begun { call, observation: None }),
             Some(Err(Refusal::Unsendable(status))) => Err(lost(status)),
@@ -248,11 +258,13 @@ impl Again {
 
     /// After which pause the call is made again, if it is.
     #[inline]
-    fn after(&mut self, ended: &Result<UnaryAnswer, Failed>) -> Option<Duration> {
+    fn after(&mut self, ended: &Result<UnaryAnswer, Failed>) -> Option<Next> {
         match ended {
             Ok(_) if self.retries.is_none() => None,
-            Err(Failed::Lost { progress, .. }) if self.transparent.permits(*progress) => Some(Duration::ZERO),
-            ended => self.by_policy(ended),
+            Err(Failed::Lost { progress, .. }) if self.transparent.permits(*progress) => {
+                Some(Next { pause: Duration::ZERO, is_transparent: true })
+            }
+            ended => self.by_policy(ended).map(|pause| Next { pause, is_transparent: false }),
         }
     }
 
@@ -308,6 +320,14 @@ struct Placing {
     wait_for_ready: bool,
 }
 
+/// How a call is made again.
+#[derive(Clone, Copy)]
+struct Next {
+    pause: Duration,
+    /// Nothing was done for it.
+    is_transparent: bool,
+}
+
 /// Whether a call is made again.
 struct Again {
     wait_for_ready: bool,
@@ -333,6 +353,12 @@ impl Failed {
 
 /// Tells whoever watches how an attempt ended.
 fn report(observation: Observation, ended: &Result<UnaryAnswer, Failed>) {
+    let (code, block) = end_of(ended);
+    observation.end(code, block);
+}
+
+/// The code of an attempt, and what came with it.
+fn end_of(ended: &Result<UnaryAnswer, Failed>) -> (Code, Option<&HeaderMap>) {
     let block = match ended {
         Ok(UnaryAnswer { trailers: Trailers::Full(trailers), .. }) => Some(&**trailers),
         Ok(UnaryAnswer { trailers: Trailers::None, head: Head::Full(parts), .. }) => Some(&parts.headers),
@@ -344,7 +370,66 @@ fn report(observation: Observation, ended: &Result<UnaryAnswer, Failed>) {
         Err(Failed::Lost { status, .. } | Failed::Refused(Refused::Status(status))) => status.code(),
         Err(Failed::Refused(Refused::Cardinality(_))) => Code::Unimplemented,
     };
-    observation.end(code, block);
+    (code, block)
+}
+
+/// A call as telemetry counts it.
+struct Counted {
+    call: ClientCall,
+    /// The one that is under way.
+    attempt: ClientAttempt,
+    is_first: bool,
+}
+
+impl Counted {
+    #[inline]
+    fn begin(meter: ClientMethodMeter, plan: Option<&CallPlan>) -> Self {
+        let call = meter.begin(plan.map(CallPlan::began));
+        Counted { call, attempt: ClientAttempt::default(), is_first: true }
+    }
+
+    #[inline]
+    fn begin_attempt(&mut self, message: &Rope) {
+        if self.call.is_on() {
+            // The first one has waited for nothing but its credentials.
+            let is_first = std::mem::take(&mut self.is_first);
+            self.attempt = if is_first { self.call.first_attempt() } else { self.call.attempt() };
+            self.attempt.sent((message.len() - PREFIX_BYTES) as u64);
+        }
+    }
+
+    #[inline]
+    fn answered(&mut self, ended: &Result<UnaryAnswer, Failed>) {
+        if let (true, Ok(answer)) = (self.call.is_on(), ended) {
+            self.attempt.received(answer.body.len().saturating_sub(PREFIX_BYTES) as u64);
+        }
+    }
+
+    #[cold]
+    fn goes_on(&mut self, next: Next, ended: &Result<UnaryAnswer, Failed>) {
+        std::mem::take(&mut self.attempt).end(end_of(ended).0);
+        if next.is_transparent {
+            self.call.retries_transparently();
+        } else {
+            self.call.retries_after(next.pause);
+        }
+    }
+
+    /// The call ends before its next attempt.
+    #[cold]
+    fn fail(&mut self, status: Status) -> Status {
+        std::mem::take(&mut self.call).end(status.code());
+        status
+    }
+
+    #[inline]
+    fn finish<T>(self, result: Result<T, Status>) -> Result<T, Status> {
+        if self.call.is_on() {
+            let code = result.as_ref().map_or_else(Status::code, |_| Code::Ok);
+            self.call.end_with(self.attempt, code);
+        }
+        result
+    }
 }
 
 /// Of a call that this side has ended.

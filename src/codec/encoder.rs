@@ -5,6 +5,7 @@ use seltzer_h2::Mark;
 
 use crate::codec::frame::PREFIX_BYTES;
 use crate::codec::{Codec, Compression, CompressionEncoding, CompressionSwitch, Rope};
+use crate::context::Counter;
 use crate::status::Status;
 
 /// Small messages of a stream are packed until a chunk of bytes has this size: about two HTTP/2 frames, so that a
@@ -23,6 +24,7 @@ pub(crate) struct MessageEncoder<C> {
     minimum_bytes: usize,
     bytes_max: usize,
     switch: Option<CompressionSwitch>,
+    counter: Counter,
     #[cfg(feature = "channelz")]
     tally: Option<std::sync::Arc<crate::tally::Tallied>>,
 }
@@ -41,6 +43,7 @@ impl<C: Codec> MessageEncoder<C> {
             minimum_bytes: compression.minimum_bytes,
             bytes_max,
             switch: None,
+            counter: Counter::default(),
             #[cfg(feature = "channelz")]
             tally: None,
         }
@@ -48,6 +51,12 @@ impl<C: Codec> MessageEncoder<C> {
 
     pub(crate) fn with_switch(mut self, switch: Option<CompressionSwitch>) -> Self {
         self.switch = switch;
+        self
+    }
+
+    /// Tells the sizes of the messages.
+    pub(crate) fn measured(mut self, counter: Counter) -> Self {
+        self.counter = counter;
         self
     }
 
@@ -68,6 +77,9 @@ impl<C: Codec> MessageEncoder<C> {
         #[cfg(feature = "channelz")]
         if let (Ok(()), Some(tally)) = (&written, &self.tally) {
             tally.sent();
+        }
+        if written.is_ok() && self.counter.is_on() {
+            self.counter.sent(output.since(start) - PREFIX_BYTES);
         }
         written
     }

@@ -10,6 +10,7 @@ use futures_core::Stream;
 
 use crate::codec::frame::Deframer;
 use crate::codec::{ByteSource, Codec, CompressionEncoding, Part};
+use crate::context::Counter;
 use crate::metadata::MetadataMap;
 use crate::status::Status;
 
@@ -159,6 +160,7 @@ pub(crate) struct MessageReader<C> {
     end: Option<Result<MetadataMap, Status>>,
     is_over: bool,
     last_was_compressed: bool,
+    counter: Counter,
     #[cfg(feature = "channelz")]
     tally: Option<std::sync::Arc<crate::tally::Tallied>>,
 }
@@ -183,6 +185,7 @@ impl<C: Codec> MessageReader<C> {
             end: None,
             is_over: false,
             last_was_compressed: false,
+            counter: Counter::default(),
             #[cfg(feature = "channelz")]
             tally: None,
         }
@@ -240,6 +243,12 @@ impl<C: Codec> MessageReader<C> {
         std::future::poll_fn(|cx| self.poll_next_message(cx)).await
     }
 
+    /// Tells the sizes of the messages.
+    pub(crate) fn measured(mut self, counter: Counter) -> Self {
+        self.counter = counter;
+        self
+    }
+
     /// Counts the messages.
     #[cfg(feature = "channelz")]
     pub(crate) fn count(&mut self, tally: Option<&std::sync::Arc<crate::tally::Tallied>>) {
@@ -254,13 +263,15 @@ impl<C: Codec> MessageReader<C> {
     fn next_buffered(&mut self) -> Result<Option<C::Decode>, Status> {
         let Some(frame) = self.deframer.next(self.bytes_max)? else { return Ok(None) };
         self.last_was_compressed = frame.compressed;
+        let length = frame.length;
         let message = if frame.compressed {
             let payload = plain(true, frame.payload(), self.encoding, self.bytes_max)?;
             self.codec.decode(payload)
         } else {
-            self.codec.decode_front(frame.bytes, frame.length)
+            self.codec.decode_front(frame.bytes, length)
         };
         self.deframer.forget_read();
+        self.counter.received(length);
         #[cfg(feature = "channelz")]
         if let Some(tally) = &self.tally {
             tally.received();

@@ -12,6 +12,7 @@ use seltzer_h2::{Limits as Http2Limits, limits};
 use tonic::body::Body;
 
 use crate::codec::{COMPRESSION_LEVEL_MAX, CompressionEncoding};
+use crate::meter::ServerMeter;
 use crate::server::bound::BoundServer;
 use crate::server::dispatch::{Around, Dispatcher};
 use crate::server::hooks::Hooks;
@@ -61,6 +62,8 @@ pub struct Server {
     calls: CallSettings,
     pub(super) settings: Settings,
     pub(crate) hooks: Hooks,
+    /// Counts all calls, if anybody wants to know.
+    pub(crate) meter: ServerMeter,
     #[cfg(feature = "_tls")]
     tls: Option<crate::transport::tls::ServerTlsConfig>,
 }
@@ -79,6 +82,7 @@ impl Server {
             calls: CallSettings::default(),
             settings: Settings::default(),
             hooks: Hooks::default(),
+            meter: ServerMeter::default(),
             #[cfg(feature = "_tls")]
             tls: None,
         }
@@ -401,6 +405,7 @@ impl Server {
             around: Arc::new(Around { interceptors: self.first_interceptors, layered: None }),
             fallback: self.fallback,
             timeout: self.timeout,
+            meter: self.meter,
         };
         let dispatcher = layers::around(dispatcher, self.layers, self.layer_errors);
         Ok(BoundServer {

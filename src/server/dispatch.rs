@@ -12,7 +12,9 @@ use tonic::body::Body;
 use crate::context::{Context, Origin, Peer};
 use crate::deadline::{Deadline, parse_timeout};
 use crate::metadata::{self, GRPC_STATUS, GRPC_TIMEOUT};
+use crate::meter::{MethodMeter, Outcome, ServerMeter};
 use crate::server::guard::{Guard, log_call};
+use crate::server::measured;
 use crate::server::native::{self, NativeCall, add_status};
 use crate::service::{
     CallSettings, FoundHandler, InterceptMetadata, Interceptors, NotFound, RawCall, Router, Service, TowerHandler,
@@ -30,6 +32,8 @@ pub(crate) struct Dispatcher {
     pub(crate) around: Arc<Around>,
     pub(crate) fallback: Option<TowerHandler>,
     pub(crate) timeout: Option<Duration>,
+    /// Counts all calls, if anybody wants to know.
+    pub(crate) meter: ServerMeter,
 }
 
 /// What stands around all calls, whoever answers them.
@@ -84,6 +88,11 @@ impl Dispatcher {
             Ok(understood) => self.answer_understood(&understood, request, peer),
             Err(refused) => {
                 let code = refused.headers().get(GRPC_STATUS).map(|status| Code::from_bytes(status.as_bytes()));
+                // What is refused without a status is no call.
+                if let Some(code) = code {
+                    let outcome = || Outcome { code, duration: Duration::ZERO, sent: 0, received: 0 };
+                    self.meter_of_refused(request.uri().path()).happened(outcome);
+                }
                 let code = code.unwrap_or(Code::Internal);
                 #[cfg(feature = "channelz")]
                 if let Some(tally) = &peer.tally {
@@ -118,9 +127,27 @@ impl Dispatcher {
             }
         };
         let user_agent = request.headers().get(USER_AGENT).cloned();
-        let origin = Origin { method: path.to_owned(), peer: Arc::clone(peer), user_agent };
+        let meter = self.meter_of(path);
+        let origin = Origin { method: path.to_owned(), peer: Arc::clone(peer), user_agent, meter };
         let timeout = [timeout, self.timeout].into_iter().flatten().min();
         Ok(Understood::Call { handler, timeout, origin: Arc::new(origin) })
+    }
+
+    /// What counts the calls of a method.
+    pub(crate) fn meter_of(&self, path: &str) -> MethodMeter {
+        match self.router.find(path).map(|found| found.handler) {
+            Ok(FoundHandler::Native { .. }) => self.meter.registered(path),
+            Ok(FoundHandler::Tower(_)) => self.meter.unknown(path),
+            Err(_) => self.meter.other(),
+        }
+    }
+
+    /// The same for a call that its service has not seen.
+    fn meter_of_refused(&self, path: &str) -> MethodMeter {
+        match self.router.find(path).map(|found| found.handler) {
+            Ok(FoundHandler::Native { .. }) => self.meter.registered(path),
+            _ => self.meter.other(),
+        }
     }
 
     fn handler(&self, uri: &http::Uri) -> Result<Handler, NotFound> {
@@ -199,7 +226,9 @@ impl Dispatcher {
                     Err(status) => refuse(&status),
                 },
                 Handler::Tower(handler) => match intercept(request, before, &context) {
-                    Ok(request) => answer_http(&handler, request).await,
+                    Ok(request) => answer_http(&handler, measured::request(request, &context))
+                        .await
+                        .map(|body| measured::answer(body, &context)),
                     Err(status) => refuse(&status),
                 },
                 Handler::Layered(layered) => answer_http(&layered, request).await,

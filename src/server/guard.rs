@@ -111,7 +111,7 @@ pub(crate) fn panic_status() -> Status {
 /// Tells the context and the log how the call ended.
 pub(crate) struct Watch {
     pub(crate) context: Context,
-    /// Only where somebody listens: looking at the clock costs as much as a short handler.
+    /// Only where somebody wants to know: looking at the clock costs as much as a short handler.
     started: Option<Instant>,
     pub(crate) code: Option<Code>,
 }
@@ -122,12 +122,23 @@ impl Watch {
         if let Some(tally) = context.tally() {
             tally.calls.began();
         }
-        Watch::begun(context)
+        Watch::begun(context, None)
     }
 
-    /// The same for a call whose beginning was counted.
-    pub(crate) fn begun(context: Context) -> Self {
-        let started = is_logging().then(Instant::now);
+    /// The same for a call that the carrier has known for a while.
+    #[cfg(feature = "server")]
+    pub(crate) fn begin_since(context: Context, arrived: Instant) -> Self {
+        #[cfg(feature = "channelz")]
+        if let Some(tally) = context.tally() {
+            tally.calls.began();
+        }
+        Watch::begun(context, Some(arrived))
+    }
+
+    /// The same for a call whose beginning its connection has counted.
+    pub(crate) fn begun(context: Context, arrived: Option<Instant>) -> Self {
+        context.count_start();
+        let started = (context.is_counted() || is_logging()).then(|| arrived.unwrap_or_else(Instant::now));
         Watch { context, started, code: None }
     }
 
@@ -150,6 +161,8 @@ impl Watch {
     pub(crate) fn see_head(&mut self, headers: &mut HeaderMap) {
         if self.see(headers) {
             append_user_metadata(headers, self.context.take_trailing_metadata());
+        } else {
+            self.context.count_answer(None);
         }
     }
 
@@ -188,7 +201,9 @@ impl Watch {
             tally.calls.ended(code);
         }
         if let Some(started) = self.started.take() {
-            log_call(self.context.method(), code, started.elapsed(), self.context.peer());
+            let elapsed = started.elapsed();
+            self.context.count_end(code, elapsed);
+            log_call(self.context.method(), code, elapsed, self.context.peer());
         }
     }
 }

@@ -34,6 +34,7 @@ mod hooks;
 mod layers;
 #[cfg(feature = "server")]
 mod lifetime;
+mod measured;
 mod native;
 #[cfg(feature = "server")]
 mod page;

@@ -195,6 +195,7 @@ impl UnaryCall<'_> {
         if let Some(tally) = self.context.tally() {
             tally.received();
         }
+        self.context.count_received(self.payload.as_slice().len());
         if self.is_compressed {
             let Some(encoding) = self.request_encoding else {
                 return Err(Status::internal(

@@ -7,6 +7,7 @@ use seltzer::channelz::Channelz;
 use seltzer::health::HealthReporter;
 use seltzer::reflection::Reflection;
 use seltzer::services::{self, Settings};
+use seltzer::telemetry::Telemetry;
 use seltzer::transport::{ListenAddress, ListenSocket, ServerTlsReload};
 use seltzer::{BoundServer, Server};
 use tokio::runtime;
@@ -47,12 +48,18 @@ async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
     let addresses = arguments.addresses(!passed_on.is_empty());
     let identities = ServerIdentities::new(&arguments.tls, &addresses)?;
     let mut hangups = identities.as_ref().filter(|it| it.has_files()).map(|_| Hangups::listen()).transpose()?;
-    let server = bind(arguments, identities.as_ref(), passed_on, addresses).await?;
+    let metrics = Metrics::bind(arguments.metrics.as_ref()).await?;
+    let server = bind(arguments, metrics.as_ref(), identities.as_ref(), passed_on, addresses).await?;
     let reload = server.tls_reload();
     let addresses = server.addresses();
     // Both as one write each: a script may close its end after the first line.
     print(&banner::listening(&addresses));
     print(&banner::usage(&addresses, arguments)?);
+    if let Some(Metrics { page, .. }) = metrics {
+        output::tell(format_args!("metrics at http://{}/metrics", page.addresses().join(", ")));
+        // Until the process ends: collectors see calls that finish while the server stops, too.
+        tokio::spawn(page.serve());
+    }
     tell_manager(Standing::Ready);
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -99,13 +106,32 @@ fn read_again(identities: Option<&ServerIdentities<'_>>, reload: Option<&ServerT
     }
 }
 
+/// What is measured of calls, and where it is shown.
+struct Metrics {
+    telemetry: Telemetry,
+    page: BoundServer,
+}
+
+impl Metrics {
+    async fn bind(address: Option<&ListenAddress>) -> Result<Option<Self>, Failure> {
+        let Some(address) = address else { return Ok(None) };
+        let telemetry = Telemetry::builder().service_name("seltzer").retry_metrics(true).build();
+        let page = telemetry.bind_prometheus(address.clone()).await?;
+        Ok(Some(Metrics { telemetry, page }))
+    }
+}
+
 async fn bind(
     arguments: &ServeArguments,
+    metrics: Option<&Metrics>,
     identities: Option<&ServerIdentities<'_>>,
     passed_on: Vec<ListenSocket>,
     addresses: Vec<ListenAddress>,
 ) -> Result<BoundServer, Failure> {
-    let server = server(arguments, identities)?;
+    let mut server = server(arguments, identities)?;
+    if let Some(Metrics { telemetry, .. }) = metrics {
+        server = server.telemetry(telemetry);
+    }
     let (mut passed_on, mut addresses) = (passed_on.into_iter(), addresses.into_iter());
     let mut bound = match (passed_on.next(), addresses.next()) {
         (Some(socket), None) => server.listen_on(socket)?,

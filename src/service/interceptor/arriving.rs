@@ -51,7 +51,8 @@ impl Arriving {
         let counted =
             |codec| Counted { codec, traffic: Arc::clone(&traffic), encoding_bytes_max: limits.encoding_bytes_max };
         let (reading, writing) = (counted(reading), counted(writing));
-        let reader = MessageReader::new(self.source, reading, self.request_encoding, limits.decoding_bytes_max);
+        let reader = MessageReader::new(self.source, reading, self.request_encoding, limits.decoding_bytes_max)
+            .measured(context.counter());
         let call = ServerCall {
             context: context.clone(),
             descriptor: self.descriptor,

@@ -1,19 +1,21 @@
 //! Serves `bench.Bench` and `probe.Probe` on Seltzer.
 //!
 //! ```text
-//! seltzer_bench_server PORT [--workers N] [--tonic] [--congestion NAME] [--carrier engine|hyper]
+//! seltzer_bench_server PORT [--workers N] [--tonic] [--congestion NAME] [--carrier engine|hyper] [--telemetry]
 //! ```
 //!
 //! - `--workers N`: `Server::workers(N)`; without it everything happens on one thread.
 //! - `--tonic`: the services as tonic generates them, on this library's server.
 //! - `--congestion NAME`: TCP's congestion control, `cubic` for example.
 //! - `--carrier hyper`: HTTP/2 by hyper instead of by this library.
+//! - `--telemetry`: counts all calls, as OpenTelemetry's metrics.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program says what it does")]
 
 use std::process::ExitCode;
 
 use seltzer::Server;
+use seltzer::telemetry::Telemetry;
 use seltzer::transport::Carrier;
 use seltzer_peers::arguments::{Arguments, Error};
 use seltzer_peers::handlers::Probes;
@@ -28,6 +30,7 @@ struct Settings {
     tonic: bool,
     congestion: Option<String>,
     carrier: Option<String>,
+    telemetry: bool,
 }
 
 impl Settings {
@@ -38,6 +41,7 @@ impl Settings {
             tonic: arguments.flag("--tonic"),
             congestion: arguments.option("--congestion")?,
             carrier: arguments.option("--carrier")?,
+            telemetry: arguments.flag("--telemetry"),
             port: arguments.word("PORT")?,
         };
         arguments.end()?;
@@ -87,5 +91,6 @@ fn configured(server: Server, settings: &Settings) -> Result<Server, Error> {
         Some(congestion) => server.tcp_congestion(congestion),
         None => server,
     };
+    let server = if settings.telemetry { server.telemetry(&Telemetry::builder().build()) } else { server };
     Ok(server.workers(settings.workers))
 }

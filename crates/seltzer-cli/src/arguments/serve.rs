@@ -56,6 +56,10 @@ pub(crate) struct ServeArguments {
     #[arg(long)]
     pub(crate) channelz: bool,
 
+    /// Serve what is measured of calls too, for Prometheus: http://ADDR/metrics, over plain HTTP
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<ListenAddress>,
+
     /// How often Contact/getTask pushes a task [default: 2]
     #[arg(long, value_name = "SECONDS", value_parser = seconds_not_zero)]
     pub(crate) task_interval: Option<Duration>,
