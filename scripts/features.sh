@@ -18,7 +18,8 @@ sets=(
     reflection
     orca
     channelz
-    health,reflection,orca,channelz,client,tls
+    telemetry
+    health,reflection,orca,channelz,telemetry,client,tls
     tonic-compat
     server,client,tonic-compat
     services

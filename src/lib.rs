@@ -39,7 +39,7 @@
 //! | L2 | [`transport`] | the only place that does input and output |
 //! | L3 | [`service`] | what a call is |
 //! | L4 | [`server`], [`client`] | never import each other |
-//! | L5 | [`dynamic`](https://docs.rs/seltzer/latest/seltzer/dynamic), `health`, `reflection`, `orca`, `channelz` | plug-ins, each a feature |
+//! | L5 | [`dynamic`](https://docs.rs/seltzer/latest/seltzer/dynamic), `health`, `reflection`, `orca`, `channelz`, `telemetry` | plug-ins, each a feature |
 //! | L6 | `services` | the demo services, feature `services` |
 //!
 //! # Features
@@ -50,6 +50,7 @@
 //! - `zstd`: one more compression.
 //! - `dynamic`: calls without generated code, messages as JSON.
 //! - `health`, `reflection`, `channelz`: gRPC's standard services. `orca`: load reports.
+//! - `telemetry`: OpenTelemetry's metrics and traces of servers and channels, for Prometheus and by OTLP.
 //! - `tonic-compat`: fills in what tonic's own `server` feature reads from a request, such as `remote_addr()`.
 //! - `services`: the demo services of this project.
 
@@ -65,6 +66,10 @@ pub mod context;
 mod deadline;
 mod either;
 pub mod metadata;
+#[cfg_attr(not(feature = "telemetry"), path = "meter/off.rs")]
+mod meter;
+#[cfg(feature = "telemetry")]
+mod observe;
 mod pace;
 pub mod service;
 pub mod status;
@@ -72,6 +77,8 @@ pub mod status;
 mod tally;
 #[cfg(any(feature = "server", feature = "client"))]
 mod task;
+#[cfg(feature = "telemetry")]
+mod trace;
 
 pub mod client;
 pub mod server;
@@ -91,6 +98,8 @@ pub mod orca;
 pub mod reflection;
 #[cfg(feature = "services")]
 pub mod services;
+#[cfg(feature = "telemetry")]
+pub mod telemetry;
 
 /// Addresses, listeners, connections, TLS: the only place that does input and output.
 ///
@@ -135,6 +144,8 @@ pub mod transport {
     #[cfg(feature = "client")]
     pub(crate) mod replay;
     pub(crate) mod response_body;
+    #[cfg(feature = "telemetry")]
+    pub(crate) mod scanned_body;
     #[cfg(feature = "client")]
     pub(crate) mod target;
     #[cfg(any(feature = "server", feature = "client"))]

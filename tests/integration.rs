@@ -32,6 +32,7 @@
 //! | `retries` | service configs: retry policies, timeouts, limits, balancers |
 //! | `services` | each demo service, in process and over a socket |
 //! | `streams` | streams that their connection writes by itself |
+//! | `telemetry` | what is counted and recorded of calls, on both sides, and how it is shown and sent |
 //! | `tls` | certificates |
 //! | `tls_operations` | certificates that change under load, several names, who calls |
 //! | `tonic_style` | tonic's ecosystem: health, reflection, interceptors, its services and clients |
@@ -75,6 +76,8 @@ mod retries;
 mod services;
 mod streams;
 mod support;
+#[cfg(feature = "telemetry")]
+mod telemetry;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "tls")]

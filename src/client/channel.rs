@@ -15,13 +15,17 @@ use crate::client::balance::PickCall;
 use crate::client::connectivity::ConnectivityState;
 use crate::client::connector::Connector;
 use crate::client::core::{Core, Placed, Unplaced};
+use crate::client::counted::Counted;
 use crate::client::guard::CallGuard;
 use crate::client::heads::Heads;
 use crate::client::options::CallOptions;
 use crate::client::retry::Transparent;
 use crate::client::stage::{Stage, StageCell, too_late};
+#[cfg(feature = "telemetry")]
+use crate::client::trace::{self, CallTrace};
 use crate::either::either;
 use crate::metadata;
+use crate::meter::ChannelMeter;
 use crate::status::Status;
 use crate::task::task;
 use crate::transport::address::Address;
@@ -57,6 +61,8 @@ pub(super) struct Inner {
     /// The header blocks of unary calls.
     pub(super) heads: Heads,
     pub(super) core: Arc<Core>,
+    /// Counts the calls.
+    pub(super) meter: ChannelMeter,
     /// What is kept of requests, to send them again.
     pub(super) replay: Arc<ReplayMemory>,
 }
@@ -174,7 +180,8 @@ impl Channel {
         let connector = Arc::new(Connector::new(Arc::clone(&endpoint), in_process));
         let core = Arc::new(Core::new(Arc::clone(&endpoint), connector));
         let replay = ReplayMemory::new(endpoint.retries.call_bytes_max, endpoint.retries.channel_bytes_max);
-        Channel { inner: Arc::new(Inner { endpoint, heads: Heads::default(), core, replay: Arc::new(replay) }) }
+        let meter = endpoint.channel_meter();
+        Channel { inner: Arc::new(Inner { endpoint, heads: Heads::default(), core, meter, replay: Arc::new(replay) }) }
     }
 
     /// Waits until the channel is connected.
@@ -245,12 +252,18 @@ impl Inner {
         mut transparent: Transparent,
         wait_for_ready: bool,
         stages: &StageCell,
+        counted: &mut Counted,
     ) -> Result<http::Response<Body>, Status> {
+        #[cfg(feature = "telemetry")]
+        if let Some(trace) = trace::of(request.extensions()).cloned() {
+            return self.send_traced(request, &trace, transparent, wait_for_ready, stages, counted).await;
+        }
         loop {
             stages.set(Stage::Connection);
+            counted.begin_attempt();
             let call = PickCall { path: request.uri().path(), metadata: request.headers() };
             let placed = self.core.connection(call, wait_for_ready).await;
-            let Placed { reserved, observation } = placed.map_err(|unplaced| unplaced.status)?;
+            let Placed { reserved, observation, .. } = placed.map_err(|unplaced| unplaced.status)?;
             stages.set(Stage::Answer);
             match (reserved.send(request, self.origin()).await, observation) {
                 (Ok(response), None) => return Ok(response),
@@ -260,7 +273,11 @@ impl Inner {
                         observation.end(status.code(), None);
                     }
                     match again {
-                        Some(again) if transparent.permits(progress) => request = again,
+                        Some(again) if transparent.permits(progress) => {
+                            counted.end_attempt(status.code());
+                            counted.call.retries_transparently();
+                            request = again;
+                        }
                         _ => return Err(status),
                     }
                 }
@@ -268,26 +285,87 @@ impl Inner {
         }
     }
 
-    /// The same for a call that no service config says anything about.
-    async fn send_waiting(
-        self: &Arc<Self>,
-        request: http::Request<Body>,
-        transparent: Transparent,
-        stages: &StageCell,
-    ) -> Result<http::Response<Body>, Status> {
-        let wait_for_ready = CallOptions::of(request.extensions()).waits_for_ready();
-        self.send(request, transparent, wait_for_ready, stages).await
+    /// The same for a call that is recorded.
+    #[cfg(feature = "telemetry")]
+    fn send_traced<'a>(
+        self: &'a Arc<Self>,
+        mut request: http::Request<Body>,
+        trace: &'a CallTrace,
+        mut transparent: Transparent,
+        wait_for_ready: bool,
+        stages: &'a StageCell,
+        counted: &'a mut Counted,
+    ) -> Pin<Box<dyn Future<Output = Result<http::Response<Body>, Status>> + Send + 'a>> {
+        Box::pin(async move {
+            let mut is_again = false;
+            loop {
+                stages.set(Stage::Connection);
+                counted.begin_attempt();
+                let attempt = trace.attempt(is_again, request.headers_mut());
+                let call = PickCall { path: request.uri().path(), metadata: request.headers() };
+                let Placed { reserved, observation, was_delayed } =
+                    match self.core.connection(call, wait_for_ready).await {
+                        Ok(placed) => placed,
+                        Err(unplaced) => {
+                            attempt.ended(unplaced.status.code(), unplaced.status.message());
+                            return Err(unplaced.status);
+                        }
+                    };
+                attempt.placed(was_delayed);
+                stages.set(Stage::Answer);
+                let sent = reserved.send(attempt.scan(request), self.origin()).await;
+                match (attempt.watch(sent), observation) {
+                    (Ok(response), None) => return Ok(response),
+                    (Ok(response), Some(observation)) => return Ok(observation.watch(response)),
+                    (Err(Unanswered { status, progress, request: again }), observation) => {
+                        if let Some(observation) = observation {
+                            observation.end(status.code(), None);
+                        }
+                        match again {
+                            Some(again) if transparent.permits(progress) => {
+                                counted.end_attempt(status.code());
+                                counted.call.retries_transparently();
+                                request = again;
+                            }
+                            _ => return Err(status),
+                        }
+                    }
+                }
+                is_again = true;
+            }
+        })
     }
 
-    /// The same within the limits of its call.
+    /// The same for a call that no service config says anything about, within its limits.
     async fn send_guarded(
         self: &Arc<Self>,
         request: http::Request<Body>,
         guard: CallGuard,
+        transparent: Transparent,
+        mut counted: Counted,
     ) -> Result<http::Response<Body>, Status> {
         let stages = StageCell::new();
         let late = || self.core.late(stages.stage());
-        guard.run(late, self.send_waiting(request, Transparent::default(), &stages)).await
+        let wait_for_ready = CallOptions::of(request.extensions()).waits_for_ready();
+        let sent = self.send(request, transparent, wait_for_ready, &stages, &mut counted);
+        let result = guard.run(late, sent).await;
+        counted.finish(result)
+    }
+
+    /// Begins the trace of a request. `None`: it is not recorded, and all that is to be said of its trace is in its headers.
+    #[cfg(feature = "telemetry")]
+    fn trace(&self, tracer: &Arc<dyn crate::observe::Tracer>, request: &mut http::Request<Body>) -> Option<CallTrace> {
+        let trace = match trace::of(request.extensions()) {
+            Some(begun) => begun.clone(),
+            None => CallTrace::begin(tracer, request.uri().path(), request.headers(), &crate::context::current()),
+        };
+        if trace.is_recorded() {
+            request.extensions_mut().insert(trace.clone());
+            return Some(trace);
+        }
+        request.extensions_mut().remove::<CallTrace>();
+        trace.inject(request.headers_mut());
+        None
     }
 
     /// What the channel knows and a call does not: whom it goes to and who asks.
@@ -327,32 +405,82 @@ impl tower_service::Service<http::Request<Body>> for Channel {
         let inner = Arc::clone(&self.inner);
         inner.name_caller(request.headers_mut());
         inner.name_authority(&mut request);
+        #[cfg(feature = "telemetry")]
+        if let Some(tracer) = &inner.endpoint.tracer
+            && let Some(trace) = inner.trace(tracer, &mut request)
+        {
+            let call = self.call_untraced(request);
+            return Box::pin(async move {
+                let result = call.await;
+                match result {
+                    Ok(response) => Ok(trace.watch(response)),
+                    Err(status) => {
+                        trace.end::<()>(&Err(status.clone()));
+                        Err(status)
+                    }
+                }
+            });
+        }
+        self.call_untraced(request)
+    }
+}
+
+impl Channel {
+    /// Begins the trace of a call, if the channel's calls are traced.
+    #[cfg(feature = "telemetry")]
+    #[inline]
+    pub(super) fn begin_trace<T>(&self, path: &str, request: &tonic::Request<T>) -> Option<CallTrace> {
+        let tracer = self.inner.endpoint.tracer.as_ref()?;
+        let current = crate::context::current();
+        Some(CallTrace::begin(tracer, path, request.metadata().as_ref(), &current))
+    }
+
+    /// Makes a call that has its place in a trace, or none.
+    fn call_untraced(
+        &self,
+        mut request: http::Request<Body>,
+    ) -> <Self as tower_service::Service<http::Request<Body>>>::Future {
+        let inner = Arc::clone(&self.inner);
         if !self.is_plain() {
             return Box::pin(inner.send_as_planned(request));
         }
+        let mut counted = Counted::begin(&inner, &request, None);
         let mut guard = CallGuard::begin(&mut request, inner.endpoint.timeout);
         if guard.is_late() {
-            return Box::pin(std::future::ready(Err(too_late())));
+            return Box::pin(std::future::ready(counted.finish(Err(too_late()))));
         }
         if let Poll::Ready(status) = guard.poll_over(&mut std::task::Context::from_waker(Waker::noop()), too_late) {
-            return Box::pin(std::future::ready(Err(status)));
+            return Box::pin(std::future::ready(counted.finish(Err(status))));
         }
+        request = counted.measure(request);
         if inner.has_credentials(CallOptions::of(request.extensions())) {
             return Box::pin(async move {
                 let late = || deadline_status(CREDENTIALS);
-                guard.within(late, inner.add_credentials(&mut request)).await?;
-                inner.send_guarded(request, guard).await
+                match guard.within(late, inner.add_credentials(&mut request)).await {
+                    Ok(()) => inner.send_guarded(request, guard, Transparent::default(), counted).await,
+                    Err(status) => counted.finish(Err(status)),
+                }
             });
+        }
+        #[cfg(feature = "telemetry")]
+        if trace::of(request.extensions()).is_some() {
+            return Box::pin(async move { inner.send_guarded(request, guard, Transparent::default(), counted).await });
         }
         // Most calls find an open connection and need not wait: no future is needed for what is done by now.
         if let Some(Connection::Engine(connection)) = inner.core.only_connection() {
             match connection.send_at_once(request, inner.origin()) {
-                Ok(sent) => return Box::pin(Calling { inner, guard: Some(guard), stage: Sending::Sent(sent) }),
+                Ok(sent) => {
+                    counted.begin_first_attempt();
+                    return Box::pin(Calling { inner, guard: Some(guard), counted, stage: Sending::Sent(sent) });
+                }
                 Err(Unanswered { request: Some(unsent), .. }) => request = unsent,
-                Err(Unanswered { status, .. }) => return Box::pin(std::future::ready(Err(status))),
+                Err(Unanswered { status, .. }) => {
+                    counted.begin_first_attempt();
+                    return Box::pin(std::future::ready(counted.finish(Err(status))));
+                }
             }
         }
-        Box::pin(async move { inner.send_guarded(request, guard).await })
+        Box::pin(async move { inner.send_guarded(request, guard, Transparent::default(), counted).await })
     }
 }
 
@@ -361,6 +489,8 @@ struct Calling {
     inner: Arc<Inner>,
     /// Until the response has it.
     guard: Option<CallGuard>,
+    /// Until somebody else has it.
+    counted: Counted,
     stage: Sending,
 }
 
@@ -368,16 +498,7 @@ struct Calling {
 enum Sending {
     Sent(Sent),
     /// The server has surely done nothing for it, so it is made again.
-    Again(<Channel as tower_service::Service<http::Request<Body>>>::Future, Arc<StageCell>),
-}
-
-impl Sending {
-    fn late(&self, inner: &Inner) -> Status {
-        match self {
-            Sending::Sent(_) => inner.core.late(Stage::Answer),
-            Sending::Again(_, stages) => inner.core.late(stages.stage()),
-        }
-    }
+    Again(<Channel as tower_service::Service<http::Request<Body>>>::Future),
 }
 
 impl Future for Calling {
@@ -385,33 +506,41 @@ impl Future for Calling {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Some(guard) = &mut this.guard
-            && let Poll::Ready(status) = guard.poll_over(cx, || this.stage.late(&this.inner))
-        {
-            return Poll::Ready(Err(status));
-        }
         let response = loop {
-            match &mut this.stage {
-                Sending::Sent(sent) => match ready!(Pin::new(sent).poll(cx)) {
-                    Ok(response) => break Ok(response),
-                    Err(Unanswered { status, progress, request }) => {
-                        let mut transparent = Transparent::default();
-                        let Some(again) = request.filter(|_| transparent.permits(progress)) else { break Err(status) };
-                        let inner = Arc::clone(&this.inner);
-                        let stages = Arc::new(StageCell::new());
-                        let seen = Arc::clone(&stages);
-                        let again = Box::pin(async move { inner.send_waiting(again, transparent, &stages).await });
-                        this.stage = Sending::Again(again, seen);
-                    }
-                },
-                Sending::Again(again, _) => break ready!(again.as_mut().poll(cx)),
+            let sent = match &mut this.stage {
+                Sending::Sent(sent) => sent,
+                Sending::Again(again) => return again.as_mut().poll(cx),
+            };
+            if let Some(guard) = &mut this.guard
+                && let Poll::Ready(status) = guard.poll_over(cx, || this.inner.core.late(Stage::Answer))
+            {
+                return Poll::Ready(std::mem::take(&mut this.counted).finish(Err(status)));
+            }
+            let (status, progress, request) = match ready!(Pin::new(sent).poll(cx)) {
+                Ok(response) => break Ok(response),
+                Err(Unanswered { status, progress, request }) => (status, progress, request),
+            };
+            let mut transparent = Transparent::default();
+            match (request.filter(|_| transparent.permits(progress)), this.guard.take()) {
+                (Some(again), Some(guard)) => {
+                    let (inner, mut counted) = (Arc::clone(&this.inner), std::mem::take(&mut this.counted));
+                    counted.end_attempt(status.code());
+                    counted.call.retries_transparently();
+                    let again = async move { inner.send_guarded(again, guard, transparent, counted).await };
+                    this.stage = Sending::Again(Box::pin(again));
+                }
+                (_, guard) => {
+                    this.guard = guard;
+                    break Err(status);
+                }
             }
         };
-        Poll::Ready(match (response, this.guard.take()) {
+        let result = match (response, this.guard.take()) {
             (Ok(response), Some(guard)) => Ok(guard.guard(response)),
             (Err(status), Some(guard)) => Err(guard.explain(status)),
             (response, None) => response,
-        })
+        };
+        Poll::Ready(std::mem::take(&mut this.counted).finish(result))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::client::credentials::{AnyCallCredentials, CallCredentials};
 use crate::client::endpoint::resolving::ResolverFactory;
 use crate::client::endpoint::retries::RetrySettings;
 use crate::client::resolve::dns;
+use crate::meter::{ChannelMeter, ClientMeter};
 use crate::transport::carrier::Carrier;
 use crate::transport::connection::ConnectionSettings;
 use crate::transport::error::{Error, Step};
@@ -84,7 +85,12 @@ pub struct Endpoint {
     pub(super) outlier_detection: Option<OutlierDetection>,
     #[cfg(feature = "channelz")]
     pub(crate) surround: Option<crate::client::balance::Surround>,
+    /// Counts all calls, if anybody wants to know.
+    pub(crate) meter: ClientMeter,
     pub(super) retries: RetrySettings,
+    /// Who traces calls.
+    #[cfg(feature = "telemetry")]
+    pub(crate) tracer: Option<Arc<dyn crate::observe::Tracer>>,
     pub(super) health_check: Option<String>,
     pub(super) call_credentials: Option<Arc<dyn AnyCallCredentials>>,
     #[cfg(feature = "_tls")]
@@ -176,7 +182,10 @@ impl Endpoint {
             outlier_detection: None,
             #[cfg(feature = "channelz")]
             surround: None,
+            meter: ClientMeter::default(),
             retries: RetrySettings::default(),
+            #[cfg(feature = "telemetry")]
+            tracer: None,
             health_check: None,
             call_credentials: None,
             #[cfg(feature = "_tls")]
@@ -188,6 +197,14 @@ impl Endpoint {
     /// they would show it (gRFC A18).
     pub(super) fn user_timeout(&self) -> Option<Duration> {
         self.connection.keepalive_interval.map(|_| self.connection.keepalive_timeout)
+    }
+
+    /// Counts the calls of a channel with these settings.
+    pub(super) fn channel_meter(&self) -> ChannelMeter {
+        if !self.meter.is_on() {
+            return ChannelMeter::default();
+        }
+        self.meter.of_target(&self.target.as_ref().map_or_else(|_| self.written().to_owned(), Target::canonical))
     }
 
     /// The target as the user wrote it.

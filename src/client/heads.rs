@@ -9,6 +9,7 @@ use seltzer_h2::{HeaderField, Prepared};
 use crate::client::Endpoint;
 use crate::client::request::content_type;
 use crate::codec::{Compression, CompressionEncoding};
+use crate::meter::{ChannelMeter, ClientMethodMeter};
 
 /// How many blocks a channel keeps. A program calls so many methods with so many settings; one that makes up settings
 /// as it goes must not fill the memory.
@@ -16,7 +17,15 @@ const HEADS_MAX: usize = 256;
 
 /// The blocks that a channel has made so far.
 #[derive(Debug, Default)]
-pub(super) struct Heads(Mutex<Vec<(Head, Prepared)>>);
+pub(super) struct Heads(Mutex<Vec<(Head, Known)>>);
+
+/// What is known of a method.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) block: Prepared,
+    /// Counts its calls.
+    pub(super) meter: ClientMethodMeter,
+}
 
 /// What a block depends on, besides its channel.
 #[derive(Debug)]
@@ -42,19 +51,19 @@ pub(super) struct HeadOf<'a> {
 }
 
 impl Heads {
-    /// The block of a call.
-    pub(super) fn get(&self, call: HeadOf<'_>, endpoint: &Endpoint) -> Prepared {
+    /// The block of a call, and what counts it.
+    pub(super) fn get(&self, call: HeadOf<'_>, endpoint: &Endpoint, meter: &ChannelMeter) -> Known {
         // Only whole values are put in under this lock.
         let mut heads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, block)) = heads.iter().find(|(head, _)| head.is_of(call)) {
-            return block.clone();
+        if let Some((_, known)) = heads.iter().find(|(head, _)| head.is_of(call)) {
+            return known.clone();
         }
-        let block = call.block(endpoint);
+        let known = Known { block: call.block(endpoint), meter: meter.method(call.path) };
         if heads.len() >= HEADS_MAX {
             heads.clear();
         }
-        heads.push((call.into_head(), block.clone()));
-        block
+        heads.push((call.into_head(), known.clone()));
+        known
     }
 }
 

@@ -14,6 +14,7 @@ use crate::client::Channel;
 use crate::client::balance::{Pick, PickCall};
 use crate::client::channel::{CREDENTIALS, Inner};
 use crate::client::core::{Core, Waiting};
+use crate::client::counted::Counted;
 use crate::client::guard::{self, CallGuard, Timeouts};
 use crate::client::options::CallOptions;
 use crate::client::retry::{
@@ -56,6 +57,9 @@ pub(super) struct CallPlan {
     throttle: Option<Arc<RetryThrottle>>,
     /// Whether its policies are followed.
     follows_policies: bool,
+    /// Whether nothing was resolved yet when it began.
+    #[cfg_attr(not(feature = "telemetry"), allow(dead_code, reason = "only traces show it"))]
+    was_delayed: bool,
 }
 
 /// When a call began that has waited for its plan and is passed on.
@@ -98,7 +102,7 @@ impl Configured {
             return None;
         }
         let (method, throttle) = (method.unwrap_or_default(), current.throttle.clone());
-        Some(CallPlan { begin, method, throttle, follows_policies })
+        Some(CallPlan { begin, method, throttle, follows_policies, was_delayed: false })
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {
@@ -129,7 +133,8 @@ impl Core {
             if self.configured.is_known() {
                 // Whatever it says, the call began before it was known.
                 let plan = self.known_plan(call.path, begin);
-                return Ok(plan.unwrap_or_else(|| CallPlan::new(begin)));
+                let plan = plan.unwrap_or_else(|| CallPlan::new(begin));
+                return Ok(CallPlan { was_delayed: true, ..plan });
             }
             // Before anything is resolved, no balancer is asked.
             match self.pick(&call) {
@@ -143,12 +148,25 @@ impl Core {
 impl CallPlan {
     /// Nothing but when it began.
     fn new(begin: Instant) -> Self {
-        CallPlan { begin, method: Arc::default(), throttle: None, follows_policies: false }
+        CallPlan { begin, method: Arc::default(), throttle: None, follows_policies: false, was_delayed: false }
     }
 
     /// Lets the general way know when the call began that it goes on with.
     pub(super) fn pass_on(&self, extensions: &mut Extensions) {
         extensions.insert(Began(self.begin));
+    }
+
+    /// When the call began.
+    pub(super) fn began(&self) -> Instant {
+        self.begin
+    }
+
+    /// Tells whether the call had to wait for it.
+    #[cfg(feature = "telemetry")]
+    pub(super) fn tell(&self, trace: &crate::client::trace::CallTrace) {
+        if self.was_delayed {
+            trace.resolution_was_delayed();
+        }
     }
 
     pub(super) fn waits_for_ready(&self, options: &CallOptions) -> bool {
@@ -201,17 +219,19 @@ impl CallPlan {
         request: http::Request<Body>,
         deadline: Option<Deadline>,
         stages: &Arc<StageCell>,
+        counted: &mut Counted,
     ) -> Result<http::Response<Body>, Status> {
         let wait_for_ready = self.waits_for_ready(CallOptions::of(request.extensions()));
         let too_large = TooLarge::default();
         let request = request.map(|body| limit_request(body, self.method.request_bytes_max, &too_large));
         let response = if let (true, Some(policy)) = (self.follows_policies, &self.method.hedging) {
             let attempts = Attempts::new(inner, request, deadline, wait_for_ready, stages);
-            attempts.hedge(policy, self.throttle.as_ref()).await
+            attempts.hedge(policy, self.throttle.as_ref(), counted).await
         } else if let Some(retries) = self.retries() {
-            Attempts::new(inner, request, deadline, wait_for_ready, stages).retry(retries).await
+            Attempts::new(inner, request, deadline, wait_for_ready, stages).retry(retries, counted).await
         } else {
-            let response = inner.send(request, Transparent::default(), wait_for_ready, stages).await;
+            let request = counted.measure(request);
+            let response = inner.send(request, Transparent::default(), wait_for_ready, stages, counted).await;
             if let Ok(response) = &response
                 && code_of_head(response.status(), response.headers()) == Code::Ok
             {
@@ -232,23 +252,39 @@ impl Inner {
         let current = context::current();
         let begin = request.extensions_mut().remove::<Began>().map_or_else(Instant::now, |Began(begin)| begin);
         async move {
-            let call = PickCall { path: request.uri().path(), metadata: request.headers() };
-            let options = CallOptions::of(request.extensions());
-            let plan = self.plan(call, options, begin, &current).await?;
-            let plan = plan.unwrap_or_else(|| CallPlan::new(begin));
-            let deadline = plan.deadline(request.headers(), options, self.endpoint.timeout, &current);
-            if let Some(deadline) = deadline {
-                request.headers_mut().insert(GRPC_TIMEOUT, format_timeout(deadline.remaining()));
-            }
-            let mut guard = CallGuard::without_timer(&current);
-            guard.start_timer(deadline);
-            if self.has_credentials(CallOptions::of(request.extensions())) {
-                guard.within(|| deadline_status(CREDENTIALS), self.add_credentials(&mut request)).await?;
-            }
-            let stages = Arc::new(StageCell::new());
-            let late = || self.core.late(stages.stage());
-            guard.run(late, plan.send(&self, request, deadline, &stages)).await
+            let mut counted = Counted::begin(&self, &request, Some(begin));
+            let result = self.run_as_planned(request, begin, &current, &mut counted).await;
+            counted.finish(result)
         }
+    }
+
+    async fn run_as_planned(
+        self: &Arc<Self>,
+        mut request: http::Request<Body>,
+        begin: Instant,
+        current: &Context,
+        counted: &mut Counted,
+    ) -> Result<http::Response<Body>, Status> {
+        let call = PickCall { path: request.uri().path(), metadata: request.headers() };
+        let options = CallOptions::of(request.extensions());
+        let plan = self.plan(call, options, begin, current).await?;
+        let plan = plan.unwrap_or_else(|| CallPlan::new(begin));
+        #[cfg(feature = "telemetry")]
+        if let Some(trace) = crate::client::trace::of(request.extensions()) {
+            plan.tell(trace);
+        }
+        let deadline = plan.deadline(request.headers(), options, self.endpoint.timeout, current);
+        if let Some(deadline) = deadline {
+            request.headers_mut().insert(GRPC_TIMEOUT, format_timeout(deadline.remaining()));
+        }
+        let mut guard = CallGuard::without_timer(current);
+        guard.start_timer(deadline);
+        if self.has_credentials(CallOptions::of(request.extensions())) {
+            guard.within(|| deadline_status(CREDENTIALS), self.add_credentials(&mut request)).await?;
+        }
+        let stages = Arc::new(StageCell::new());
+        let late = || self.core.late(stages.stage());
+        guard.run(late, plan.send(self, request, deadline, &stages, counted)).await
     }
 
     /// What the service config says about a call, as soon as it is known; `None`: nothing.
@@ -288,6 +324,16 @@ impl Channel {
         let (begin, current) = (Instant::now(), context::current());
         let options = CallOptions::of(request.extensions());
         let call = PickCall { path, metadata: request.metadata().as_ref() };
-        self.inner.plan(call, options, begin, &current).await
+        if self.inner.core.configured.is_known() || !self.inner.meter.is_on() {
+            return self.inner.plan(call, options, begin, &current).await;
+        }
+        // Whoever makes the call counts it from here on, unless there is nothing to be made.
+        let waiting = self.inner.meter.method(path).begin(Some(begin));
+        let plan = self.inner.plan(call, options, begin, &current).await;
+        match &plan {
+            Ok(_) => waiting.forget(),
+            Err(status) => waiting.end(status.code()),
+        }
+        plan
     }
 }

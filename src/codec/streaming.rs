@@ -10,6 +10,7 @@ use futures_core::Stream;
 
 use crate::codec::frame::Deframer;
 use crate::codec::{ByteSource, Codec, CompressionEncoding, Part};
+use crate::context::Counter;
 use crate::metadata::MetadataMap;
 use crate::status::Status;
 
@@ -159,8 +160,11 @@ pub(crate) struct MessageReader<C> {
     end: Option<Result<MetadataMap, Status>>,
     is_over: bool,
     last_was_compressed: bool,
+    counter: Counter,
     #[cfg(feature = "channelz")]
     tally: Option<std::sync::Arc<crate::tally::Tallied>>,
+    #[cfg(feature = "telemetry")]
+    watch: Option<std::sync::Arc<dyn crate::observe::MessageWatch>>,
 }
 
 /// A reader owns no self-references; the source is pinned in a box of its own.
@@ -183,8 +187,11 @@ impl<C: Codec> MessageReader<C> {
             end: None,
             is_over: false,
             last_was_compressed: false,
+            counter: Counter::default(),
             #[cfg(feature = "channelz")]
             tally: None,
+            #[cfg(feature = "telemetry")]
+            watch: None,
         }
     }
 
@@ -240,10 +247,22 @@ impl<C: Codec> MessageReader<C> {
         std::future::poll_fn(|cx| self.poll_next_message(cx)).await
     }
 
+    /// Tells the sizes of the messages.
+    pub(crate) fn measured(mut self, counter: Counter) -> Self {
+        self.counter = counter;
+        self
+    }
+
     /// Counts the messages.
     #[cfg(feature = "channelz")]
     pub(crate) fn count(&mut self, tally: Option<&std::sync::Arc<crate::tally::Tallied>>) {
         self.tally = tally.cloned();
+    }
+
+    /// Tells of the messages.
+    #[cfg(feature = "telemetry")]
+    pub(crate) fn tell(&mut self, watch: Option<std::sync::Arc<dyn crate::observe::MessageWatch>>) {
+        self.watch = watch;
     }
 
     /// The trailing metadata, once the end was reached in good order.
@@ -254,16 +273,30 @@ impl<C: Codec> MessageReader<C> {
     fn next_buffered(&mut self) -> Result<Option<C::Decode>, Status> {
         let Some(frame) = self.deframer.next(self.bytes_max)? else { return Ok(None) };
         self.last_was_compressed = frame.compressed;
+        let length = frame.length;
+        #[cfg(feature = "telemetry")]
+        let compressed_bytes = frame.compressed.then_some(frame.length);
+        #[cfg(feature = "telemetry")]
+        let mut bytes = frame.length;
         let message = if frame.compressed {
             let payload = plain(true, frame.payload(), self.encoding, self.bytes_max)?;
+            #[cfg(feature = "telemetry")]
+            {
+                bytes = payload.len();
+            }
             self.codec.decode(payload)
         } else {
-            self.codec.decode_front(frame.bytes, frame.length)
+            self.codec.decode_front(frame.bytes, length)
         };
         self.deframer.forget_read();
+        self.counter.received(length);
         #[cfg(feature = "channelz")]
         if let Some(tally) = &self.tally {
             tally.received();
+        }
+        #[cfg(feature = "telemetry")]
+        if let Some(watch) = &self.watch {
+            watch.received(crate::observe::MessageSize { bytes: Some(bytes), compressed_bytes });
         }
         message.map(Some)
     }

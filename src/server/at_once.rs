@@ -11,7 +11,9 @@ use http_body::Body as _;
 use tonic::body::Body;
 
 use crate::context::Context;
+use crate::meter::MessageSizes;
 use crate::server::guard::{Guard, Watch, guarded_body, panic_status};
+use crate::server::measured;
 use crate::server::native::trailers;
 use crate::service::HttpCall;
 use crate::status::{Code, Status};
@@ -49,7 +51,10 @@ pub(crate) fn answer(context: Context, call: impl FnOnce() -> HttpCall) -> (AtOn
     match (polled, running) {
         (Ok(Poll::Ready(response)), _) => begin(response, watch),
         (Ok(Poll::Pending), Some(running)) => {
-            let answer = async move { running.await.map(ResponseBody::Http) };
+            let context = watch.context.clone();
+            let answer = async move {
+                running.await.map(|body| ResponseBody::Http(measured::rest(body, MessageSizes::default(), &context)))
+            };
             let answer = Box::pin(Guard::going_on(watch, answer));
             (AtOnce::Later(Later { answer, is_long: false, deadline }), None)
         }
@@ -74,6 +79,7 @@ fn begin(response: http::Response<Body>, mut watch: Watch) -> (AtOnce, Option<Co
         polled
     });
     let Given { data, more, end } = given;
+    let sizes = measured::pieces([&data, &more], &watch.context);
     let rest = match (polled, end, body) {
         (Err(_panic), ..) => {
             let status = panic_status();
@@ -85,11 +91,12 @@ fn begin(response: http::Response<Body>, mut watch: Watch) -> (AtOnce, Option<Co
             Rest::Trailers(trailers)
         }
         (Ok(()), Some(Err(status)), _) => {
-            watch.code = Some(status.code());
+            watch.fail(&status);
             Rest::Broken
         }
         (Ok(()), None, Some(body)) => {
             let deadline = watch.context.deadline();
+            let body = measured::rest(body, sizes, &watch.context);
             let rest = Rest::Body { data: more, body: guarded_body(body, watch) };
             return (AtOnce::Begun(Beginning { head, data, rest, deadline }), None);
         }

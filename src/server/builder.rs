@@ -12,6 +12,7 @@ use seltzer_h2::{Limits as Http2Limits, limits};
 use tonic::body::Body;
 
 use crate::codec::{COMPRESSION_LEVEL_MAX, CompressionEncoding};
+use crate::meter::ServerMeter;
 use crate::server::bound::BoundServer;
 use crate::server::dispatch::{Around, Dispatcher};
 use crate::server::hooks::Hooks;
@@ -61,6 +62,11 @@ pub struct Server {
     pub(super) calls: CallSettings,
     pub(super) settings: Settings,
     pub(crate) hooks: Hooks,
+    /// Counts all calls, if anybody wants to know.
+    pub(crate) meter: ServerMeter,
+    /// Who traces calls.
+    #[cfg(feature = "telemetry")]
+    pub(crate) tracer: Option<Arc<dyn crate::observe::Tracer>>,
     #[cfg(feature = "_tls")]
     tls: Option<crate::transport::tls::ServerTlsConfig>,
 }
@@ -79,6 +85,9 @@ impl Server {
             calls: CallSettings::default(),
             settings: Settings::default(),
             hooks: Hooks::default(),
+            meter: ServerMeter::default(),
+            #[cfg(feature = "telemetry")]
+            tracer: None,
             #[cfg(feature = "_tls")]
             tls: None,
         }
@@ -398,9 +407,15 @@ impl Server {
         self.hooks.bound(&router);
         let dispatcher = Dispatcher {
             router: Arc::new(router),
-            around: Arc::new(Around { interceptors: self.first_interceptors, layered: None }),
+            around: Arc::new(Around {
+                interceptors: self.first_interceptors,
+                layered: None,
+                #[cfg(feature = "telemetry")]
+                tracer: self.tracer,
+            }),
             fallback: self.fallback,
             timeout: self.timeout,
+            meter: self.meter,
         };
         let dispatcher = layers::around(dispatcher, self.layers, self.layer_errors);
         Ok(BoundServer {

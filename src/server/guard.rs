@@ -111,9 +111,12 @@ pub(crate) fn panic_status() -> Status {
 /// Tells the context and the log how the call ended.
 pub(crate) struct Watch {
     pub(crate) context: Context,
-    /// Only where somebody listens: looking at the clock costs as much as a short handler.
+    /// Only where somebody wants to know: looking at the clock costs as much as a short handler.
     started: Option<Instant>,
     pub(crate) code: Option<Code>,
+    /// What it ended with in words, where that is recorded.
+    #[cfg(feature = "telemetry")]
+    message: String,
 }
 
 impl Watch {
@@ -122,13 +125,30 @@ impl Watch {
         if let Some(tally) = context.tally() {
             tally.calls.began();
         }
-        Watch::begun(context)
+        Watch::begun(context, None)
     }
 
-    /// The same for a call whose beginning was counted.
-    pub(crate) fn begun(context: Context) -> Self {
-        let started = is_logging().then(Instant::now);
-        Watch { context, started, code: None }
+    /// The same for a call that the carrier has known for a while.
+    #[cfg(feature = "server")]
+    pub(crate) fn begin_since(context: Context, arrived: Instant) -> Self {
+        #[cfg(feature = "channelz")]
+        if let Some(tally) = context.tally() {
+            tally.calls.began();
+        }
+        Watch::begun(context, Some(arrived))
+    }
+
+    /// The same for a call whose beginning its connection has counted.
+    pub(crate) fn begun(context: Context, arrived: Option<Instant>) -> Self {
+        context.count_start();
+        let started = (context.is_counted() || is_logging()).then(|| arrived.unwrap_or_else(Instant::now));
+        Watch {
+            context,
+            started,
+            code: None,
+            #[cfg(feature = "telemetry")]
+            message: String::new(),
+        }
     }
 
     /// A response that ends the call before any message.
@@ -142,14 +162,25 @@ impl Watch {
 
     /// The call ends with a status that is not its handler's.
     pub(crate) fn break_off(&mut self, status: &Status) {
-        self.code = Some(status.code());
+        self.fail(status);
         self.context.cancel();
+    }
+
+    /// The call ends with this status.
+    pub(crate) fn fail(&mut self, status: &Status) {
+        self.code = Some(status.code());
+        #[cfg(feature = "telemetry")]
+        if self.context.span().is_some() {
+            status.message().clone_into(&mut self.message);
+        }
     }
 
     /// Looks for the status in the headers of a response, which its handler may have added to.
     pub(crate) fn see_head(&mut self, headers: &mut HeaderMap) {
         if self.see(headers) {
             append_user_metadata(headers, self.context.take_trailing_metadata());
+        } else {
+            self.context.count_answer(None);
         }
     }
 
@@ -171,6 +202,12 @@ impl Watch {
         };
         if let Some(status) = status {
             self.code = Some(Code::from_bytes(status.as_bytes()));
+            #[cfg(feature = "telemetry")]
+            if self.context.span().is_some()
+                && let Some(status) = crate::status::from_peer(headers)
+            {
+                status.message().clone_into(&mut self.message);
+            }
         }
         status.is_some()
     }
@@ -187,8 +224,14 @@ impl Watch {
         if let Some(tally) = self.context.tally() {
             tally.calls.ended(code);
         }
+        #[cfg(feature = "telemetry")]
+        if let Some(span) = self.context.span() {
+            span.end(code, &self.message);
+        }
         if let Some(started) = self.started.take() {
-            log_call(self.context.method(), code, started.elapsed(), self.context.peer());
+            let elapsed = started.elapsed();
+            self.context.count_end(code, elapsed);
+            log_call(self.context.method(), code, elapsed, self.context.peer());
         }
     }
 }
@@ -353,7 +396,7 @@ impl http_body::Body for Rest<Body> {
             }
             Some(Err(status)) => {
                 this.is_over = true;
-                this.watch.code = Some(status.code());
+                this.watch.fail(status);
             }
         }
         Poll::Ready(frame)

@@ -36,6 +36,7 @@ mod layers;
 mod lifetime;
 #[cfg(feature = "server")]
 mod limits;
+mod measured;
 mod native;
 #[cfg(feature = "server")]
 mod page;

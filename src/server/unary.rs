@@ -14,14 +14,16 @@ use seltzer_h2::{FieldList, HeaderField, Prepared};
 use tokio::time::Instant;
 use tonic::body::Body;
 
-use crate::codec::{CompressionEncoding, Rope};
+use crate::codec::{CompressionEncoding, PREFIX_BYTES, Rope};
 use crate::context::{Context, Origin, Peer};
 use crate::deadline::Deadline;
 use crate::metadata::{self, GRPC_ACCEPT_ENCODING, MetadataMap};
+use crate::meter::Outcome;
 use crate::pace::Pace;
 use crate::server::at_once;
 use crate::server::dispatch::{Dispatcher, Handler, Understood, check_http, timeout, with_peer};
 use crate::server::guard::{self, Guard, Watch, log_call};
+use crate::server::measured;
 use crate::server::native;
 use crate::service::{
     Answered, CallSettings, FoundHandler, MethodDescriptor, MethodKind, Payload, Reply, ReplyBody, Router, Service,
@@ -136,7 +138,15 @@ impl Answerer {
         let request_encoding = compression.accepted(headers.get(metadata::GRPC_ENCODING)).ok()?;
         let caller_accepts = headers.get(GRPC_ACCEPT_ENCODING).cloned();
         let user_agent = headers.get(http::header::USER_AGENT).cloned();
-        let origin = Origin { method: method.descriptor.path.to_owned(), peer: Arc::clone(&self.peer), user_agent };
+        let path = method.descriptor.path;
+        let origin = Origin {
+            method: path.to_owned(),
+            peer: Arc::clone(&self.peer),
+            user_agent,
+            meter: self.dispatcher.meter.registered(path),
+            #[cfg(feature = "telemetry")]
+            trace: self.dispatcher.trace_of(headers),
+        };
         Some(UnaryHead {
             method: Arc::clone(method),
             origin: Arc::new(origin),
@@ -177,14 +187,17 @@ impl Answer for Answerer {
 
     fn unary(&mut self, head: &Arc<UnaryHead>, message: Message<'_>, arrived: Instant, output: &mut Rope) -> Unary {
         let mut context = self.context(head, arrived);
+        context = self.dispatcher.trace(context);
         if context.deadline().is_some_and(|deadline| deadline.has_passed()) {
-            return Unary::Later(answer_with(head, Watch::begin(context), guard::deadline_status()));
+            let watch = Watch::begin_since(context, arrived.into_std());
+            return Unary::Later(answer_with(head, watch, guard::deadline_status()));
         }
         #[cfg(feature = "channelz")]
         if let Some(tally) = &self.peer.tally {
             tally.calls.began();
         }
         let started = guard::is_logging().then(Instant::now);
+        let begins_at = output.mark();
         let method = &head.method;
         let call = UnaryCall {
             method: method.descriptor,
@@ -205,7 +218,10 @@ impl Answer for Answerer {
         // The handler's own panics are caught with its context around it; this is for codecs and interceptors.
         let called = catch_unwind(AssertUnwindSafe(|| method.service.call_unary(method.index, call)));
         let Ok(answered) = called else {
-            let watch = Watch::begun(self.context(head, arrived));
+            let another = self.context(head, arrived);
+            #[cfg(feature = "telemetry")]
+            let another = another.traced_as(&context);
+            let watch = Watch::begun(another, Some(arrived.into_std()));
             return Unary::Later(answer_with(head, watch, guard::panic_status()));
         };
         match answered.0 {
@@ -214,6 +230,11 @@ impl Answer for Answerer {
                 if let Some(tally) = &self.peer.tally {
                     tally.calls.ended(Code::Ok);
                     tally.sent();
+                }
+                context.count_answered(|| (arrived.elapsed(), output.since(begins_at) - PREFIX_BYTES));
+                #[cfg(feature = "telemetry")]
+                if let Some(span) = context.span() {
+                    span.end(Code::Ok, "");
                 }
                 if let Some(started) = started {
                     log_call(context.method(), Code::Ok, started.elapsed(), context.peer());
@@ -225,7 +246,7 @@ impl Answer for Answerer {
                 let (head, current) = (Arc::clone(head), context.clone());
                 let deadline = context.deadline();
                 let answer = async move { response(reply.await, &head, current) };
-                let answer = Guard::going_on(Watch::begun(context), answer);
+                let answer = Guard::going_on(Watch::begun(context, Some(arrived.into_std())), answer);
                 Unary::Later(Later { answer: Box::pin(answer), is_long, deadline })
             }
         }
@@ -233,7 +254,13 @@ impl Answer for Answerer {
 
     fn refuse(&mut self, head: &Arc<UnaryHead>, status: Status, arrived: Instant) -> Later {
         let context = self.context(head, arrived);
-        answer_with(head, Watch::begin(context), status)
+        let context = self.dispatcher.trace(context);
+        answer_with(head, Watch::begin_since(context, arrived.into_std()), status)
+    }
+
+    fn lost(&mut self, head: &UnaryHead, arrived: Instant) {
+        let outcome = || Outcome { code: Code::Cancelled, duration: arrived.elapsed(), sent: 0, received: 0 };
+        head.origin.meter.happened(outcome);
     }
 
     fn cardinality(&self, head: &UnaryHead, came: &str) -> Status {
@@ -268,6 +295,13 @@ impl Answer for Answerer {
         Later { answer, is_long: false, deadline: timeout.map(Deadline::after) }
     }
 
+    fn lost_request(&mut self, meaning: &Option<Understood>) {
+        if let Some(Understood::Call { origin, .. }) = meaning {
+            let outcome = || Outcome { code: Code::Cancelled, duration: Duration::ZERO, sent: 0, received: 0 };
+            origin.meter.happened(outcome);
+        }
+    }
+
     fn answers_at_once(&self, meaning: &Option<Understood>) -> bool {
         // Interceptors of the whole server belong to the general way.
         matches!(meaning, Some(Understood::Call { handler: Handler::Tower(_), .. }))
@@ -278,6 +312,16 @@ impl Answer for Answerer {
         if let Some(Understood::Call { handler: Handler::Tower(handler), timeout, origin }) = meaning {
             let context = std::mem::take(&mut self.spare).reused(origin, timeout.map(Deadline::after));
             if !context.deadline().is_some_and(|deadline| deadline.has_passed()) {
+                let context = self.dispatcher.trace(context);
+                // What is recorded of its messages belongs to the general way.
+                #[cfg(feature = "telemetry")]
+                if context.span().is_some() {
+                    let (handler, deadline) = (Handler::Tower(handler.clone()), context.deadline());
+                    let request = head.clone().map(|()| IncomingBody::Whole(body));
+                    let answer = self.dispatcher.answer_in(context, &handler, request, &self.peer);
+                    return AtOnce::Later(Later { answer, is_long: false, deadline });
+                }
+                let body = measured::whole(body, &context);
                 let request = || with_peer(head.clone().map(|()| Body::new(body)), &self.peer);
                 let (answer, context) = at_once::answer(context, || handler.call(request()));
                 self.spare = context.unwrap_or_default();

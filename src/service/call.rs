@@ -215,9 +215,12 @@ impl StreamCall {
     async fn read_single<C: Codec>(self, codec: C) -> Result<Request<C::Decode>, Status> {
         let cardinality = |came| cardinality(self.method.path, came);
         let limit = self.settings.limits.decoding_bytes_max;
-        let mut reader = MessageReader::new(self.source, codec, self.request_encoding, limit);
+        let reader = MessageReader::new(self.source, codec, self.request_encoding, limit);
+        let mut reader = reader.measured(self.context.counter());
         #[cfg(feature = "channelz")]
         reader.count(self.context.tally());
+        #[cfg(feature = "telemetry")]
+        reader.tell(self.context.watch());
         let message = reader.next_message().await.ok_or_else(|| cardinality("none came"))??;
         let mut extensions = self.extensions;
         if reader.last_was_compressed() {
@@ -232,10 +235,13 @@ impl StreamCall {
 
     fn read_stream<C: Codec>(self, codec: C) -> Request<Streaming<C::Decode>> {
         let limit = self.settings.limits.decoding_bytes_max;
-        #[cfg_attr(not(feature = "channelz"), allow(unused_mut, reason = "nobody counts"))]
-        let mut reader = MessageReader::new(self.source, codec, self.request_encoding, limit);
+        #[cfg_attr(not(any(feature = "channelz", feature = "telemetry")), allow(unused_mut, reason = "nobody counts"))]
+        let mut reader =
+            MessageReader::new(self.source, codec, self.request_encoding, limit).measured(self.context.counter());
         #[cfg(feature = "channelz")]
         reader.count(self.context.tally());
+        #[cfg(feature = "telemetry")]
+        reader.tell(self.context.watch());
         Request::from_parts(self.metadata, self.extensions, Streaming::new(reader))
     }
 }
@@ -296,9 +302,12 @@ impl Answering {
     ) -> MessageEncoder<C> {
         let settings = &self.settings;
         let encoder = MessageEncoder::new(codec, &settings.compression, encoding, settings.limits.encoding_bytes_max)
-            .with_switch(extensions.get::<CompressionSwitch>().cloned());
+            .with_switch(extensions.get::<CompressionSwitch>().cloned())
+            .measured(self.context.counter());
         #[cfg(feature = "channelz")]
         let encoder = encoder.counted(self.context.tally());
+        #[cfg(feature = "telemetry")]
+        let encoder = encoder.telling(self.context.watch());
         encoder
     }
 }

@@ -122,6 +122,20 @@ impl Target {
         self.encrypted || is_in_process()
     }
 
+    /// As gRPC names it in all languages, a URI with the scheme of who resolves it: `dns:///host:port`.
+    pub(crate) fn canonical(&self) -> String {
+        let port = if self.encrypted { PORT_HTTPS } else { PORT_HTTP };
+        match (self.written.split_once(':'), &self.address) {
+            (_, TargetAddress::Fixed(addresses)) if addresses.contains(&Address::InProcess) => "in-process".to_owned(),
+            (Some(("unix" | "unix-abstract" | "ipv4" | "ipv6", _)), _) | (_, TargetAddress::Custom(_)) => {
+                self.written.clone()
+            }
+            (_, TargetAddress::Fixed(addresses)) if addresses.len() > 1 => self.written.clone(),
+            _ if self.authority.port().is_some() => format!("dns:///{}", self.authority),
+            _ => format!("dns:///{}:{port}", self.authority),
+        }
+    }
+
     /// The scheme that requests name.
     pub(crate) fn scheme(&self) -> Scheme {
         if self.encrypted { Scheme::HTTPS } else { Scheme::HTTP }

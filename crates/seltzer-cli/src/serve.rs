@@ -5,11 +5,13 @@ mod limits;
 
 use std::io::{self, Write};
 use std::pin::pin;
+use std::time::Duration;
 
 use seltzer::channelz::Channelz;
 use seltzer::health::HealthReporter;
 use seltzer::reflection::Reflection;
 use seltzer::services::{self, Settings};
+use seltzer::telemetry::{Otlp, OtlpExporter, Telemetry, Tracing};
 use seltzer::transport::{ListenAddress, ListenSocket, ServerTlsReload};
 use seltzer::{BoundServer, Server};
 use tokio::runtime;
@@ -51,12 +53,14 @@ async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
     let addresses = arguments.addresses(!passed_on.is_empty());
     let identities = ServerIdentities::new(&arguments.tls, &addresses)?;
     let mut hangups = identities.as_ref().filter(|it| it.has_files()).map(|_| Hangups::listen()).transpose()?;
-    let server = bind(arguments, identities.as_ref(), passed_on, addresses).await?;
+    let measured = Measured::begin(arguments).await?;
+    let server = bind(arguments, measured.as_ref(), identities.as_ref(), passed_on, addresses).await?;
     let reload = server.tls_reload();
     let addresses = server.addresses();
     // Both as one write each: a script may close its end after the first line.
     print(&banner::listening(&addresses));
     print(&banner::usage(&addresses, arguments)?);
+    let exporter = measured.and_then(Measured::show);
     tell_manager(Standing::Ready);
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -78,8 +82,20 @@ async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
     tell_manager(Standing::Stopping);
     drop(stop);
     tokio::select! {
-        ended = serving => Ok(ended.map(|()| 0)?),
+        ended = async {
+            let ended = serving.await;
+            send_last(exporter).await;
+            ended
+        } => Ok(ended.map(|()| 0)?),
         code = signals.next() => Ok(code),
+    }
+}
+
+/// Sends what was measured of the last calls.
+async fn send_last(exporter: Option<OtlpExporter>) {
+    let Some(exporter) = exporter else { return };
+    if let Err(status) = exporter.shutdown(OTLP_WITHIN).await {
+        output::tell(format_args!("what was measured last is lost: {}", status.message()));
     }
 }
 
@@ -103,13 +119,59 @@ fn read_again(identities: Option<&ServerIdentities<'_>>, reload: Option<&ServerT
     }
 }
 
+/// How long a collector has for what was measured last, when the server has ended.
+const OTLP_WITHIN: Duration = Duration::from_secs(5);
+
+/// What is measured of calls, where it is shown and where it is sent.
+struct Measured {
+    telemetry: Telemetry,
+    page: Option<BoundServer>,
+    exporter: Option<OtlpExporter>,
+}
+
+impl Measured {
+    async fn begin(arguments: &ServeArguments) -> Result<Option<Self>, Failure> {
+        if arguments.metrics.is_none() && arguments.otlp.is_none() {
+            return Ok(None);
+        }
+        let mut builder = Telemetry::builder().service_name("seltzer").retry_metrics(true);
+        if arguments.otlp.is_some() {
+            builder = builder.tracing(Tracing::new());
+        }
+        let telemetry = builder.build();
+        let page = match &arguments.metrics {
+            Some(address) => Some(telemetry.bind_prometheus(address.clone()).await?),
+            None => None,
+        };
+        let exporter = match &arguments.otlp {
+            Some(endpoint) => Some(telemetry.export_otlp(Otlp::from_environment()?.endpoint(endpoint))?),
+            None => None,
+        };
+        Ok(Some(Measured { telemetry, page, exporter }))
+    }
+
+    /// Says where it is, and shows it. What remains is to be sent when the server has ended.
+    fn show(self) -> Option<OtlpExporter> {
+        if let Some(page) = self.page {
+            output::tell(format_args!("metrics at http://{}/metrics", page.addresses().join(", ")));
+            // Until the process ends: collectors see calls that finish while the server stops, too.
+            tokio::spawn(page.serve());
+        }
+        self.exporter
+    }
+}
+
 async fn bind(
     arguments: &ServeArguments,
+    measured: Option<&Measured>,
     identities: Option<&ServerIdentities<'_>>,
     passed_on: Vec<ListenSocket>,
     addresses: Vec<ListenAddress>,
 ) -> Result<BoundServer, Failure> {
-    let server = server(arguments, identities)?;
+    let mut server = server(arguments, identities)?;
+    if let Some(Measured { telemetry, .. }) = measured {
+        server = server.telemetry(telemetry);
+    }
     let (mut passed_on, mut addresses) = (passed_on.into_iter(), addresses.into_iter());
     let mut bound = match (passed_on.next(), addresses.next()) {
         (Some(socket), None) => server.listen_on(socket)?,

@@ -11,11 +11,13 @@ use tonic::body::Body;
 use crate::client::balance::PickCall;
 use crate::client::channel::Inner;
 use crate::client::core::{Placed, Unplaced};
+use crate::client::counted::{Counted, measured_attempt};
 use crate::client::retry::retries::Retries;
 use crate::client::retry::{Transparent, note_attempts};
 use crate::client::stage::{Stage, StageCell};
 use crate::deadline::{Deadline, format_timeout};
 use crate::metadata::GRPC_TIMEOUT;
+use crate::meter::{ClientAttempt, ClientCall};
 use crate::status::{self, Code, Status, code_for_http_status};
 use crate::transport::connection::Origin;
 use crate::transport::progress::{Progress, Unanswered};
@@ -85,10 +87,15 @@ impl Attempts {
     }
 
     /// Makes attempts as the policy says, until one is answered or none follows.
-    pub(in crate::client) async fn retry(self, mut retries: Retries) -> Result<http::Response<Body>, Status> {
+    pub(in crate::client) async fn retry(
+        self,
+        mut retries: Retries,
+        counted: &mut Counted,
+    ) -> Result<http::Response<Body>, Status> {
         let reader = ReaderNumber::default();
+        let Counted { call, attempt, .. } = counted;
         loop {
-            let ended = match self.make(retries.before(), &reader).await {
+            let ended = match self.make(retries.before(), &reader, call, attempt).await {
                 Attempted::Answered(response) => {
                     retries.succeeded();
                     return Ok(response);
@@ -99,7 +106,11 @@ impl Attempts {
             let pause = if is_over { None } else { retries.after(ended.code, ended.trailers()) };
             match pause {
                 None => return ended.result,
-                Some(pause) => tokio::time::sleep(pause).await,
+                Some(pause) => {
+                    std::mem::take(attempt).end(ended.code);
+                    call.retries_after(pause);
+                    tokio::time::sleep(pause).await;
+                }
             }
         }
     }
@@ -110,13 +121,23 @@ impl Attempts {
     }
 
     /// Makes one attempt. What the server has surely done nothing for is the same attempt still.
-    pub(super) async fn make(&self, before: u32, reader: &ReaderNumber) -> Attempted {
+    pub(super) async fn make(
+        &self,
+        before: u32,
+        reader: &ReaderNumber,
+        call: &ClientCall,
+        attempt: &mut ClientAttempt,
+    ) -> Attempted {
+        let mut is_again = false;
         loop {
-            let unanswered = match self.send(before, reader).await {
+            let unanswered = match self.send(before, is_again, reader, call, attempt).await {
                 Ok(response) => return self.judge(response, reader.load(Ordering::Relaxed)),
                 Err(unanswered) => unanswered,
             };
             if self.can_go_on() && self.permits(unanswered.progress) {
+                std::mem::take(attempt).end(unanswered.status.code());
+                call.retries_transparently();
+                is_again = true;
                 continue;
             }
             let Unanswered { status, progress, .. } = unanswered;
@@ -132,21 +153,60 @@ impl Attempts {
         self.transparent.lock().unwrap_or_else(PoisonError::into_inner).permits(progress)
     }
 
-    async fn send(&self, before: u32, number: &ReaderNumber) -> Result<http::Response<Body>, Unanswered> {
+    #[cfg_attr(
+        not(feature = "telemetry"),
+        allow(unused_variables, reason = "only traces show whether it is made again")
+    )]
+    async fn send(
+        &self,
+        before: u32,
+        is_again: bool,
+        number: &ReaderNumber,
+        call: &ClientCall,
+        attempt: &mut ClientAttempt,
+    ) -> Result<http::Response<Body>, Unanswered> {
         let Some(reader) = self.replay.reader() else {
             return Err(Unanswered { status: outgrown(), progress: Progress::Final, request: None });
         };
         number.store(reader.number(), Ordering::Relaxed);
+        let body;
+        (*attempt, body) = measured_attempt(call, Body::new(reader));
         let mut head = self.head.clone();
         note_attempts(&mut head.headers, before);
         if let Some(deadline) = self.deadline {
             head.headers.insert(GRPC_TIMEOUT, format_timeout(deadline.remaining()));
         }
-        let call = PickCall { path: head.uri.path(), metadata: &head.headers };
+        #[cfg(feature = "telemetry")]
+        if let Some(trace) = crate::client::trace::of(&head.extensions).cloned() {
+            let attempt = trace.attempt(is_again, &mut head.headers);
+            return self.place_traced(http::Request::from_parts(head, body), attempt).await;
+        }
+        self.place(http::Request::from_parts(head, body), |_| {}).await
+    }
+
+    /// The same for an attempt that is recorded.
+    #[cfg(feature = "telemetry")]
+    async fn place_traced(
+        &self,
+        request: http::Request<Body>,
+        attempt: crate::client::trace::AttemptTrace,
+    ) -> Result<http::Response<Body>, Unanswered> {
+        let request = attempt.scan(request);
+        let sent = self.place(request, |placed| attempt.placed(placed.was_delayed)).await;
+        attempt.watch(sent)
+    }
+
+    /// Finds a connection for a request, and sends it there.
+    async fn place(
+        &self,
+        request: http::Request<Body>,
+        placing: impl Fn(&Placed),
+    ) -> Result<http::Response<Body>, Unanswered> {
+        let call = PickCall { path: request.uri().path(), metadata: request.headers() };
         self.stages.set(Stage::Connection);
-        let Placed { reserved, observation } =
-            self.inner.core.connection(call, self.wait_for_ready).await.map_err(Unplaced::unanswered)?;
-        let request = http::Request::from_parts(head, Body::new(reader));
+        let placed = self.inner.core.connection(call, self.wait_for_ready).await.map_err(Unplaced::unanswered)?;
+        placing(&placed);
+        let Placed { reserved, observation, .. } = placed;
         let origin = Origin { replay: None, ..self.inner.origin() };
         self.stages.set(Stage::Answer);
         let sent = reserved.send(request, origin).await;

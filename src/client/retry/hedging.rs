@@ -10,15 +10,18 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::body::Body;
 
+use crate::client::counted::Counted;
 use crate::client::retry::attempt::{Attempted, Attempts, Ended, NO_READER, ReaderNumber, outgrown};
 use crate::client::retry::pushback::Pushback;
 use crate::client::retry::throttle::RetryThrottle;
 use crate::client::service_config::HedgingPolicy;
+use crate::meter::{ClientAttempt, ClientCall};
 use crate::status::Status;
 
 /// A call under a hedging policy.
 struct Hedges<'a> {
     attempts: &'a Attempts,
+    call: &'a ClientCall,
     policy: &'a HedgingPolicy,
     throttle: Option<&'a RetryThrottle>,
     running: Vec<Running<'a>>,
@@ -28,10 +31,12 @@ struct Hedges<'a> {
     timer: Pin<Box<Sleep>>,
     /// What came of the attempt that ended last.
     last: Option<Ended>,
+    /// The attempt that has decided the call, as it is counted.
+    decided: ClientAttempt,
 }
 
 struct Running<'a> {
-    attempt: Pin<Box<dyn Future<Output = Attempted> + Send + 'a>>,
+    attempt: Pin<Box<dyn Future<Output = (Attempted, ClientAttempt)> + Send + 'a>>,
     reader: ReaderNumber,
 }
 
@@ -41,9 +46,12 @@ impl Attempts {
         self,
         policy: &HedgingPolicy,
         throttle: Option<&Arc<RetryThrottle>>,
+        counted: &mut Counted,
     ) -> Result<http::Response<Body>, Status> {
+        let Counted { call, attempt, .. } = counted;
         let mut hedges = Hedges {
             attempts: &self,
+            call,
             policy,
             throttle: throttle.map(|throttle| &**throttle),
             running: Vec::new(),
@@ -51,10 +59,13 @@ impl Attempts {
             next: None,
             timer: Box::pin(sleep_until(Instant::now())),
             last: None,
+            decided: ClientAttempt::default(),
         };
         hedges.begin();
         // The attempts that lost are cancelled with it.
-        poll_fn(|cx| hedges.poll(cx)).await
+        let result = poll_fn(|cx| hedges.poll(cx)).await;
+        *attempt = std::mem::take(&mut hedges.decided);
+        result
     }
 }
 
@@ -62,8 +73,14 @@ impl Hedges<'_> {
     /// Begins one more attempt, and says when the one after it does.
     fn begin(&mut self) {
         let reader = ReaderNumber::new(AtomicU64::new(NO_READER));
-        let (attempts, before, number) = (self.attempts, self.begun, Arc::clone(&reader));
-        let attempt = Box::pin(async move { attempts.make(before, &number).await });
+        let (attempts, call, before, number) = (self.attempts, self.call, self.begun, Arc::clone(&reader));
+        if before > 0 {
+            call.hedges();
+        }
+        let attempt = Box::pin(async move {
+            let mut counted = ClientAttempt::default();
+            (attempts.make(before, &number, call, &mut counted).await, counted)
+        });
         self.running.push(Running { attempt, reader });
         self.begun += 1;
         let may_follow = self.begun < self.policy.attempts_max;
@@ -104,7 +121,7 @@ impl Hedges<'_> {
     fn poll_running(&mut self, cx: &mut Context<'_>) -> Poll<Result<http::Response<Body>, Status>> {
         let mut index = 0;
         while index < self.running.len() {
-            let Poll::Ready(attempted) = self.running[index].attempt.as_mut().poll(cx) else {
+            let Poll::Ready((attempted, counted)) = self.running[index].attempt.as_mut().poll(cx) else {
                 index += 1;
                 continue;
             };
@@ -114,14 +131,22 @@ impl Hedges<'_> {
                     if let Some(throttle) = self.throttle {
                         throttle.succeeded();
                     }
+                    self.decided = counted;
                     return Poll::Ready(Ok(response));
                 }
                 // Another one was chosen while this one ended, and decides the call.
                 Attempted::Ended(ended) if self.attempts.replay.chosen().is_some_and(|chosen| chosen != reader) => {
+                    counted.end(ended.code);
                     self.last.get_or_insert(ended);
                 }
-                Attempted::Ended(ended) if self.is_fatal(&ended) => return Poll::Ready(ended.result),
-                Attempted::Ended(ended) => self.last = Some(ended),
+                Attempted::Ended(ended) if self.is_fatal(&ended) => {
+                    counted.end(ended.code);
+                    return Poll::Ready(ended.result);
+                }
+                Attempted::Ended(ended) => {
+                    counted.end(ended.code);
+                    self.last = Some(ended);
+                }
             }
         }
         Poll::Pending
@@ -198,7 +223,10 @@ mod tests {
     fn running(reader: &ReplayReader) -> (Running<'static>, Told) {
         let told = Told::default();
         let tells = Arc::clone(&told);
-        let attempt = poll_fn(move |_| tells.lock().expect("nothing panics").take().map_or(Poll::Pending, Poll::Ready));
+        let attempt = poll_fn(move |_| {
+            let attempted = tells.lock().expect("nothing panics").take();
+            attempted.map_or(Poll::Pending, |attempted| Poll::Ready((attempted, ClientAttempt::default())))
+        });
         (Running { attempt: Box::pin(attempt), reader: Arc::new(AtomicU64::new(reader.number())) }, told)
     }
 
@@ -217,6 +245,7 @@ mod tests {
             let policy = HedgingPolicy::new(2).non_fatal([Code::Aborted]);
             let mut hedges = Hedges {
                 attempts: &attempts,
+                call: &ClientCall::default(),
                 policy: &policy,
                 throttle: None,
                 running: vec![first, second],
@@ -224,6 +253,7 @@ mod tests {
                 next: None,
                 timer: Box::pin(sleep_until(Instant::now())),
                 last: None,
+                decided: ClientAttempt::default(),
             };
             let mut cx = Context::from_waker(Waker::noop());
             assert!(hedges.poll(&mut cx).is_pending());

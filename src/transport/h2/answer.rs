@@ -49,6 +49,9 @@ pub(crate) trait Answer: Send + Unpin + 'static {
     /// Ends a unary call that did not send exactly one good message in time.
     fn refuse(&mut self, head: &Arc<Self::Head>, status: Status, arrived: Instant) -> Later;
 
+    /// Such a call was lost before its message had come: nobody waits for an answer.
+    fn lost(&mut self, _head: &Self::Head, _arrived: Instant) {}
+
     /// The status of a call that sent no message, or more than one.
     fn cardinality(&self, head: &Self::Head, came: &str) -> Status;
 
@@ -63,6 +66,9 @@ pub(crate) trait Answer: Send + Unpin + 'static {
 
     /// Answers a request with such a head.
     fn answer(&mut self, meaning: &Self::Meaning, request: http::Request<IncomingBody>) -> Later;
+
+    /// A request with such a head was lost before it was handed over.
+    fn lost_request(&mut self, _meaning: &Self::Meaning) {}
 
     /// Whether [`answer_at_once`](Self::answer_at_once) is worth asking.
     fn answers_at_once(&self, _: &Self::Meaning) -> bool {

@@ -59,6 +59,11 @@ impl<A: Answer> Begun<A> {
         }
     }
 
+    /// What its head means.
+    pub(super) fn meaning(&self) -> &A::Meaning {
+        &self.head.meaning
+    }
+
     /// What the handler reads from, if there is such a thing.
     pub(super) fn shared(&self) -> Option<&Arc<Exchange>> {
         match &self.body {

@@ -431,10 +431,12 @@ impl<A: Answer> ServerConnection<A> {
                 if let Some(exchange) = begun.shared() {
                     exchange.close(status.clone());
                 }
+                self.answer.lost_request(begun.meaning());
                 self.engine.finish(stream);
             }
             Some(Call::Unary { head, arrived, .. }) => {
                 self.forget_deadline(stream, &head, arrived);
+                self.answer.lost(&head, arrived);
                 self.engine.finish(stream);
             }
             None => {}
@@ -452,8 +454,12 @@ impl<A: Answer> ServerConnection<A> {
                     if let Some(exchange) = begun.shared() {
                         exchange.close(status.clone());
                     }
+                    self.answer.lost_request(begun.meaning());
                 }
-                Call::Unary { collected, .. } => self.ready.memory().give(collected.len()),
+                Call::Unary { head, collected, arrived } => {
+                    self.ready.memory().give(collected.len());
+                    self.answer.lost(&head, arrived);
+                }
             }
         }
     }

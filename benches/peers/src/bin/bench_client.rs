@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! bench_client WAY PORT [--connections N] [--streams N] [--calls N] [--size BYTES]
-//!              [--down N | --up N | --bidi N] [--timeout] [--metadata] [--threads N]
+//!              [--down N | --up N | --bidi N] [--timeout] [--metadata] [--telemetry] [--threads N]
 //! ```
 //!
 //! - `WAY`: `seltzer`, `layered` (the same behind a tower layer), `tonic`, or `tonic-on-seltzer` (tonic's generated
@@ -10,6 +10,7 @@
 //! - `--streams N`: so many calls at once on each connection.
 //! - `--down N`, `--up N`, `--bidi N`: calls that stream so many messages, instead of unary ones.
 //! - `--timeout`, `--metadata`: unary calls that have a timeout, or one header of metadata.
+//! - `--telemetry`: calls on our channel are counted, as OpenTelemetry's metrics (feature `telemetry`).
 //! - `--threads N`: on a runtime with so many threads; without it everything happens on one.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program says what it does")]
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use seltzer::client::Endpoint;
 use seltzer_peers::allocator;
 use seltzer_peers::arguments::{Arguments, Error};
 use seltzer_peers::process::Process;
@@ -55,6 +57,7 @@ struct Settings {
     kind: Kind,
     has_timeout: bool,
     has_metadata: bool,
+    has_telemetry: bool,
     threads: usize,
 }
 
@@ -79,6 +82,7 @@ impl Settings {
             kind,
             has_timeout: arguments.flag("--timeout"),
             has_metadata: arguments.flag("--metadata"),
+            has_telemetry: arguments.flag("--telemetry"),
             threads: arguments.or("--threads", 1)?,
             way: arguments.word("WAY")?,
             port: arguments.word("PORT")?,
@@ -175,7 +179,9 @@ fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     };
     runtime.block_on(async move {
         let target = format!("http://127.0.0.1:{}", settings.port);
-        let ours = async || seltzer::Channel::connect(target.as_str()).await;
+        let endpoint = seltzer::Channel::builder(target.as_str());
+        let endpoint = if settings.has_telemetry { measured(endpoint)? } else { endpoint };
+        let ours = async || endpoint.clone().connect().await;
         match settings.way.as_str() {
             "seltzer" => measure(&settings, async || Ok(Ours::new(ours().await?))).await,
             "layered" => measure(&settings, async || Ok(Ours::new(Layered(ours().await?)))).await,
@@ -184,6 +190,17 @@ fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
             other => Err(format!("{other} is none of seltzer, layered, tonic, tonic-on-seltzer").into()),
         }
     })
+}
+
+#[cfg(feature = "telemetry")]
+#[allow(clippy::unnecessary_wraps, reason = "without the feature it is an error")]
+fn measured(endpoint: Endpoint) -> Result<Endpoint, Error> {
+    Ok(endpoint.telemetry(&seltzer::telemetry::Telemetry::builder().build()))
+}
+
+#[cfg(not(feature = "telemetry"))]
+fn measured(_: Endpoint) -> Result<Endpoint, Error> {
+    Err("telemetry is not compiled in: build with `--features telemetry`".to_owned())
 }
 
 async fn measure<C: Caller>(

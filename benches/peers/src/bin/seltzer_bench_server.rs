@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! seltzer_bench_server PORT [--workers N] [--tonic] [--congestion NAME] [--carrier engine|hyper]
-//!                      [--tls CERTIFICATE:KEY] [--intercept NAME,NAME] [--timeout-s N]
+//!                      [--tls CERTIFICATE:KEY] [--intercept NAME,NAME] [--timeout-s N] [--telemetry]
 //! ```
 //!
 //! - `--workers N`: `Server::workers(N)`; without it everything happens on one thread.
@@ -13,6 +13,7 @@
 //! - `--intercept NAME,NAME`: the interceptors that come with the library, the outermost first: `logging` (at a level
 //!   that nobody listens to), `request-id`, `timeout`, `authentication`, or `all` of them.
 //! - `--timeout-s N`: how long a call may take.
+//! - `--telemetry`: counts all calls, as OpenTelemetry's metrics (feature `telemetry`).
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program says what it does")]
 
@@ -38,6 +39,7 @@ struct Settings {
     tls: Option<String>,
     interceptors: Vec<String>,
     timeout: Option<Duration>,
+    telemetry: bool,
 }
 
 impl Settings {
@@ -53,6 +55,7 @@ impl Settings {
                 .option::<String>("--intercept")?
                 .map_or_else(Vec::new, |names| names.split(',').map(str::to_owned).collect()),
             timeout: arguments.option("--timeout-s")?.map(Duration::from_secs_f64),
+            telemetry: arguments.flag("--telemetry"),
             port: arguments.word("PORT")?,
         };
         arguments.end()?;
@@ -111,6 +114,7 @@ fn configured(server: Server, settings: &Settings) -> Result<Server, Error> {
         Some(congestion) => server.tcp_congestion(congestion),
         None => server,
     };
+    let server = if settings.telemetry { measured(server)? } else { server };
     Ok(server.workers(settings.workers))
 }
 
@@ -144,6 +148,17 @@ impl Authenticator for Anybody {
     async fn authenticate(&self, call: CallHead<'_>) -> Result<bool, Status> {
         Ok(call.bearer_token().is_some())
     }
+}
+
+#[cfg(feature = "telemetry")]
+#[allow(clippy::unnecessary_wraps, reason = "without the feature it is an error")]
+fn measured(server: Server) -> Result<Server, Error> {
+    Ok(server.telemetry(&seltzer::telemetry::Telemetry::builder().build()))
+}
+
+#[cfg(not(feature = "telemetry"))]
+fn measured(_: Server) -> Result<Server, Error> {
+    Err("telemetry is not compiled in: build with `--features telemetry`".to_owned())
 }
 
 #[cfg(feature = "tls")]
