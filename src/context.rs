@@ -55,6 +55,8 @@ use crate::deadline::Deadline;
 use crate::metadata::{MetadataKey, MetadataMap, MetadataValue, is_reserved_name};
 use crate::meter::MethodMeter;
 use crate::status::Status;
+#[cfg(feature = "telemetry")]
+pub use crate::trace::{SpanId, TraceContext, TraceId};
 
 thread_local! {
     static CURRENT: Cell<Option<Arc<Call>>> = const { Cell::new(None) };
@@ -90,6 +92,9 @@ struct Call {
     additions: Additions,
     #[cfg_attr(not(all(feature = "telemetry", feature = "server")), allow(dead_code, reason = "nobody counts"))]
     counts: Counts,
+    /// Its place in a trace, on servers with telemetry.
+    #[cfg(feature = "telemetry")]
+    traced: Option<crate::observe::Traced>,
 }
 
 /// What many calls of one connection have in common.
@@ -101,6 +106,9 @@ pub(crate) struct Origin {
     /// Counts the calls of this method.
     #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "nobody counts"))]
     pub(crate) meter: MethodMeter,
+    /// The caller's place in a trace, where anybody wants to know.
+    #[cfg(feature = "telemetry")]
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// Who is on the other side of a connection.
@@ -181,6 +189,8 @@ impl Context {
                 reply: Reply::default(),
                 additions: Additions::default(),
                 counts: Counts::default(),
+                #[cfg(feature = "telemetry")]
+                traced: None,
             })),
         }
     }
@@ -199,6 +209,10 @@ impl Context {
         call.reply.renew();
         call.additions.renew();
         call.counts.renew();
+        #[cfg(feature = "telemetry")]
+        {
+            call.traced = None;
+        }
         self
     }
 
@@ -265,6 +279,42 @@ impl Context {
     #[cfg(feature = "channelz")]
     pub(crate) fn tally(&self) -> Option<&Arc<crate::tally::Tallied>> {
         self.peer()?.tally.as_ref()
+    }
+
+    /// Begins the call's trace; nobody else may hold the context yet.
+    #[cfg(feature = "telemetry")]
+    pub(crate) fn traced_by(mut self, tracer: &dyn crate::observe::Tracer) -> Self {
+        if let Some(call) = self.call.as_mut().and_then(Arc::get_mut) {
+            call.traced = Some(tracer.server_call(&call.origin.method, call.origin.trace.as_ref()));
+        }
+        self
+    }
+
+    /// The same as another context of the same call has it.
+    #[cfg(feature = "telemetry")]
+    pub(crate) fn traced_as(mut self, other: &Context) -> Self {
+        if let Some(call) = self.call.as_mut().and_then(Arc::get_mut) {
+            call.traced = other.traced().cloned();
+        }
+        self
+    }
+
+    /// The call's place in a trace.
+    #[cfg(feature = "telemetry")]
+    pub(crate) fn traced(&self) -> Option<&crate::observe::Traced> {
+        self.call.as_ref()?.traced.as_ref()
+    }
+
+    /// What records the call, if anything does.
+    #[cfg(feature = "telemetry")]
+    pub(crate) fn span(&self) -> Option<&Arc<dyn crate::observe::CallSpan>> {
+        self.traced()?.span.as_ref()
+    }
+
+    /// The same for its messages alone.
+    #[cfg(feature = "telemetry")]
+    pub(crate) fn watch(&self) -> Option<Arc<dyn crate::observe::MessageWatch>> {
+        self.span().map(|span| Arc::clone(span) as _)
     }
 
     /// The caller's `user-agent`, where it is readable text.

@@ -50,7 +50,7 @@
 //! - `zstd`: one more compression.
 //! - `dynamic`: calls without generated code, messages as JSON.
 //! - `health`, `reflection`, `channelz`: gRPC's standard services. `orca`: load reports.
-//! - `telemetry`: OpenTelemetry's metrics of servers and channels.
+//! - `telemetry`: OpenTelemetry's metrics and traces of servers and channels, for Prometheus and by OTLP.
 //! - `tonic-compat`: fills in what tonic's own `server` feature reads from a request, such as `remote_addr()`.
 //! - `services`: the demo services of this project.
 
@@ -68,6 +68,8 @@ mod either;
 pub mod metadata;
 #[cfg_attr(not(feature = "telemetry"), path = "meter/off.rs")]
 mod meter;
+#[cfg(feature = "telemetry")]
+mod observe;
 mod pace;
 pub mod service;
 pub mod status;
@@ -75,6 +77,8 @@ pub mod status;
 mod tally;
 #[cfg(any(feature = "server", feature = "client"))]
 mod task;
+#[cfg(feature = "telemetry")]
+mod trace;
 
 pub mod client;
 pub mod server;
@@ -138,6 +142,8 @@ pub mod transport {
     #[cfg(feature = "client")]
     pub(crate) mod replay;
     pub(crate) mod response_body;
+    #[cfg(feature = "telemetry")]
+    pub(crate) mod scanned_body;
     #[cfg(feature = "client")]
     pub(crate) mod target;
     #[cfg(any(feature = "server", feature = "client"))]

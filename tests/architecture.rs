@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The layers from the bottom up. Modules of one layer may use each other only where that makes no cycle;
 /// `server` and `client` never do.
 const LAYERS: &[&[&str]] = &[
-    &["status", "metadata", "deadline", "either", "pace", "tally", "meter", "context", "task"],
+    &["status", "metadata", "deadline", "either", "pace", "tally", "meter", "trace", "observe", "context", "task"],
     &["codec"],
     &["transport", "service"],
     &["server", "client"],

@@ -32,7 +32,7 @@
 //! | `retries` | service configs: retry policies, timeouts, limits, balancers |
 //! | `services` | each demo service, in process and over a socket |
 //! | `streams` | streams that their connection writes by itself |
-//! | `telemetry` | what is counted of calls, on both sides, and the page that shows it |
+//! | `telemetry` | what is counted and recorded of calls, on both sides, and how it is shown and sent |
 //! | `tls` | certificates |
 //! | `tls_operations` | certificates that change under load, several names, who calls |
 //! | `tonic_style` | tonic's ecosystem: health, reflection, interceptors, its services and clients |

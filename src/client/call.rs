@@ -18,6 +18,8 @@ use crate::client::interceptor::{Intercepting, Interceptors, RequestMessages};
 use crate::client::options::CallOptions;
 use crate::client::request::{CallRequest, CallTarget, once};
 use crate::client::response::{CallResponse, Failure, Single};
+#[cfg(feature = "telemetry")]
+use crate::client::trace::CallTrace;
 #[cfg(feature = "client")]
 use crate::client::unary::UnaryCall;
 use crate::codec::{COMPRESSION_LEVEL_MAX, Codec, Compression, CompressionEncoding, MessageLimits, Streaming};
@@ -135,6 +137,10 @@ impl<C: GrpcService> Client<C> {
         if let Some(channel) = (&self.service as &dyn Any).downcast_ref::<Channel>()
             && channel.has_short_way()
         {
+            #[cfg(feature = "telemetry")]
+            if let Some(trace) = channel.begin_trace(method.path, &request) {
+                return Box::pin(self.traced_unary(channel, method, codec, request, trace)).await;
+            }
             if !channel.is_plain() {
                 return Box::pin(self.planned_unary(channel, method, codec, request)).await;
             }
@@ -151,6 +157,30 @@ impl<C: GrpcService> Client<C> {
     #[cfg(feature = "client")]
     fn unary_call(&self, method: &'static MethodDescriptor) -> UnaryCall<'_> {
         UnaryCall { method, origin: self.origin.as_ref(), compression: &self.compression, limits: self.limits }
+    }
+
+    /// A unary call that has its place in a trace.
+    #[cfg(feature = "telemetry")]
+    async fn traced_unary<D>(
+        &self,
+        channel: &Channel,
+        method: &'static MethodDescriptor,
+        codec: D,
+        mut request: Request<D::Encode>,
+        trace: CallTrace,
+    ) -> Result<Response<D::Decode>, Status>
+    where
+        D: Codec + Clone,
+        D::Encode: Sync,
+    {
+        request.extensions_mut().insert(trace.clone());
+        let result = if channel.is_plain() {
+            channel.unary(self.unary_call(method), codec, request, None).await
+        } else {
+            self.planned_unary(channel, method, codec, request).await
+        };
+        trace.end(&result);
+        result
     }
 
     /// A unary call about which a service config may have something to say.

@@ -21,6 +21,8 @@ use crate::client::heads::Heads;
 use crate::client::options::CallOptions;
 use crate::client::retry::Transparent;
 use crate::client::stage::{Stage, StageCell, too_late};
+#[cfg(feature = "telemetry")]
+use crate::client::trace::{self, CallTrace};
 use crate::either::either;
 use crate::metadata;
 use crate::meter::ChannelMeter;
@@ -252,12 +254,16 @@ impl Inner {
         stages: &StageCell,
         counted: &mut Counted,
     ) -> Result<http::Response<Body>, Status> {
+        #[cfg(feature = "telemetry")]
+        if let Some(trace) = trace::of(request.extensions()).cloned() {
+            return self.send_traced(request, &trace, transparent, wait_for_ready, stages, counted).await;
+        }
         loop {
             stages.set(Stage::Connection);
             counted.begin_attempt();
             let call = PickCall { path: request.uri().path(), metadata: request.headers() };
             let placed = self.core.connection(call, wait_for_ready).await;
-            let Placed { reserved, observation } = placed.map_err(|unplaced| unplaced.status)?;
+            let Placed { reserved, observation, .. } = placed.map_err(|unplaced| unplaced.status)?;
             stages.set(Stage::Answer);
             match (reserved.send(request, self.origin()).await, observation) {
                 (Ok(response), None) => return Ok(response),
@@ -279,6 +285,57 @@ impl Inner {
         }
     }
 
+    /// The same for a call that is recorded.
+    #[cfg(feature = "telemetry")]
+    fn send_traced<'a>(
+        self: &'a Arc<Self>,
+        mut request: http::Request<Body>,
+        trace: &'a CallTrace,
+        mut transparent: Transparent,
+        wait_for_ready: bool,
+        stages: &'a StageCell,
+        counted: &'a mut Counted,
+    ) -> Pin<Box<dyn Future<Output = Result<http::Response<Body>, Status>> + Send + 'a>> {
+        Box::pin(async move {
+            let mut is_again = false;
+            loop {
+                stages.set(Stage::Connection);
+                counted.begin_attempt();
+                let attempt = trace.attempt(is_again, request.headers_mut());
+                let call = PickCall { path: request.uri().path(), metadata: request.headers() };
+                let Placed { reserved, observation, was_delayed } =
+                    match self.core.connection(call, wait_for_ready).await {
+                        Ok(placed) => placed,
+                        Err(unplaced) => {
+                            attempt.ended(unplaced.status.code(), unplaced.status.message());
+                            return Err(unplaced.status);
+                        }
+                    };
+                attempt.placed(was_delayed);
+                stages.set(Stage::Answer);
+                let sent = reserved.send(attempt.scan(request), self.origin()).await;
+                match (attempt.watch(sent), observation) {
+                    (Ok(response), None) => return Ok(response),
+                    (Ok(response), Some(observation)) => return Ok(observation.watch(response)),
+                    (Err(Unanswered { status, progress, request: again }), observation) => {
+                        if let Some(observation) = observation {
+                            observation.end(status.code(), None);
+                        }
+                        match again {
+                            Some(again) if transparent.permits(progress) => {
+                                counted.end_attempt(status.code());
+                                counted.call.retries_transparently();
+                                request = again;
+                            }
+                            _ => return Err(status),
+                        }
+                    }
+                }
+                is_again = true;
+            }
+        })
+    }
+
     /// The same for a call that no service config says anything about, within its limits.
     async fn send_guarded(
         self: &Arc<Self>,
@@ -293,6 +350,22 @@ impl Inner {
         let sent = self.send(request, transparent, wait_for_ready, &stages, &mut counted);
         let result = guard.run(late, sent).await;
         counted.finish(result)
+    }
+
+    /// Begins the trace of a request. `None`: it is not recorded, and all that is to be said of its trace is in its headers.
+    #[cfg(feature = "telemetry")]
+    fn trace(&self, tracer: &Arc<dyn crate::observe::Tracer>, request: &mut http::Request<Body>) -> Option<CallTrace> {
+        let trace = match trace::of(request.extensions()) {
+            Some(begun) => begun.clone(),
+            None => CallTrace::begin(tracer, request.uri().path(), request.headers(), &crate::context::current()),
+        };
+        if trace.is_recorded() {
+            request.extensions_mut().insert(trace.clone());
+            return Some(trace);
+        }
+        request.extensions_mut().remove::<CallTrace>();
+        trace.inject(request.headers_mut());
+        None
     }
 
     /// What the channel knows and a call does not: whom it goes to and who asks.
@@ -332,6 +405,42 @@ impl tower_service::Service<http::Request<Body>> for Channel {
         let inner = Arc::clone(&self.inner);
         inner.name_caller(request.headers_mut());
         inner.name_authority(&mut request);
+        #[cfg(feature = "telemetry")]
+        if let Some(tracer) = &inner.endpoint.tracer
+            && let Some(trace) = inner.trace(tracer, &mut request)
+        {
+            let call = self.call_untraced(request);
+            return Box::pin(async move {
+                let result = call.await;
+                match result {
+                    Ok(response) => Ok(trace.watch(response)),
+                    Err(status) => {
+                        trace.end::<()>(&Err(status.clone()));
+                        Err(status)
+                    }
+                }
+            });
+        }
+        self.call_untraced(request)
+    }
+}
+
+impl Channel {
+    /// Begins the trace of a call, if the channel's calls are traced.
+    #[cfg(feature = "telemetry")]
+    #[inline]
+    pub(super) fn begin_trace<T>(&self, path: &str, request: &tonic::Request<T>) -> Option<CallTrace> {
+        let tracer = self.inner.endpoint.tracer.as_ref()?;
+        let current = crate::context::current();
+        Some(CallTrace::begin(tracer, path, request.metadata().as_ref(), &current))
+    }
+
+    /// Makes a call that has its place in a trace, or none.
+    fn call_untraced(
+        &self,
+        mut request: http::Request<Body>,
+    ) -> <Self as tower_service::Service<http::Request<Body>>>::Future {
+        let inner = Arc::clone(&self.inner);
         if !self.is_plain() {
             return Box::pin(inner.send_as_planned(request));
         }
@@ -352,6 +461,10 @@ impl tower_service::Service<http::Request<Body>> for Channel {
                     Err(status) => counted.finish(Err(status)),
                 }
             });
+        }
+        #[cfg(feature = "telemetry")]
+        if trace::of(request.extensions()).is_some() {
+            return Box::pin(async move { inner.send_guarded(request, guard, Transparent::default(), counted).await });
         }
         // Most calls find an open connection and need not wait: no future is needed for what is done by now.
         if let Some(Connection::Engine(connection)) = inner.core.only_connection() {

@@ -174,7 +174,7 @@ impl Core {
         wait_for_ready: bool,
     ) -> Result<Placed, Unplaced> {
         let _waiting = Waiting::begin(self);
-        let mut lost = 0;
+        let (mut lost, mut was_delayed) = (0, false);
         loop {
             let mut anew = pin!(self.published_anew.notified());
             anew.as_mut().enable();
@@ -184,6 +184,7 @@ impl Core {
                 Pick::Drop(status) => return Err(Unplaced { status, is_dropped: true }),
                 Pick::Fail(status) if !wait_for_ready => return Err(Unplaced { status, is_dropped: false }),
                 Pick::Fail(_) | Pick::Queue => {
+                    was_delayed = true;
                     anew.await;
                     continue;
                 }
@@ -212,7 +213,7 @@ impl Core {
             };
             if let Some(Ok(reserved)) = turn {
                 let observation = observer.map(|observer| Observation::begin(backend, observer));
-                return Ok(Placed { reserved, observation });
+                return Ok(Placed { reserved, observation, was_delayed });
             }
         }
     }
@@ -279,6 +280,9 @@ pub(super) struct Placed {
     pub(super) reserved: Reserved,
     /// For the balancer, if it wants to know what becomes of the call.
     pub(super) observation: Option<Observation>,
+    /// Whether it had to wait for a picker that knew where.
+    #[cfg_attr(not(feature = "telemetry"), allow(dead_code, reason = "only traces show it"))]
+    pub(super) was_delayed: bool,
 }
 
 /// Why an attempt of a call goes nowhere.

@@ -88,6 +88,9 @@ pub struct Endpoint {
     /// Counts all calls, if anybody wants to know.
     pub(crate) meter: ClientMeter,
     pub(super) retries: RetrySettings,
+    /// Who traces calls.
+    #[cfg(feature = "telemetry")]
+    pub(crate) tracer: Option<Arc<dyn crate::observe::Tracer>>,
     pub(super) health_check: Option<String>,
     pub(super) call_credentials: Option<Arc<dyn AnyCallCredentials>>,
     #[cfg(feature = "_tls")]
@@ -181,6 +184,8 @@ impl Endpoint {
             surround: None,
             meter: ClientMeter::default(),
             retries: RetrySettings::default(),
+            #[cfg(feature = "telemetry")]
+            tracer: None,
             health_check: None,
             call_credentials: None,
             #[cfg(feature = "_tls")]

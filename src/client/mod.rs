@@ -54,8 +54,12 @@ mod retry;
 mod service_config;
 #[cfg(feature = "client")]
 mod stage;
+#[cfg(feature = "telemetry")]
+mod trace;
 #[cfg(feature = "client")]
 mod unary;
+#[cfg(feature = "client")]
+mod unary_trace;
 
 #[cfg(feature = "client")]
 pub use self::backend::Backend;

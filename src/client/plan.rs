@@ -57,6 +57,9 @@ pub(super) struct CallPlan {
     throttle: Option<Arc<RetryThrottle>>,
     /// Whether its policies are followed.
     follows_policies: bool,
+    /// Whether nothing was resolved yet when it began.
+    #[cfg_attr(not(feature = "telemetry"), allow(dead_code, reason = "only traces show it"))]
+    was_delayed: bool,
 }
 
 /// When a call began that has waited for its plan and is passed on.
@@ -99,7 +102,7 @@ impl Configured {
             return None;
         }
         let (method, throttle) = (method.unwrap_or_default(), current.throttle.clone());
-        Some(CallPlan { begin, method, throttle, follows_policies })
+        Some(CallPlan { begin, method, throttle, follows_policies, was_delayed: false })
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {
@@ -130,7 +133,8 @@ impl Core {
             if self.configured.is_known() {
                 // Whatever it says, the call began before it was known.
                 let plan = self.known_plan(call.path, begin);
-                return Ok(plan.unwrap_or_else(|| CallPlan::new(begin)));
+                let plan = plan.unwrap_or_else(|| CallPlan::new(begin));
+                return Ok(CallPlan { was_delayed: true, ..plan });
             }
             // Before anything is resolved, no balancer is asked.
             match self.pick(&call) {
@@ -144,7 +148,7 @@ impl Core {
 impl CallPlan {
     /// Nothing but when it began.
     fn new(begin: Instant) -> Self {
-        CallPlan { begin, method: Arc::default(), throttle: None, follows_policies: false }
+        CallPlan { begin, method: Arc::default(), throttle: None, follows_policies: false, was_delayed: false }
     }
 
     /// Lets the general way know when the call began that it goes on with.
@@ -155,6 +159,14 @@ impl CallPlan {
     /// When the call began.
     pub(super) fn began(&self) -> Instant {
         self.begin
+    }
+
+    /// Tells whether the call had to wait for it.
+    #[cfg(feature = "telemetry")]
+    pub(super) fn tell(&self, trace: &crate::client::trace::CallTrace) {
+        if self.was_delayed {
+            trace.resolution_was_delayed();
+        }
     }
 
     pub(super) fn waits_for_ready(&self, options: &CallOptions) -> bool {
@@ -257,6 +269,10 @@ impl Inner {
         let options = CallOptions::of(request.extensions());
         let plan = self.plan(call, options, begin, current).await?;
         let plan = plan.unwrap_or_else(|| CallPlan::new(begin));
+        #[cfg(feature = "telemetry")]
+        if let Some(trace) = crate::client::trace::of(request.extensions()) {
+            plan.tell(trace);
+        }
         let deadline = plan.deadline(request.headers(), options, self.endpoint.timeout, current);
         if let Some(deadline) = deadline {
             request.headers_mut().insert(GRPC_TIMEOUT, format_timeout(deadline.remaining()));

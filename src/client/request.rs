@@ -84,6 +84,15 @@ impl CallRequest<'_> {
         let headers = self.headers(metadata, timeout, encoding, codec.content_subtype());
         let switch = extensions.get::<CompressionSwitch>().cloned();
         let encoder = MessageEncoder::new(codec, self.compression, encoding, self.limits.encoding_bytes_max);
+        #[cfg(feature = "telemetry")]
+        let encoder = match encoding {
+            Some(_) => {
+                let sizes = crate::transport::scanned_body::PlainSizes::default();
+                extensions.insert(sizes.clone());
+                encoder.telling(Some(std::sync::Arc::new(sizes)))
+            }
+            None => encoder,
+        };
         let source = EncodedStream::new(Succeeding { messages }, encoder.with_switch(switch));
         let (failed, failure) = oneshot::channel();
         let body = RequestBody { source: Box::pin(source), failed: Some(failed) };

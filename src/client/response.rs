@@ -44,17 +44,19 @@ impl<D: Codec> CallResponse<D> {
             Some(limit) => limit.lower(limits),
             None => limits,
         };
+        #[cfg(feature = "telemetry")]
+        let span = crate::client::trace::AnswerTrace::take(&mut parts.extensions);
         let is_whole = body.is_end_stream();
         let (end, encoding) = read_head(parts.status, &parts.headers, compression, is_whole)?;
         let end = end.map(Ok);
         // A body that says only when it is read that it is empty makes trailers of the head in the end.
         let last_resort = status::from_peer(&parts.headers).filter(|_| !is_whole);
         let source = ResponseSource { body, end, last_resort, failure };
-        Ok(CallResponse {
-            metadata: metadata::user_metadata(parts.headers),
-            extensions: parts.extensions,
-            reader: MessageReader::new(Box::pin(source), codec, encoding, limits.decoding_bytes_max),
-        })
+        #[cfg_attr(not(feature = "telemetry"), allow(unused_mut, reason = "nobody is told"))]
+        let mut reader = MessageReader::new(Box::pin(source), codec, encoding, limits.decoding_bytes_max);
+        #[cfg(feature = "telemetry")]
+        reader.tell(span.map(|span| span as _));
+        Ok(CallResponse { metadata: metadata::user_metadata(parts.headers), extensions: parts.extensions, reader })
     }
 }
 

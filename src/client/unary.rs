@@ -21,6 +21,7 @@ use crate::client::options::CallOptions;
 use crate::client::plan::CallPlan;
 use crate::client::retry::{Retries, Transparent, code_of_head, note_attempts};
 use crate::client::stage::{Stage, StageCell, too_late};
+use crate::client::unary_trace::UnaryTrace;
 use crate::client::{Channel, response};
 use crate::codec::{
     Codec, Compression, CompressionEncoding, CompressionSwitch, MessageEncoder, MessageLimits, PREFIX_BYTES,
@@ -104,10 +105,12 @@ impl Channel {
             let credentials = self.credentials(&mut guard, options, &call).await;
             metadata::merge(&mut metadata, credentials.map_err(|status| counted.fail(status))?);
         }
+        let mut trace = UnaryTrace::of(&extensions, plan.as_deref());
         let mut encoder =
             MessageEncoder::new(codec.clone(), call.compression, encoding, call.limits.encoding_bytes_max)
                 .with_switch(switch);
         loop {
+            trace.begin_attempt(again.is_transparent, metadata.as_mut(), &mut encoder);
             let outgoing = UnaryRequest {
                 block: &block,
                 metadata: metadata.as_ref(),
@@ -121,7 +124,8 @@ impl Channel {
             let begun = self.begin(&outgoing, &mut bytes, &mut guard, placing, &mut counted).await;
             give_scratch(bytes);
             let ended = match begun {
-                Ok(Begun { call: mut begun, observation }) => {
+                Ok(Begun { call: mut begun, observation, was_delayed }) => {
+                    trace.placed(was_delayed);
                     let ended = poll_fn(|cx| poll_guarded(&mut guard, &mut begun, cx)).await;
                     counted.answered(&ended);
                     if let Some(observation) = observation {
@@ -138,11 +142,12 @@ impl Channel {
                     {
                         plan.succeeded();
                     }
-                    return counted.finish(read(answer, &call, codec));
+                    return counted.finish(trace.finish(read(answer, &call, codec, &trace)));
                 }
-                (None, Err(failed)) => return counted.finish(Err(failed.into_status(call.method.path))),
+                (None, Err(failed)) => return counted.finish(trace.finish(Err(failed.into_status(call.method.path)))),
                 (Some(next), ended) => {
                     counted.goes_on(next, &ended);
+                    tell(&trace, &ended);
                     if !next.pause.is_zero() {
                         let waited = Box::pin(wait(next.pause, &mut guard, deadline)).await;
                         waited.map_err(|status| counted.fail(status))?;
@@ -181,7 +186,7 @@ impl Channel {
         }
         counted.begin_attempt(message);
         match poll_fn(|cx| Poll::Ready(self.begin_at_once(request, message, cx.waker()))).await {
-            Some(Ok(call)) => Ok(Begun { call, observation: None }),
+            Some(Ok(call)) => Ok(Begun { call, observation: None, was_delayed: false }),
             Some(Err(Refusal::Unsendable(status))) => Err(lost(status)),
             // In a box, so that calls which need not wait are small.
             None | Some(Err(_)) => Box::pin(self.begin_after_waiting(request, message, guard, placing)).await,
@@ -214,14 +219,14 @@ impl Channel {
         let begin = async {
             let call = PickCall { path: placing.path, metadata: request.metadata };
             let placed = self.inner.core.connection(call, placing.wait_for_ready).await;
-            let Placed { reserved, observation } = placed.map_err(|unplaced| {
+            let Placed { reserved, observation, was_delayed } = placed.map_err(|unplaced| {
                 let progress = unplaced.progress();
                 Failed::Lost { status: unplaced.status, progress }
             })?;
             stages.set(Stage::Answer);
             match reserved {
                 Reserved::Engine(turn) => match turn.begin_unary(request, message).await {
-                    Ok(call) => Ok(Begun { call, observation }),
+                    Ok(call) => Ok(Begun { call, observation, was_delayed }),
                     Err(Refusal::Unsendable(status)) => Err(lost(status)),
                     Err(Refusal::Closed(status)) => Err(Failed::Lost { status, progress: Progress::Unsent }),
                     Err(Refusal::NoPlace) => Err(lost(Status::unavailable("the server permits no more calls"))),
@@ -245,7 +250,7 @@ impl Again {
             None => (options.waits_for_ready(), None),
             Some(plan) => (plan.waits_for_ready(options), plan.retries().map(Box::new)),
         };
-        Again { wait_for_ready, transparent: Transparent::default(), retries }
+        Again { wait_for_ready, transparent: Transparent::default(), retries, is_transparent: false }
     }
 
     /// A request larger than what is kept of requests is not made again by a policy, as on the general way.
@@ -262,6 +267,7 @@ impl Again {
         match ended {
             Ok(_) if self.retries.is_none() => None,
             Err(Failed::Lost { progress, .. }) if self.transparent.permits(*progress) => {
+                self.is_transparent = true;
                 Some(Next { pause: Duration::ZERO, is_transparent: true })
             }
             ended => self.by_policy(ended).map(|pause| Next { pause, is_transparent: false }),
@@ -271,6 +277,7 @@ impl Again {
     #[cold]
     fn by_policy(&mut self, ended: &Result<UnaryAnswer, Failed>) -> Option<Duration> {
         let retries = self.retries.as_mut()?;
+        self.is_transparent = false;
         match ended {
             Ok(answer) => {
                 let code = code_of_answer(answer);
@@ -334,12 +341,16 @@ struct Again {
     transparent: Transparent,
     /// `None`: there is no policy for it, or it is too large.
     retries: Option<Box<Retries>>,
+    /// The server has surely done nothing for the attempt before.
+    is_transparent: bool,
 }
 
 /// A call on its way, and who watches it.
 struct Begun {
     call: Call,
     observation: Option<Observation>,
+    /// Whether it had to wait for a picker that knew where.
+    was_delayed: bool,
 }
 
 impl Failed {
@@ -432,6 +443,23 @@ impl Counted {
     }
 }
 
+/// Tells how an attempt ended that another one follows.
+#[cold]
+fn tell(trace: &UnaryTrace<'_>, ended: &Result<UnaryAnswer, Failed>) {
+    match ended {
+        _ if !trace.is_on() => {}
+        Ok(UnaryAnswer { head: Head::Full(parts), .. }) => {
+            let status = status::from_peer(&parts.headers);
+            trace.ended(code_of_head(parts.status, &parts.headers), status.as_ref().map_or("", Status::message));
+        }
+        Ok(_) => trace.ended(Code::Ok, ""),
+        Err(Failed::Lost { status, .. } | Failed::Refused(Refused::Status(status))) => {
+            trace.ended(status.code(), status.message());
+        }
+        Err(Failed::Refused(Refused::Cardinality(came))) => trace.ended(Code::Unimplemented, came),
+    }
+}
+
 /// Of a call that this side has ended.
 fn lost(status: Status) -> Failed {
     Failed::Lost { status, progress: Progress::Final }
@@ -450,7 +478,12 @@ fn poll_guarded(
 }
 
 /// Reads an answer: the head first, then the message, and then what the trailers say about it.
-fn read<D: Codec>(answer: UnaryAnswer, call: &UnaryCall<'_>, codec: D) -> Result<Response<D::Decode>, Status> {
+fn read<D: Codec>(
+    answer: UnaryAnswer,
+    call: &UnaryCall<'_>,
+    codec: D,
+    trace: &UnaryTrace<'_>,
+) -> Result<Response<D::Decode>, Status> {
     let UnaryAnswer { head, body, trailers } = answer;
     let mut metadata = MetadataMap::new();
     let (mut end, mut encoding) = (None, None);
@@ -465,7 +498,8 @@ fn read<D: Codec>(answer: UnaryAnswer, call: &UnaryCall<'_>, codec: D) -> Result
         (None, Trailers::Full(trailers)) => response::ended(&trailers),
         (None, Trailers::None) => Err(response::without_status()),
     };
-    let ((message, is_compressed), trailing) = match read_rest(body, end, call, codec, encoding) {
+    let decode = |body| decode(body, codec, encoding, call.limits.decoding_bytes_max, trace);
+    let ((message, is_compressed), trailing) = match read_rest(body, end, call, decode) {
         Ok(rest) => rest,
         Err(status) => return Err(response::with_initial(status, metadata)),
     };
@@ -478,14 +512,13 @@ fn read<D: Codec>(answer: UnaryAnswer, call: &UnaryCall<'_>, codec: D) -> Result
 }
 
 /// The message, whether it was compressed, and the trailing metadata.
-fn read_rest<D: Codec>(
+fn read_rest<T>(
     body: BytesMut,
     end: impl FnOnce() -> Result<MetadataMap, Status>,
     call: &UnaryCall<'_>,
-    codec: D,
-    encoding: Option<CompressionEncoding>,
-) -> Result<((D::Decode, bool), MetadataMap), Status> {
-    match decode(body, codec, encoding, call.limits.decoding_bytes_max) {
+    decode: impl FnOnce(BytesMut) -> Decoded<T>,
+) -> Result<((T, bool), MetadataMap), Status> {
+    match decode(body) {
         Ok(decoded) => Ok((decoded?, end()?)),
         // What there is of a message counts for nothing if the status says why there is no more of it.
         Err(refused) => {
@@ -506,18 +539,31 @@ fn decode<D: Codec>(
     mut codec: D,
     encoding: Option<CompressionEncoding>,
     bytes_max: usize,
+    trace: &UnaryTrace<'_>,
 ) -> Decoded<D::Decode> {
     // A copy of little is cheaper than to share it.
     let is_small = body.len() <= COPY_BYTES_MAX;
     let payload = if is_small { Payload::Slice(&body) } else { Payload::Shared(body.freeze()) };
     let Message { is_compressed, payload } = only_message(payload, bytes_max)?;
+    let length = match &payload {
+        Payload::Slice(bytes) => bytes.len(),
+        Payload::Shared(bytes) => bytes.len(),
+    };
+    let told = |plain: bytes::Bytes| {
+        trace.received(length, is_compressed.then_some(plain.len()));
+        plain
+    };
     Ok(match payload {
-        Payload::Slice(bytes) if !is_compressed => codec.decode_slice(bytes),
+        Payload::Slice(bytes) if !is_compressed => {
+            trace.received(length, None);
+            codec.decode_slice(bytes)
+        }
         Payload::Slice(bytes) => {
-            plain(true, bytes::Bytes::copy_from_slice(bytes), encoding, bytes_max).and_then(|bytes| codec.decode(bytes))
+            let bytes = bytes::Bytes::copy_from_slice(bytes);
+            plain(true, bytes, encoding, bytes_max).and_then(|bytes| codec.decode(told(bytes)))
         }
         Payload::Shared(bytes) => {
-            plain(is_compressed, bytes, encoding, bytes_max).and_then(|bytes| codec.decode(bytes))
+            plain(is_compressed, bytes, encoding, bytes_max).and_then(|bytes| codec.decode(told(bytes)))
         }
     }
     .map(|message| (message, is_compressed)))

@@ -16,7 +16,6 @@ pub(crate) const PACKED_BYTES_MAX: usize = 32 * 1024;
 pub(crate) const PACKED_MESSAGES_MAX: usize = 128;
 
 /// Encodes the messages of one direction of one call.
-#[derive(Debug)]
 pub(crate) struct MessageEncoder<C> {
     codec: C,
     encoding: Option<CompressionEncoding>,
@@ -27,6 +26,8 @@ pub(crate) struct MessageEncoder<C> {
     counter: Counter,
     #[cfg(feature = "channelz")]
     tally: Option<std::sync::Arc<crate::tally::Tallied>>,
+    #[cfg(feature = "telemetry")]
+    watch: Option<std::sync::Arc<dyn crate::observe::MessageWatch>>,
 }
 
 impl<C: Codec> MessageEncoder<C> {
@@ -46,6 +47,8 @@ impl<C: Codec> MessageEncoder<C> {
             counter: Counter::default(),
             #[cfg(feature = "channelz")]
             tally: None,
+            #[cfg(feature = "telemetry")]
+            watch: None,
         }
     }
 
@@ -67,6 +70,19 @@ impl<C: Codec> MessageEncoder<C> {
         self
     }
 
+    /// Tells of the messages.
+    #[cfg(feature = "telemetry")]
+    pub(crate) fn telling(mut self, watch: Option<std::sync::Arc<dyn crate::observe::MessageWatch>>) -> Self {
+        self.watch = watch;
+        self
+    }
+
+    /// Tells of the messages from now on.
+    #[cfg(feature = "telemetry")]
+    pub(crate) fn tell(&mut self, watch: Option<std::sync::Arc<dyn crate::observe::MessageWatch>>) {
+        self.watch = watch;
+    }
+
     /// Appends a message with its prefix. On an error the output is as it was.
     pub(crate) fn encode(&mut self, message: &C::Encode, output: &mut Rope) -> Result<(), Status> {
         let start = output.mark();
@@ -86,37 +102,42 @@ impl<C: Codec> MessageEncoder<C> {
 
     fn encode_after(&mut self, start: Mark, message: &C::Encode, output: &mut Rope) -> Result<(), Status> {
         output.written().put_bytes(0, PREFIX_BYTES);
-        let compressed = match self.encoding {
+        let plain_bytes = match self.encoding {
             Some(encoding) => self.compress(encoding, message, output)?,
             None => {
                 self.codec.encode_shared(message, output)?;
                 self.check_length(output.since(start) - PREFIX_BYTES)?;
-                false
+                None
             }
         };
         let length = output.since(start) - PREFIX_BYTES;
+        #[cfg(feature = "telemetry")]
+        if let Some(watch) = &self.watch {
+            let bytes = Some(plain_bytes.unwrap_or(length));
+            watch.sent(crate::observe::MessageSize { bytes, compressed_bytes: plain_bytes.map(|_| length) });
+        }
         let length = u32::try_from(length).map_err(|_| {
             Status::resource_exhausted(format!("a message of {length} bytes does not fit gRPC's four-byte length"))
         })?;
         let prefix = &mut output.written()[start.at()..start.at() + PREFIX_BYTES];
-        prefix[0] = u8::from(compressed);
+        prefix[0] = u8::from(plain_bytes.is_some());
         prefix[1..].copy_from_slice(&length.to_be_bytes());
         Ok(())
     }
 
-    /// Appends a message compressed, or plain if it is too short for that. Tells which.
+    /// Appends a message compressed, or plain if it is too short for that. Tells how long a compressed one was before.
     fn compress(
         &mut self,
         encoding: CompressionEncoding,
         message: &C::Encode,
         output: &mut Rope,
-    ) -> Result<bool, Status> {
+    ) -> Result<Option<usize>, Status> {
         let mut plain = BytesMut::new();
         self.codec.encode(message, &mut plain)?;
         self.check_length(plain.len())?;
         if !self.compresses(plain.len()) {
             output.put(plain.freeze());
-            return Ok(false);
+            return Ok(None);
         }
         let mut compressed = Vec::new();
         encoding
@@ -124,7 +145,7 @@ impl<C: Codec> MessageEncoder<C> {
             .compress(&plain, self.level, &mut compressed)
             .map_err(|error| Status::internal(format!("{} failed on a message: {error}", encoding.name())))?;
         output.put(Bytes::from(compressed));
-        Ok(true)
+        Ok(Some(plain.len()))
     }
 
     fn check_length(&self, length: usize) -> Result<(), Status> {

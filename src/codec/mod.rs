@@ -11,6 +11,8 @@ mod encoder;
 mod frame;
 mod limits;
 mod prost;
+#[cfg(feature = "telemetry")]
+mod scan;
 mod shape;
 mod source;
 pub(crate) mod spare;
@@ -31,6 +33,8 @@ pub(crate) use self::encoder::{MessageEncoder, PACKED_MESSAGES_MAX};
 pub(crate) use self::frame::PREFIX_BYTES;
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::frame::{GROWTH, read_prefix};
+#[cfg(feature = "telemetry")]
+pub(crate) use self::scan::FrameScanner;
 #[cfg(fuzzing)]
 pub(crate) use self::shape::held;
 pub(crate) use self::source::{ByteSource, Filled, Part, Quota};

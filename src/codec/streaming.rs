@@ -163,6 +163,8 @@ pub(crate) struct MessageReader<C> {
     counter: Counter,
     #[cfg(feature = "channelz")]
     tally: Option<std::sync::Arc<crate::tally::Tallied>>,
+    #[cfg(feature = "telemetry")]
+    watch: Option<std::sync::Arc<dyn crate::observe::MessageWatch>>,
 }
 
 /// A reader owns no self-references; the source is pinned in a box of its own.
@@ -188,6 +190,8 @@ impl<C: Codec> MessageReader<C> {
             counter: Counter::default(),
             #[cfg(feature = "channelz")]
             tally: None,
+            #[cfg(feature = "telemetry")]
+            watch: None,
         }
     }
 
@@ -255,6 +259,12 @@ impl<C: Codec> MessageReader<C> {
         self.tally = tally.cloned();
     }
 
+    /// Tells of the messages.
+    #[cfg(feature = "telemetry")]
+    pub(crate) fn tell(&mut self, watch: Option<std::sync::Arc<dyn crate::observe::MessageWatch>>) {
+        self.watch = watch;
+    }
+
     /// The trailing metadata, once the end was reached in good order.
     pub(crate) fn take_trailers(&mut self) -> Option<MetadataMap> {
         if self.is_over { self.end.take().and_then(Result::ok) } else { None }
@@ -264,8 +274,16 @@ impl<C: Codec> MessageReader<C> {
         let Some(frame) = self.deframer.next(self.bytes_max)? else { return Ok(None) };
         self.last_was_compressed = frame.compressed;
         let length = frame.length;
+        #[cfg(feature = "telemetry")]
+        let compressed_bytes = frame.compressed.then_some(frame.length);
+        #[cfg(feature = "telemetry")]
+        let mut bytes = frame.length;
         let message = if frame.compressed {
             let payload = plain(true, frame.payload(), self.encoding, self.bytes_max)?;
+            #[cfg(feature = "telemetry")]
+            {
+                bytes = payload.len();
+            }
             self.codec.decode(payload)
         } else {
             self.codec.decode_front(frame.bytes, length)
@@ -275,6 +293,10 @@ impl<C: Codec> MessageReader<C> {
         #[cfg(feature = "channelz")]
         if let Some(tally) = &self.tally {
             tally.received();
+        }
+        #[cfg(feature = "telemetry")]
+        if let Some(watch) = &self.watch {
+            watch.received(crate::observe::MessageSize { bytes: Some(bytes), compressed_bytes });
         }
         message.map(Some)
     }

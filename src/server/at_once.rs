@@ -91,7 +91,7 @@ fn begin(response: http::Response<Body>, mut watch: Watch) -> (AtOnce, Option<Co
             Rest::Trailers(trailers)
         }
         (Ok(()), Some(Err(status)), _) => {
-            watch.code = Some(status.code());
+            watch.fail(&status);
             Rest::Broken
         }
         (Ok(()), None, Some(body)) => {

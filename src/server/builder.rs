@@ -64,6 +64,9 @@ pub struct Server {
     pub(crate) hooks: Hooks,
     /// Counts all calls, if anybody wants to know.
     pub(crate) meter: ServerMeter,
+    /// Who traces calls.
+    #[cfg(feature = "telemetry")]
+    pub(crate) tracer: Option<Arc<dyn crate::observe::Tracer>>,
     #[cfg(feature = "_tls")]
     tls: Option<crate::transport::tls::ServerTlsConfig>,
 }
@@ -83,6 +86,8 @@ impl Server {
             settings: Settings::default(),
             hooks: Hooks::default(),
             meter: ServerMeter::default(),
+            #[cfg(feature = "telemetry")]
+            tracer: None,
             #[cfg(feature = "_tls")]
             tls: None,
         }
@@ -402,7 +407,12 @@ impl Server {
         self.hooks.bound(&router);
         let dispatcher = Dispatcher {
             router: Arc::new(router),
-            around: Arc::new(Around { interceptors: self.first_interceptors, layered: None }),
+            around: Arc::new(Around {
+                interceptors: self.first_interceptors,
+                layered: None,
+                #[cfg(feature = "telemetry")]
+                tracer: self.tracer,
+            }),
             fallback: self.fallback,
             timeout: self.timeout,
             meter: self.meter,

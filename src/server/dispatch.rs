@@ -43,6 +43,9 @@ pub(crate) struct Around {
     pub(crate) interceptors: Vec<InterceptMetadata>,
     /// What tower layers made of all that is below them.
     pub(crate) layered: Option<TowerHandler>,
+    /// Who traces calls.
+    #[cfg(feature = "telemetry")]
+    pub(crate) tracer: Option<Arc<dyn crate::observe::Tracer>>,
 }
 
 impl Around {
@@ -98,6 +101,8 @@ impl Dispatcher {
                 if let Some(tally) = &peer.tally {
                     tally.calls.happened(code);
                 }
+                #[cfg(feature = "telemetry")]
+                self.trace_refused(&request, code, refused.headers());
                 log_call(request.uri().path(), code, Duration::ZERO, Some(peer));
                 Box::pin(std::future::ready(refused))
             }
@@ -127,8 +132,14 @@ impl Dispatcher {
             }
         };
         let user_agent = request.headers().get(USER_AGENT).cloned();
-        let meter = self.meter_of(path);
-        let origin = Origin { method: path.to_owned(), peer: Arc::clone(peer), user_agent, meter };
+        let origin = Origin {
+            method: path.to_owned(),
+            peer: Arc::clone(peer),
+            user_agent,
+            meter: self.meter_of(path),
+            #[cfg(feature = "telemetry")]
+            trace: self.trace_of(request.headers()),
+        };
         let timeout = [timeout, self.timeout].into_iter().flatten().min();
         Ok(Understood::Call { handler, timeout, origin: Arc::new(origin) })
     }
@@ -183,7 +194,18 @@ impl Dispatcher {
                 None => self.answer_plain(request),
             };
         };
-        let context = Context::new(Arc::clone(origin), timeout.map(Deadline::after));
+        let context = self.trace(Context::new(Arc::clone(origin), timeout.map(Deadline::after)));
+        self.answer_in(context, handler, request, peer)
+    }
+
+    /// Answers a call whose context is there.
+    pub(crate) fn answer_in(
+        &self,
+        context: Context,
+        handler: &Handler,
+        request: http::Request<IncomingBody>,
+        peer: &Arc<Peer>,
+    ) -> ResponseFuture {
         let request = match handler {
             Handler::Layered(_) => for_layers(request, peer, Some(&context)).map(IncomingBody::Http),
             _ => with_peer(request, peer),
@@ -226,13 +248,40 @@ impl Dispatcher {
                     Err(status) => refuse(&status),
                 },
                 Handler::Tower(handler) => match intercept(request, before, &context) {
-                    Ok(request) => answer_http(&handler, measured::request(request, &context))
+                    Ok(request) => answer_told(&handler, measured::request(request, &context), &context)
                         .await
                         .map(|body| measured::answer(body, &context)),
                     Err(status) => refuse(&status),
                 },
                 Handler::Layered(layered) => answer_http(&layered, request).await,
             }
+        }
+    }
+
+    /// Begins the trace of a call, if anybody traces calls.
+    #[inline]
+    pub(crate) fn trace(&self, context: Context) -> Context {
+        #[cfg(feature = "telemetry")]
+        if let Some(tracer) = &self.around.tracer {
+            return context.traced_by(&**tracer);
+        }
+        context
+    }
+
+    /// The trace that a request belongs to.
+    #[cfg(feature = "telemetry")]
+    pub(crate) fn trace_of(&self, headers: &HeaderMap) -> Option<crate::context::TraceContext> {
+        self.around.tracer.as_ref()?.extract(headers)
+    }
+
+    /// Records a call that was refused before it became one.
+    #[cfg(feature = "telemetry")]
+    fn trace_refused(&self, request: &http::Request<IncomingBody>, code: Code, refused: &HeaderMap) {
+        let Some(tracer) = &self.around.tracer else { return };
+        let traced = tracer.server_call(request.uri().path(), tracer.extract(request.headers()).as_ref());
+        if let Some(span) = traced.span {
+            let status = crate::status::from_peer(refused);
+            span.end(code, status.as_ref().map_or("", Status::message));
         }
     }
 
@@ -262,6 +311,24 @@ impl Dispatcher {
 
 async fn answer_http(handler: &TowerHandler, request: http::Request<IncomingBody>) -> http::Response<ResponseBody> {
     handler.call(request.map(IncomingBody::into_http)).await.map(ResponseBody::Http)
+}
+
+/// The same of a call, whose messages are told of where it is recorded.
+async fn answer_told(
+    handler: &TowerHandler,
+    request: http::Request<IncomingBody>,
+    context: &Context,
+) -> http::Response<ResponseBody> {
+    #[cfg(feature = "telemetry")]
+    if let Some(watch) = context.watch() {
+        use crate::transport::scanned_body::{Direction, ScannedBody};
+        let scanned = |body, direction| Body::new(ScannedBody::new(body, Arc::clone(&watch), direction));
+        let request = request.map(|body| scanned(body.into_http(), Direction::Received));
+        let response = handler.call(request).await;
+        return response.map(|body| ResponseBody::Http(scanned(body, Direction::Sent)));
+    }
+    let _ = context;
+    answer_http(handler, request).await
 }
 
 /// Whether a request is meant as gRPC.

@@ -114,6 +114,9 @@ pub(crate) struct Watch {
     /// Only where somebody wants to know: looking at the clock costs as much as a short handler.
     started: Option<Instant>,
     pub(crate) code: Option<Code>,
+    /// What it ended with in words, where that is recorded.
+    #[cfg(feature = "telemetry")]
+    message: String,
 }
 
 impl Watch {
@@ -139,7 +142,13 @@ impl Watch {
     pub(crate) fn begun(context: Context, arrived: Option<Instant>) -> Self {
         context.count_start();
         let started = (context.is_counted() || is_logging()).then(|| arrived.unwrap_or_else(Instant::now));
-        Watch { context, started, code: None }
+        Watch {
+            context,
+            started,
+            code: None,
+            #[cfg(feature = "telemetry")]
+            message: String::new(),
+        }
     }
 
     /// A response that ends the call before any message.
@@ -153,8 +162,17 @@ impl Watch {
 
     /// The call ends with a status that is not its handler's.
     pub(crate) fn break_off(&mut self, status: &Status) {
-        self.code = Some(status.code());
+        self.fail(status);
         self.context.cancel();
+    }
+
+    /// The call ends with this status.
+    pub(crate) fn fail(&mut self, status: &Status) {
+        self.code = Some(status.code());
+        #[cfg(feature = "telemetry")]
+        if self.context.span().is_some() {
+            status.message().clone_into(&mut self.message);
+        }
     }
 
     /// Looks for the status in the headers of a response, which its handler may have added to.
@@ -184,6 +202,12 @@ impl Watch {
         };
         if let Some(status) = status {
             self.code = Some(Code::from_bytes(status.as_bytes()));
+            #[cfg(feature = "telemetry")]
+            if self.context.span().is_some()
+                && let Some(status) = crate::status::from_peer(headers)
+            {
+                status.message().clone_into(&mut self.message);
+            }
         }
         status.is_some()
     }
@@ -199,6 +223,10 @@ impl Watch {
         #[cfg(feature = "channelz")]
         if let Some(tally) = self.context.tally() {
             tally.calls.ended(code);
+        }
+        #[cfg(feature = "telemetry")]
+        if let Some(span) = self.context.span() {
+            span.end(code, &self.message);
         }
         if let Some(started) = self.started.take() {
             let elapsed = started.elapsed();
@@ -367,7 +395,7 @@ impl http_body::Body for Rest<Body> {
             }
             Some(Err(status)) => {
                 this.is_over = true;
-                this.watch.code = Some(status.code());
+                this.watch.fail(status);
             }
         }
         Poll::Ready(frame)

@@ -139,8 +139,14 @@ impl Answerer {
         let caller_accepts = headers.get(GRPC_ACCEPT_ENCODING).cloned();
         let user_agent = headers.get(http::header::USER_AGENT).cloned();
         let path = method.descriptor.path;
-        let meter = self.dispatcher.meter.registered(path);
-        let origin = Origin { method: path.to_owned(), peer: Arc::clone(&self.peer), user_agent, meter };
+        let origin = Origin {
+            method: path.to_owned(),
+            peer: Arc::clone(&self.peer),
+            user_agent,
+            meter: self.dispatcher.meter.registered(path),
+            #[cfg(feature = "telemetry")]
+            trace: self.dispatcher.trace_of(headers),
+        };
         Some(UnaryHead {
             method: Arc::clone(method),
             origin: Arc::new(origin),
@@ -181,6 +187,7 @@ impl Answer for Answerer {
 
     fn unary(&mut self, head: &Arc<UnaryHead>, message: Message<'_>, arrived: Instant, output: &mut Rope) -> Unary {
         let mut context = self.context(head, arrived);
+        context = self.dispatcher.trace(context);
         if context.deadline().is_some_and(|deadline| deadline.has_passed()) {
             let watch = Watch::begin_since(context, arrived.into_std());
             return Unary::Later(answer_with(head, watch, guard::deadline_status()));
@@ -211,7 +218,10 @@ impl Answer for Answerer {
         // The handler's own panics are caught with its context around it; this is for codecs and interceptors.
         let called = catch_unwind(AssertUnwindSafe(|| method.service.call_unary(method.index, call)));
         let Ok(answered) = called else {
-            let watch = Watch::begun(self.context(head, arrived), Some(arrived.into_std()));
+            let another = self.context(head, arrived);
+            #[cfg(feature = "telemetry")]
+            let another = another.traced_as(&context);
+            let watch = Watch::begun(another, Some(arrived.into_std()));
             return Unary::Later(answer_with(head, watch, guard::panic_status()));
         };
         match answered.0 {
@@ -222,6 +232,10 @@ impl Answer for Answerer {
                     tally.sent();
                 }
                 context.count_answered(|| (arrived.elapsed(), output.since(begins_at) - PREFIX_BYTES));
+                #[cfg(feature = "telemetry")]
+                if let Some(span) = context.span() {
+                    span.end(Code::Ok, "");
+                }
                 if let Some(started) = started {
                     log_call(context.method(), Code::Ok, started.elapsed(), context.peer());
                 }
@@ -240,6 +254,7 @@ impl Answer for Answerer {
 
     fn refuse(&mut self, head: &Arc<UnaryHead>, status: Status, arrived: Instant) -> Later {
         let context = self.context(head, arrived);
+        let context = self.dispatcher.trace(context);
         answer_with(head, Watch::begin_since(context, arrived.into_std()), status)
     }
 
@@ -297,6 +312,15 @@ impl Answer for Answerer {
         if let Some(Understood::Call { handler: Handler::Tower(handler), timeout, origin }) = meaning {
             let context = std::mem::take(&mut self.spare).reused(origin, timeout.map(Deadline::after));
             if !context.deadline().is_some_and(|deadline| deadline.has_passed()) {
+                let context = self.dispatcher.trace(context);
+                // What is recorded of its messages belongs to the general way.
+                #[cfg(feature = "telemetry")]
+                if context.span().is_some() {
+                    let (handler, deadline) = (Handler::Tower(handler.clone()), context.deadline());
+                    let request = head.clone().map(|()| IncomingBody::Whole(body));
+                    let answer = self.dispatcher.answer_in(context, &handler, request, &self.peer);
+                    return AtOnce::Later(Later { answer, is_long: false, deadline });
+                }
                 let body = measured::whole(body, &context);
                 let request = || with_peer(head.clone().map(|()| Body::new(body)), &self.peer);
                 let (answer, context) = at_once::answer(context, || handler.call(request()));

@@ -219,6 +219,8 @@ impl StreamCall {
         let mut reader = reader.measured(self.context.counter());
         #[cfg(feature = "channelz")]
         reader.count(self.context.tally());
+        #[cfg(feature = "telemetry")]
+        reader.tell(self.context.watch());
         let message = reader.next_message().await.ok_or_else(|| cardinality("none came"))??;
         let mut extensions = self.extensions;
         if reader.last_was_compressed() {
@@ -233,11 +235,13 @@ impl StreamCall {
 
     fn read_stream<C: Codec>(self, codec: C) -> Request<Streaming<C::Decode>> {
         let limit = self.settings.limits.decoding_bytes_max;
-        #[cfg_attr(not(feature = "channelz"), allow(unused_mut, reason = "nobody counts"))]
+        #[cfg_attr(not(any(feature = "channelz", feature = "telemetry")), allow(unused_mut, reason = "nobody counts"))]
         let mut reader =
             MessageReader::new(self.source, codec, self.request_encoding, limit).measured(self.context.counter());
         #[cfg(feature = "channelz")]
         reader.count(self.context.tally());
+        #[cfg(feature = "telemetry")]
+        reader.tell(self.context.watch());
         Request::from_parts(self.metadata, self.extensions, Streaming::new(reader))
     }
 }
@@ -302,6 +306,8 @@ impl Answering {
             .measured(self.context.counter());
         #[cfg(feature = "channelz")]
         let encoder = encoder.counted(self.context.tally());
+        #[cfg(feature = "telemetry")]
+        let encoder = encoder.telling(self.context.watch());
         encoder
     }
 }

@@ -130,6 +130,8 @@ impl UnaryCall<'_> {
         Fut: Future<Output = Result<Response<C::Encode>, Status>>,
     {
         let (pace, settings, output) = (self.pace, self.settings, &mut *self.output);
+        #[cfg(feature = "telemetry")]
+        let watch = self.context.watch();
         self.context.within(|| {
             let polled = pace.measure(|| {
                 catch_unwind(AssertUnwindSafe(|| {
@@ -143,7 +145,10 @@ impl UnaryCall<'_> {
             match polled {
                 Ok(Some(Poll::Ready(Ok(response)))) if is_plain(&response, settings) => {
                     let limit = settings.limits.encoding_bytes_max;
-                    let mut encoder = MessageEncoder::new(codec.clone(), &settings.compression, None, limit);
+                    let encoder = MessageEncoder::new(codec.clone(), &settings.compression, None, limit);
+                    #[cfg(feature = "telemetry")]
+                    let encoder = encoder.telling(watch);
+                    let mut encoder = encoder;
                     match encoder.encode(response.get_ref(), output) {
                         Ok(()) => Polled::Written,
                         Err(status) => Polled::Failed(status),
@@ -203,11 +208,25 @@ impl UnaryCall<'_> {
                 ));
             };
             let bytes_max = self.settings.limits.decoding_bytes_max;
-            return codec.decode(encoding.decompress(self.payload.as_slice(), bytes_max)?.into());
+            let plain = encoding.decompress(self.payload.as_slice(), bytes_max)?;
+            #[cfg(feature = "telemetry")]
+            self.tell(plain.len());
+            return codec.decode(plain.into());
         }
+        #[cfg(feature = "telemetry")]
+        self.tell(self.payload.as_slice().len());
         match &mut self.payload {
             Payload::Slice(bytes) => codec.decode_slice(bytes),
             Payload::Shared(bytes) => codec.decode(std::mem::take(bytes)),
+        }
+    }
+
+    /// Tells of the message, which has this length.
+    #[cfg(feature = "telemetry")]
+    fn tell(&self, bytes: usize) {
+        if let Some(span) = self.context.span() {
+            let compressed_bytes = self.is_compressed.then(|| self.payload.as_slice().len());
+            span.received(crate::observe::MessageSize { bytes: Some(bytes), compressed_bytes });
         }
     }
 

@@ -1,8 +1,9 @@
-//! OpenTelemetry: what servers and channels do, in the numbers that gRPC has agreed on (gRFC A66, A96). Feature
-//! `telemetry`.
+//! OpenTelemetry: what servers and channels do, in the numbers (gRFC A66, A96) and the traces (A72) that gRPC has agreed
+//! on. Feature `telemetry`.
 //!
 //! One [`Telemetry`] is given to all servers and channels of a process. It counts their calls by method and status, and
-//! shows that as a page for Prometheus ([`Telemetry::serve_prometheus`]), or as plain values ([`Telemetry::collect`]).
+//! shows that as a page for Prometheus ([`Telemetry::serve_prometheus`]), or as plain values ([`Telemetry::collect`]). With
+//! [`TelemetryBuilder::tracing`] it records their spans. [`Telemetry::export_otlp`] sends both to a collector.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -43,20 +44,31 @@
 //! methods as they answer, up to a thousand. `grpc.target` is the channel's target as a URI (`dns:///host:port`), and
 //! `grpc.status` the name of the code.
 //!
+//! **Traces.** A call that a channel makes is a span `Sent.package.Service.Method`, each of its attempts `Attempt....`
+//! within it, and the server's side of that `Recv....`; their events are messages and what was waited for. Traces go from
+//! one process to another by W3C Trace Context. What a handler calls is part of its call: the channel finds the
+//! handler's [`Context`](crate::Context), whose [`trace`](crate::Context::trace) is there for log lines, too.
+//!
 //! **Cost.** Without a `Telemetry` a call takes one branch. With one, unary calls keep to their short way: their cells
 //! are known with their method, belong to the thread that counts, and the clock is read once more than before.
 
 mod instruments;
 mod metric;
+mod otlp;
 mod page;
 mod prometheus;
+mod trace;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 pub use self::metric::{Attributes, HistogramPoint, Metric, MetricData, NumberPoint};
+pub use self::otlp::{Otlp, OtlpExporter, pb};
 pub use self::page::PrometheusService;
+use self::trace::SpanMaker;
+pub use self::trace::{Propagation, Sampler, Span, SpanAttribute, SpanEvent, SpanKind, Tracing};
+pub use crate::observe::AttributeValue;
 
 use crate::client::Endpoint;
 use crate::meter::{ClientMeter, ServerMeter};
@@ -82,6 +94,7 @@ struct Inner {
     since: SystemTime,
     server: ServerMeter,
     client: ClientMeter,
+    spans: Option<Arc<SpanMaker>>,
 }
 
 /// What a [`Telemetry`] is told before it begins.
@@ -90,6 +103,7 @@ struct Inner {
 pub struct TelemetryBuilder {
     service_name: Option<String>,
     with_retries: bool,
+    tracing: Option<Tracing>,
 }
 
 impl TelemetryBuilder {
@@ -111,13 +125,20 @@ impl TelemetryBuilder {
         self
     }
 
+    /// Records spans of calls. None are recorded unless this is said.
+    pub fn tracing(mut self, tracing: Tracing) -> Self {
+        self.tracing = Some(tracing);
+        self
+    }
+
     /// Begins to measure.
     #[must_use]
     pub fn build(self) -> Telemetry {
         let service_name = self.service_name.unwrap_or_else(|| "unknown_service".to_owned());
         let (server, client) = (ServerMeter::counting(), ClientMeter::counting());
         let (with_retries, since) = (self.with_retries, SystemTime::now());
-        Telemetry { inner: Arc::new(Inner { service_name, with_retries, since, server, client }) }
+        let spans = self.tracing.map(|tracing| Arc::new(SpanMaker::new(tracing)));
+        Telemetry { inner: Arc::new(Inner { service_name, with_retries, since, server, client, spans }) }
     }
 }
 
@@ -218,6 +239,7 @@ impl Server {
     /// ```
     pub fn telemetry(mut self, telemetry: &Telemetry) -> Self {
         self.meter = telemetry.inner.server.clone();
+        self.tracer = telemetry.tracer();
         self
     }
 }
@@ -238,6 +260,7 @@ impl Endpoint {
     #[must_use]
     pub fn telemetry(mut self, telemetry: &Telemetry) -> Self {
         self.meter = telemetry.inner.client.clone();
+        self.tracer = telemetry.tracer();
         self
     }
 }

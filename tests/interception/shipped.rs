@@ -100,6 +100,25 @@ async fn calls_are_logged_without_what_they_carry() {
     assert_eq!(diary.take(), expected);
 }
 
+#[cfg(feature = "telemetry")]
+#[tokio::test]
+async fn a_line_of_the_log_leads_to_its_trace() {
+    use seltzer::telemetry::{Telemetry, Tracing};
+
+    let telemetry = Telemetry::builder().tracing(Tracing::new()).build();
+    let diary = Diary::default();
+    let _default = tracing::subscriber::set_default(Events(diary.clone()));
+    let service = crate::support::probe::Probe::new().0.server();
+    let server = seltzer::Server::builder().telemetry(&telemetry).intercept(Logging::new()).add_service(service);
+    let running = crate::support::Running::start(server).await;
+    Client::new(running.channel().await).unary_call(ask("hello")).await.unwrap();
+    running.stop().await;
+    let trace = telemetry.take_spans(1).remove(0).context;
+    let expected = format!(" trace_id=\"{}\" span_id=\"{}\"", trace.trace_id(), trace.span_id());
+    let lines = diary.take();
+    assert!(lines.len() == 1 && lines[0].contains(&expected), "{lines:?} do not end in {expected}");
+}
+
 /// Answers with who the caller is, as handlers and those that they call find it.
 fn telling_identity(interceptors: Interceptors) -> Interceptors {
     interceptors.with(async |call: ServerCall, _: Next| {

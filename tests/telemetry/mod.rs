@@ -1,8 +1,10 @@
-//! OpenTelemetry's metrics, as gRPC has agreed on them.
+//! OpenTelemetry's metrics and traces, as gRPC has agreed on them, and how they are sent.
 
 mod client;
+mod otlp;
 mod page;
 mod server;
+mod traces;
 
 use std::collections::BTreeMap;
 

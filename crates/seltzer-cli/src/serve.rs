@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 use std::pin::pin;
+use std::time::Duration;
 
 use seltzer::channelz::Channelz;
 use seltzer::health::HealthReporter;
 use seltzer::reflection::Reflection;
 use seltzer::services::{self, Settings};
-use seltzer::telemetry::Telemetry;
+use seltzer::telemetry::{Otlp, OtlpExporter, Telemetry, Tracing};
 use seltzer::transport::{ListenAddress, ListenSocket, ServerTlsReload};
 use seltzer::{BoundServer, Server};
 use tokio::runtime;
@@ -48,18 +49,14 @@ async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
     let addresses = arguments.addresses(!passed_on.is_empty());
     let identities = ServerIdentities::new(&arguments.tls, &addresses)?;
     let mut hangups = identities.as_ref().filter(|it| it.has_files()).map(|_| Hangups::listen()).transpose()?;
-    let metrics = Metrics::bind(arguments.metrics.as_ref()).await?;
-    let server = bind(arguments, metrics.as_ref(), identities.as_ref(), passed_on, addresses).await?;
+    let measured = Measured::begin(arguments).await?;
+    let server = bind(arguments, measured.as_ref(), identities.as_ref(), passed_on, addresses).await?;
     let reload = server.tls_reload();
     let addresses = server.addresses();
     // Both as one write each: a script may close its end after the first line.
     print(&banner::listening(&addresses));
     print(&banner::usage(&addresses, arguments)?);
-    if let Some(Metrics { page, .. }) = metrics {
-        output::tell(format_args!("metrics at http://{}/metrics", page.addresses().join(", ")));
-        // Until the process ends: collectors see calls that finish while the server stops, too.
-        tokio::spawn(page.serve());
-    }
+    let exporter = measured.and_then(Measured::show);
     tell_manager(Standing::Ready);
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -81,8 +78,20 @@ async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
     tell_manager(Standing::Stopping);
     drop(stop);
     tokio::select! {
-        ended = serving => Ok(ended.map(|()| 0)?),
+        ended = async {
+            let ended = serving.await;
+            send_last(exporter).await;
+            ended
+        } => Ok(ended.map(|()| 0)?),
         code = signals.next() => Ok(code),
+    }
+}
+
+/// Sends what was measured of the last calls.
+async fn send_last(exporter: Option<OtlpExporter>) {
+    let Some(exporter) = exporter else { return };
+    if let Err(status) = exporter.shutdown(OTLP_WITHIN).await {
+        output::tell(format_args!("what was measured last is lost: {}", status.message()));
     }
 }
 
@@ -106,30 +115,57 @@ fn read_again(identities: Option<&ServerIdentities<'_>>, reload: Option<&ServerT
     }
 }
 
-/// What is measured of calls, and where it is shown.
-struct Metrics {
+/// How long a collector has for what was measured last, when the server has ended.
+const OTLP_WITHIN: Duration = Duration::from_secs(5);
+
+/// What is measured of calls, where it is shown and where it is sent.
+struct Measured {
     telemetry: Telemetry,
-    page: BoundServer,
+    page: Option<BoundServer>,
+    exporter: Option<OtlpExporter>,
 }
 
-impl Metrics {
-    async fn bind(address: Option<&ListenAddress>) -> Result<Option<Self>, Failure> {
-        let Some(address) = address else { return Ok(None) };
-        let telemetry = Telemetry::builder().service_name("seltzer").retry_metrics(true).build();
-        let page = telemetry.bind_prometheus(address.clone()).await?;
-        Ok(Some(Metrics { telemetry, page }))
+impl Measured {
+    async fn begin(arguments: &ServeArguments) -> Result<Option<Self>, Failure> {
+        if arguments.metrics.is_none() && arguments.otlp.is_none() {
+            return Ok(None);
+        }
+        let mut builder = Telemetry::builder().service_name("seltzer").retry_metrics(true);
+        if arguments.otlp.is_some() {
+            builder = builder.tracing(Tracing::new());
+        }
+        let telemetry = builder.build();
+        let page = match &arguments.metrics {
+            Some(address) => Some(telemetry.bind_prometheus(address.clone()).await?),
+            None => None,
+        };
+        let exporter = match &arguments.otlp {
+            Some(endpoint) => Some(telemetry.export_otlp(Otlp::from_environment()?.endpoint(endpoint))?),
+            None => None,
+        };
+        Ok(Some(Measured { telemetry, page, exporter }))
+    }
+
+    /// Says where it is, and shows it. What remains is to be sent when the server has ended.
+    fn show(self) -> Option<OtlpExporter> {
+        if let Some(page) = self.page {
+            output::tell(format_args!("metrics at http://{}/metrics", page.addresses().join(", ")));
+            // Until the process ends: collectors see calls that finish while the server stops, too.
+            tokio::spawn(page.serve());
+        }
+        self.exporter
     }
 }
 
 async fn bind(
     arguments: &ServeArguments,
-    metrics: Option<&Metrics>,
+    measured: Option<&Measured>,
     identities: Option<&ServerIdentities<'_>>,
     passed_on: Vec<ListenSocket>,
     addresses: Vec<ListenAddress>,
 ) -> Result<BoundServer, Failure> {
     let mut server = server(arguments, identities)?;
-    if let Some(Metrics { telemetry, .. }) = metrics {
+    if let Some(Measured { telemetry, .. }) = measured {
         server = server.telemetry(telemetry);
     }
     let (mut passed_on, mut addresses) = (passed_on.into_iter(), addresses.into_iter());

@@ -128,14 +128,16 @@ impl Attempts {
         call: &ClientCall,
         attempt: &mut ClientAttempt,
     ) -> Attempted {
+        let mut is_again = false;
         loop {
-            let unanswered = match self.send(before, reader, call, attempt).await {
+            let unanswered = match self.send(before, is_again, reader, call, attempt).await {
                 Ok(response) => return self.judge(response, reader.load(Ordering::Relaxed)),
                 Err(unanswered) => unanswered,
             };
             if self.can_go_on() && self.permits(unanswered.progress) {
                 std::mem::take(attempt).end(unanswered.status.code());
                 call.retries_transparently();
+                is_again = true;
                 continue;
             }
             let Unanswered { status, progress, .. } = unanswered;
@@ -151,9 +153,14 @@ impl Attempts {
         self.transparent.lock().unwrap_or_else(PoisonError::into_inner).permits(progress)
     }
 
+    #[cfg_attr(
+        not(feature = "telemetry"),
+        allow(unused_variables, reason = "only traces show whether it is made again")
+    )]
     async fn send(
         &self,
         before: u32,
+        is_again: bool,
         number: &ReaderNumber,
         call: &ClientCall,
         attempt: &mut ClientAttempt,
@@ -169,11 +176,37 @@ impl Attempts {
         if let Some(deadline) = self.deadline {
             head.headers.insert(GRPC_TIMEOUT, format_timeout(deadline.remaining()));
         }
-        let call = PickCall { path: head.uri.path(), metadata: &head.headers };
+        #[cfg(feature = "telemetry")]
+        if let Some(trace) = crate::client::trace::of(&head.extensions).cloned() {
+            let attempt = trace.attempt(is_again, &mut head.headers);
+            return self.place_traced(http::Request::from_parts(head, body), attempt).await;
+        }
+        self.place(http::Request::from_parts(head, body), |_| {}).await
+    }
+
+    /// The same for an attempt that is recorded.
+    #[cfg(feature = "telemetry")]
+    async fn place_traced(
+        &self,
+        request: http::Request<Body>,
+        attempt: crate::client::trace::AttemptTrace,
+    ) -> Result<http::Response<Body>, Unanswered> {
+        let request = attempt.scan(request);
+        let sent = self.place(request, |placed| attempt.placed(placed.was_delayed)).await;
+        attempt.watch(sent)
+    }
+
+    /// Finds a connection for a request, and sends it there.
+    async fn place(
+        &self,
+        request: http::Request<Body>,
+        placing: impl Fn(&Placed),
+    ) -> Result<http::Response<Body>, Unanswered> {
+        let call = PickCall { path: request.uri().path(), metadata: request.headers() };
         self.stages.set(Stage::Connection);
-        let Placed { reserved, observation } =
-            self.inner.core.connection(call, self.wait_for_ready).await.map_err(Unplaced::unanswered)?;
-        let request = http::Request::from_parts(head, body);
+        let placed = self.inner.core.connection(call, self.wait_for_ready).await.map_err(Unplaced::unanswered)?;
+        placing(&placed);
+        let Placed { reserved, observation, .. } = placed;
         let origin = Origin { replay: None, ..self.inner.origin() };
         self.stages.set(Stage::Answer);
         let sent = reserved.send(request, origin).await;

@@ -51,8 +51,11 @@ impl Arriving {
         let counted =
             |codec| Counted { codec, traffic: Arc::clone(&traffic), encoding_bytes_max: limits.encoding_bytes_max };
         let (reading, writing) = (counted(reading), counted(writing));
-        let reader = MessageReader::new(self.source, reading, self.request_encoding, limits.decoding_bytes_max)
+        #[cfg_attr(not(feature = "telemetry"), allow(unused_mut, reason = "nobody is told"))]
+        let mut reader = MessageReader::new(self.source, reading, self.request_encoding, limits.decoding_bytes_max)
             .measured(context.counter());
+        #[cfg(feature = "telemetry")]
+        reader.tell(context.watch());
         let call = ServerCall {
             context: context.clone(),
             descriptor: self.descriptor,

@@ -8,8 +8,8 @@ use crate::status::{Status, code_name};
 /// for those that failed.
 ///
 /// The fields are `method`, `peer`, `code`, `requests`, `request_bytes`, `replies`, `reply_bytes`, `duration_ms`, of
-/// calls with one (see [`RequestIds`](crate::server::RequestIds)) `request_id`, and of failures `message`. Neither
-/// metadata nor messages are logged: they hold secrets.
+/// calls with one (see [`RequestIds`](crate::server::RequestIds)) `request_id`, of calls in a trace (feature `telemetry`)
+/// `trace_id` and `span_id`, and of failures `message`. Neither metadata nor messages are logged: they hold secrets.
 ///
 /// As the outermost interceptor it sees what callers see.
 ///
@@ -45,14 +45,22 @@ fn log(end: &CallEnd) {
     let duration_ms = end.duration().as_secs_f64() * 1e3;
     let id = context.extension::<RequestId>();
     let request_id = id.as_ref().map(RequestId::as_str);
+    #[cfg(feature = "telemetry")]
+    let [trace_id, span_id] = {
+        let trace = context.traced().map(|traced| &traced.context);
+        [trace.map(|trace| trace.trace_id().to_string()), trace.map(|trace| trace.span_id().to_string())]
+    };
+    #[cfg(not(feature = "telemetry"))]
+    let [trace_id, span_id] = [None::<&str>; 2];
     match end.failure() {
         None => tracing::info!(
             target: "seltzer::server",
-            method, peer, code, requests, request_bytes, replies, reply_bytes, duration_ms, request_id, "call"
+            method, peer, code, requests, request_bytes, replies, reply_bytes, duration_ms, request_id, trace_id, span_id,
+            "call"
         ),
         Some(status) => tracing::warn!(
             target: "seltzer::server",
-            method, peer, code, requests, request_bytes, replies, reply_bytes, duration_ms, request_id,
+            method, peer, code, requests, request_bytes, replies, reply_bytes, duration_ms, request_id, trace_id, span_id,
             message = status.message()
         ),
     }

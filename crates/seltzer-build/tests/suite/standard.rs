@@ -22,6 +22,9 @@ const STANDARD: &[Standard] = &[
     ("grpc/reflection/v1/reflection.proto", &[]),
     // The same messages under another name.
     ("grpc/reflection/v1alpha/reflection.proto", &[(".grpc.reflection.v1alpha", "::seltzer::reflection::pb::v1")]),
+    // One module holds them all, and they find each other there.
+    ("opentelemetry/proto/collector/metrics/v1/metrics_service.proto", &[]),
+    ("opentelemetry/proto/collector/trace/v1/trace_service.proto", &[]),
     ("xds/service/orca/v3/orca.proto", &[(".xds.data.orca.v3", "::seltzer::orca")]),
 ];
 

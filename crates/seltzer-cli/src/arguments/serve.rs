@@ -60,6 +60,11 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "ADDR")]
     pub(crate) metrics: Option<ListenAddress>,
 
+    /// Send what is measured of calls, and their traces, to an OpenTelemetry collector (OTLP over gRPC), for example
+    /// http://127.0.0.1:4317; headers, timeout and so on are those of the variables OTEL_*
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) otlp: Option<String>,
+
     /// How often Contact/getTask pushes a task [default: 2]
     #[arg(long, value_name = "SECONDS", value_parser = seconds_not_zero)]
     pub(crate) task_interval: Option<Duration>,
