@@ -6,9 +6,6 @@ use std::path::{Path, PathBuf};
 
 use crate::program::run;
 
-/// Options of programs that are built with more than this one.
-const OF_OTHER_FEATURES: &[&str] = &["--metrics", "--otlp"];
-
 /// What help itself takes.
 const OF_CLAP: &[&str] = &["--help"];
 
@@ -25,6 +22,7 @@ const NO_SETTINGS: &[&str] = &[
     "layer_errors",
     "load_reports",
     "reflection",
+    "telemetry",
     "tls_config",
 ];
 
@@ -93,7 +91,7 @@ fn every_option_is_there_with_its_default() {
         assert!(!why.is_empty() || option.starts_with("--tls"), "{option}: why?");
     }
     let mut options = options();
-    options.retain(|name, _| !OF_CLAP.contains(&name.as_str()) && !OF_OTHER_FEATURES.contains(&name.as_str()));
+    options.retain(|name, _| !OF_CLAP.contains(&name.as_str()));
     // As many as there are, so that a help that is read wrongly does not pass.
     assert!(options.len() > 50, "{options:?}");
     let names = |of: &BTreeMap<String, String>| of.keys().cloned().collect::<BTreeSet<_>>();
@@ -112,7 +110,7 @@ fn no_option_is_named_that_does_not_exist() {
             let named = text.split([' ', '=']).filter(|word| word.starts_with("--") && word.len() > 2);
             for option in named.map(|word| word.trim_end_matches(['.', ',', ':'])) {
                 let of_call = ["--tls-ca", "--max-calls"].contains(&option);
-                let is_known = options.contains_key(option) || OF_OTHER_FEATURES.contains(&option) || of_call;
+                let is_known = options.contains_key(option) || of_call;
                 assert!(is_known, "{path}: `seltzer serve` has no {option}");
             }
         }
