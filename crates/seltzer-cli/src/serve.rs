@@ -55,10 +55,8 @@ async fn serve(arguments: &ServeArguments) -> Result<u8, Failure> {
     // Both as one write each: a script may close its end after the first line.
     print(&banner::listening(&addresses));
     print(&banner::usage(&addresses, arguments)?);
-    if let Some(Metrics { page, .. }) = metrics {
-        output::tell(format_args!("metrics at http://{}/metrics", page.addresses().join(", ")));
-        // Until the process ends: collectors see calls that finish while the server stops, too.
-        tokio::spawn(page.serve());
+    if let Some(metrics) = metrics {
+        metrics.serve();
     }
     tell_manager(Standing::Ready);
 
@@ -118,6 +116,15 @@ impl Metrics {
         let telemetry = Telemetry::builder().service_name("seltzer").retry_metrics(true).build();
         let page = telemetry.bind_prometheus(address.clone()).await?;
         Ok(Some(Metrics { telemetry, page }))
+    }
+
+    /// Until the process ends: collectors see calls that finish while the server stops, too.
+    fn serve(self) {
+        for address in self.page.addresses() {
+            let scheme = if address.starts_with("unix:") { "" } else { "http://" };
+            output::tell(format_args!("metrics at {scheme}{address}/metrics"));
+        }
+        tokio::spawn(self.page.serve());
     }
 }
 
