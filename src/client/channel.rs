@@ -347,6 +347,7 @@ impl Inner {
         let stages = StageCell::new();
         let late = || self.core.late(stages.stage());
         let wait_for_ready = CallOptions::of(request.extensions()).waits_for_ready();
+        let request = counted.measure(request);
         let sent = self.send(request, transparent, wait_for_ready, &stages, &mut counted);
         let result = guard.run(late, sent).await;
         counted.finish(result)
@@ -447,18 +448,17 @@ impl Channel {
         let mut counted = Counted::begin(&inner, &request, None);
         let mut guard = CallGuard::begin(&mut request, inner.endpoint.timeout);
         if guard.is_late() {
-            return Box::pin(std::future::ready(counted.finish(Err(too_late()))));
+            return Box::pin(std::future::ready(counted.finish::<Body>(Err(too_late()))));
         }
         if let Poll::Ready(status) = guard.poll_over(&mut std::task::Context::from_waker(Waker::noop()), too_late) {
-            return Box::pin(std::future::ready(counted.finish(Err(status))));
+            return Box::pin(std::future::ready(counted.finish::<Body>(Err(status))));
         }
-        request = counted.measure(request);
         if inner.has_credentials(CallOptions::of(request.extensions())) {
             return Box::pin(async move {
                 let late = || deadline_status(CREDENTIALS);
                 match guard.within(late, inner.add_credentials(&mut request)).await {
                     Ok(()) => inner.send_guarded(request, guard, Transparent::default(), counted).await,
-                    Err(status) => counted.finish(Err(status)),
+                    Err(status) => counted.finish::<Body>(Err(status)),
                 }
             });
         }
@@ -468,7 +468,7 @@ impl Channel {
         }
         // Most calls find an open connection and need not wait: no future is needed for what is done by now.
         if let Some(Connection::Engine(connection)) = inner.core.only_connection() {
-            match connection.send_at_once(request, inner.origin()) {
+            match counted.send_at_once(&connection, request, inner.origin()) {
                 Ok(sent) => {
                     counted.begin_first_attempt();
                     return Box::pin(Calling { inner, guard: Some(guard), counted, stage: Sending::Sent(sent) });
@@ -476,7 +476,7 @@ impl Channel {
                 Err(Unanswered { request: Some(unsent), .. }) => request = unsent,
                 Err(Unanswered { status, .. }) => {
                     counted.begin_first_attempt();
-                    return Box::pin(std::future::ready(counted.finish(Err(status))));
+                    return Box::pin(std::future::ready(counted.finish::<Body>(Err(status))));
                 }
             }
         }
@@ -514,7 +514,7 @@ impl Future for Calling {
             if let Some(guard) = &mut this.guard
                 && let Poll::Ready(status) = guard.poll_over(cx, || this.inner.core.late(Stage::Answer))
             {
-                return Poll::Ready(std::mem::take(&mut this.counted).finish(Err(status)));
+                return Poll::Ready(std::mem::take(&mut this.counted).finish::<Body>(Err(status)));
             }
             let (status, progress, request) = match ready!(Pin::new(sent).poll(cx)) {
                 Ok(response) => break Ok(response),
@@ -535,12 +535,14 @@ impl Future for Calling {
                 }
             }
         };
-        let result = match (response, this.guard.take()) {
-            (Ok(response), Some(guard)) => Ok(guard.guard(response)),
-            (Err(status), Some(guard)) => Err(guard.explain(status)),
-            (response, None) => response,
-        };
-        Poll::Ready(std::mem::take(&mut this.counted).finish(result))
+        let counted = std::mem::take(&mut this.counted);
+        Poll::Ready(match (response, this.guard.take()) {
+            (Ok(response), Some(guard)) if guard.has_limits() => {
+                counted.finish(Ok(guard.guard(response.map(Body::new))))
+            }
+            (Err(status), Some(guard)) => counted.finish::<Body>(Err(guard.explain(status))),
+            (response, _) => counted.finish(response),
+        })
     }
 }
 

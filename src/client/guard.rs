@@ -120,10 +120,15 @@ impl CallGuard {
 
     /// Guards a response's body, if there is anything to guard it from.
     pub(crate) fn guard(self, response: http::Response<Body>) -> http::Response<Body> {
-        if self.timer.is_none() && self.cancelled.is_none() {
+        if !self.has_limits() {
             return response;
         }
         response.map(|body| Body::new(GuardedBody { body, guard: self, is_over: false }))
+    }
+
+    /// Whether there is anything that could end the call.
+    pub(crate) fn has_limits(&self) -> bool {
+        self.timer.is_some() || self.cancelled.is_some()
     }
 
     /// Ready when the call must not go on. `late`: what it ends with when its time is up.

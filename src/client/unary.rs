@@ -15,6 +15,7 @@ use tonic::{Request, Response};
 use crate::client::balance::PickCall;
 use crate::client::channel::CREDENTIALS;
 use crate::client::core::{Observation, Placed};
+use crate::client::counted::CountedUnary;
 use crate::client::guard::{self, CallGuard};
 use crate::client::heads::{HeadOf, Known};
 use crate::client::options::CallOptions;
@@ -24,14 +25,13 @@ use crate::client::stage::{Stage, StageCell, too_late};
 use crate::client::unary_trace::UnaryTrace;
 use crate::client::{Channel, response};
 use crate::codec::{
-    Codec, Compression, CompressionEncoding, CompressionSwitch, MessageEncoder, MessageLimits, PREFIX_BYTES,
-    ReceivedCompressed, Rope, plain,
+    Codec, Compression, CompressionEncoding, CompressionSwitch, MessageEncoder, MessageLimits, ReceivedCompressed,
+    Rope, plain,
 };
 use crate::context;
 use crate::deadline::Deadline;
 use crate::either::{Either, either};
 use crate::metadata::{self, MetadataMap};
-use crate::meter::{ClientAttempt, ClientCall, ClientMethodMeter};
 use crate::service::MethodDescriptor;
 use crate::status::{self, Code, Status};
 use crate::transport::carrier::Carrier;
@@ -98,7 +98,7 @@ impl Channel {
         };
         let head = call.head(encoding, codec.content_subtype(), options);
         let Known { block, meter } = self.inner.heads.get(head, &self.inner.endpoint, &self.inner.meter);
-        let mut counted = Counted::begin(meter, plan.as_deref());
+        let mut counted = CountedUnary::begin(meter, plan.as_deref().map(CallPlan::began));
         let mut guard = CallGuard::without_timer(&current);
         if self.inner.has_credentials(options) {
             guard.start_timer(deadline);
@@ -121,13 +121,17 @@ impl Channel {
             let mut bytes = take_scratch();
             encoder.encode(&message, &mut bytes).map_err(|status| counted.fail(status))?;
             again.weigh(&bytes, &self.inner.replay);
+            let length = bytes.len();
             let begun = self.begin(&outgoing, &mut bytes, &mut guard, placing, &mut counted).await;
             give_scratch(bytes);
             let ended = match begun {
                 Ok(Begun { call: mut begun, observation, was_delayed }) => {
                     trace.placed(was_delayed);
+                    counted.sent(length);
                     let ended = poll_fn(|cx| poll_guarded(&mut guard, &mut begun, cx)).await;
-                    counted.answered(&ended);
+                    if let Ok(answer) = &ended {
+                        counted.received(answer.body.len());
+                    }
                     if let Some(observation) = observation {
                         report(observation, &ended);
                     }
@@ -142,11 +146,19 @@ impl Channel {
                     {
                         plan.succeeded();
                     }
-                    return counted.finish(trace.finish(read(answer, &call, codec, &trace)));
+                    let read_at = answer.read_at;
+                    return counted.finish(trace.finish(read(answer, &call, codec, &trace)), Some(read_at));
                 }
-                (None, Err(failed)) => return counted.finish(trace.finish(Err(failed.into_status(call.method.path)))),
+                (None, Err(failed)) => {
+                    return counted.finish(trace.finish(Err(failed.into_status(call.method.path))), None);
+                }
                 (Some(next), ended) => {
-                    counted.goes_on(next, &ended);
+                    let code = end_of(&ended).0;
+                    if next.is_transparent {
+                        counted.goes_on_transparently(code);
+                    } else {
+                        counted.goes_on_after(code, next.pause);
+                    }
                     tell(&trace, &ended);
                     if !next.pause.is_zero() {
                         let waited = Box::pin(wait(next.pause, &mut guard, deadline)).await;
@@ -176,7 +188,7 @@ impl Channel {
         message: &mut Rope,
         guard: &mut CallGuard,
         placing: Placing,
-        counted: &mut Counted,
+        counted: &mut CountedUnary,
     ) -> Result<Begun, Failed> {
         if let Poll::Ready(status) = poll_fn(|cx| Poll::Ready(guard.poll_over(cx, too_late))).await {
             return Err(lost(status));
@@ -184,7 +196,7 @@ impl Channel {
         if request.deadline.is_some_and(|deadline| deadline.has_passed()) {
             return Err(lost(too_late()));
         }
-        counted.begin_attempt(message);
+        counted.begin_attempt();
         match poll_fn(|cx| Poll::Ready(self.begin_at_once(request, message, cx.waker()))).await {
             Some(Ok(call)) => Ok(Begun { call, observation: None, was_delayed: false }),
             Some(Err(Refusal::Unsendable(status))) => Err(lost(status)),
@@ -384,65 +396,6 @@ fn end_of(ended: &Result<UnaryAnswer, Failed>) -> (Code, Option<&HeaderMap>) {
     (code, block)
 }
 
-/// A call as telemetry counts it.
-struct Counted {
-    call: ClientCall,
-    /// The one that is under way.
-    attempt: ClientAttempt,
-    is_first: bool,
-}
-
-impl Counted {
-    #[inline]
-    fn begin(meter: ClientMethodMeter, plan: Option<&CallPlan>) -> Self {
-        let call = meter.begin(plan.map(CallPlan::began));
-        Counted { call, attempt: ClientAttempt::default(), is_first: true }
-    }
-
-    #[inline]
-    fn begin_attempt(&mut self, message: &Rope) {
-        if self.call.is_on() {
-            // The first one has waited for nothing but its credentials.
-            let is_first = std::mem::take(&mut self.is_first);
-            self.attempt = if is_first { self.call.first_attempt() } else { self.call.attempt() };
-            self.attempt.sent((message.len() - PREFIX_BYTES) as u64);
-        }
-    }
-
-    #[inline]
-    fn answered(&mut self, ended: &Result<UnaryAnswer, Failed>) {
-        if let (true, Ok(answer)) = (self.call.is_on(), ended) {
-            self.attempt.received(answer.body.len().saturating_sub(PREFIX_BYTES) as u64);
-        }
-    }
-
-    #[cold]
-    fn goes_on(&mut self, next: Next, ended: &Result<UnaryAnswer, Failed>) {
-        std::mem::take(&mut self.attempt).end(end_of(ended).0);
-        if next.is_transparent {
-            self.call.retries_transparently();
-        } else {
-            self.call.retries_after(next.pause);
-        }
-    }
-
-    /// The call ends before its next attempt.
-    #[cold]
-    fn fail(&mut self, status: Status) -> Status {
-        std::mem::take(&mut self.call).end(status.code());
-        status
-    }
-
-    #[inline]
-    fn finish<T>(self, result: Result<T, Status>) -> Result<T, Status> {
-        if self.call.is_on() {
-            let code = result.as_ref().map_or_else(Status::code, |_| Code::Ok);
-            self.call.end_with(self.attempt, code);
-        }
-        result
-    }
-}
-
 /// Tells how an attempt ended that another one follows.
 #[cold]
 fn tell(trace: &UnaryTrace<'_>, ended: &Result<UnaryAnswer, Failed>) {
@@ -484,7 +437,7 @@ fn read<D: Codec>(
     codec: D,
     trace: &UnaryTrace<'_>,
 ) -> Result<Response<D::Decode>, Status> {
-    let UnaryAnswer { head, body, trailers } = answer;
+    let UnaryAnswer { head, body, trailers, .. } = answer;
     let mut metadata = MetadataMap::new();
     let (mut end, mut encoding) = (None, None);
     if let Head::Full(parts) = head {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::context::Context;
-use crate::meter::{MethodMeter, Outcome};
+use crate::meter::{MethodMeter, Outcome, Took};
 use crate::status::Code;
 
 /// What was counted of one call so far.
@@ -56,7 +56,7 @@ impl Context {
         self.count_answer(Some(code));
         if let Some((meter, counts)) = self.counts() {
             let (sent, received) = (counts.sent.load(Relaxed), counts.received.load(Relaxed));
-            meter.ended(&Outcome { code, duration, sent, received });
+            meter.ended(&Outcome { code, took: Took::of(duration), sent, received });
         }
     }
 
@@ -68,7 +68,7 @@ impl Context {
             meter.happened(|| {
                 let (duration, sent) = how();
                 let received = counts.received.load(Relaxed);
-                Outcome { code: Code::Ok, duration, sent: sent as u64, received }
+                Outcome { code: Code::Ok, took: Took::of(duration), sent: sent as u64, received }
             });
         }
     }

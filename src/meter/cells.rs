@@ -1,9 +1,8 @@
 //! What is counted of calls that have ended, status by status.
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
-use crate::meter::histogram::{Distribution, Durations, Sizes};
+use crate::meter::histogram::{Distribution, Durations, Sizes, Took};
 use crate::meter::shards::Writer;
 use crate::status::Code;
 
@@ -14,7 +13,7 @@ const CODES: usize = 17;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Outcome {
     pub(crate) code: Code,
-    pub(crate) duration: Duration,
+    pub(crate) took: Took,
     /// Bytes of messages, compressed, without their prefixes.
     pub(crate) sent: u64,
     pub(crate) received: u64,
@@ -56,7 +55,7 @@ pub(super) struct Ended {
 impl Ended {
     #[inline]
     pub(super) fn record(&self, outcome: &Outcome, writer: Writer) {
-        self.durations.record_duration(outcome.duration, writer);
+        self.durations.record_duration(outcome.took, writer);
         self.sent.record_size(outcome.sent, writer);
         self.received.record_size(outcome.received, writer);
     }

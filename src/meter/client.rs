@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::meter::cells::{ByCode, Ended, Ends, Outcome};
-use crate::meter::histogram::{Distribution, Durations, Histogram, RETRY_BOUNDS, TRANSPARENT_BOUNDS};
+use crate::meter::histogram::{Distribution, Durations, Histogram, RETRY_BOUNDS, TRANSPARENT_BOUNDS, Took};
 use crate::meter::server::name_of;
-use crate::meter::shards::Sharded;
+use crate::meter::shards::{Sharded, Writer};
 use crate::status::Code;
 
 /// What calls of methods are called that no generated code names.
@@ -30,10 +30,11 @@ struct Targets {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ChannelMeter(Option<Arc<Methods>>);
 
-/// The methods that were called of one target.
+/// The methods that were called of one target, in the order of their names: to compare a few of these takes less than
+/// to hash one.
 #[derive(Debug, Default)]
 struct Methods {
-    by_name: RwLock<HashMap<String, Arc<Method>>>,
+    by_name: RwLock<Vec<(String, Arc<Method>)>>,
 }
 
 /// Counts the calls of one method of one target.
@@ -126,11 +127,18 @@ impl ChannelMeter {
 
 impl Methods {
     fn of(&self, name: &str) -> Arc<Method> {
-        let known = self.by_name.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
-        known.unwrap_or_else(|| {
-            let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(by_name.entry(name.to_owned()).or_default())
-        })
+        let place = |methods: &[(String, Arc<Method>)]| methods.binary_search_by(|(known, _)| known.as_str().cmp(name));
+        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(at) = place(&by_name) {
+            return Arc::clone(&by_name[at].1);
+        }
+        drop(by_name);
+        let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        let at = place(&by_name).unwrap_or_else(|at| {
+            by_name.insert(at, (name.to_owned(), Arc::default()));
+            at
+        });
+        Arc::clone(&by_name[at].1)
     }
 }
 
@@ -204,6 +212,39 @@ impl ClientCall {
         self.attempt_since(|_| Instant::now())
     }
 
+    /// An attempt begins whose caller keeps it together with the call; the first one as early as that.
+    #[inline]
+    pub(crate) fn unary_attempt(&self, is_first: bool) -> Option<UnaryAttempt> {
+        self.0.as_ref().map(|running| {
+            running.method.attempt_started();
+            let began = if is_first { running.began } else { Instant::now() };
+            UnaryAttempt { began, sent: 0, received: 0 }
+        })
+    }
+
+    /// Such an attempt has ended, and the call goes on.
+    pub(crate) fn end_attempt(&self, attempt: &UnaryAttempt, code: Code) {
+        if let Some(running) = &self.0 {
+            let (cells, writer) = running.method.cells.here();
+            cells.attempts.of(code).record(&attempt.outcome(code, Took::of(attempt.began.elapsed())), writer);
+        }
+    }
+
+    /// The call has ended together with such an attempt, at a time that may be known.
+    #[inline]
+    pub(crate) fn end_unary(mut self, attempt: Option<UnaryAttempt>, code: Code, at: Option<Instant>) {
+        let Some(running) = self.0.take() else { return };
+        let now = at.unwrap_or_else(Instant::now);
+        let (cells, writer) = running.method.cells.here();
+        let took = Took::of(now.saturating_duration_since(running.began));
+        if let Some(attempt) = attempt {
+            let is_alone = attempt.began == running.began;
+            let own = if is_alone { took } else { Took::of(now.saturating_duration_since(attempt.began)) };
+            cells.attempts.of(code).record(&attempt.outcome(code, own), writer);
+        }
+        running.end(code, took, cells, writer);
+    }
+
     /// The first attempt begins, as early as the call.
     #[inline]
     pub(crate) fn first_attempt(&self) -> ClientAttempt {
@@ -214,7 +255,7 @@ impl ClientCall {
     fn attempt_since(&self, began: impl FnOnce(&Running) -> Instant) -> ClientAttempt {
         ClientAttempt(self.0.as_ref().map(|running| {
             running.method.attempt_started();
-            Attempt { method: Arc::clone(&running.method), began: began(running), sent: 0, received: 0, counter: None }
+            Attempt { method: Arc::clone(&running.method), began: began(running), received: 0, counter: None }
         }))
     }
 
@@ -243,7 +284,7 @@ impl ClientCall {
     /// The call has ended.
     pub(crate) fn end(mut self, code: Code) {
         if let Some(running) = self.0.take() {
-            running.end(code, Instant::now());
+            running.end_at(code, Instant::now());
         }
     }
 
@@ -253,7 +294,7 @@ impl ClientCall {
         if let Some(running) = self.0.take() {
             let now = Instant::now();
             attempt.end_at(code, now);
-            running.end(code, now);
+            running.end_at(code, now);
         }
     }
 
@@ -264,22 +305,40 @@ impl ClientCall {
 }
 
 impl Running {
-    fn end(&self, code: Code, now: Instant) {
+    fn end_at(&self, code: Code, now: Instant) {
         let (cells, writer) = self.method.cells.here();
-        cells.calls.of(code).record_duration(now.saturating_duration_since(self.began), writer);
+        self.end(code, Took::of(now.saturating_duration_since(self.began)), cells, writer);
+    }
+
+    #[inline]
+    fn end(&self, code: Code, took: Took, cells: &Cells, writer: Writer) {
+        cells.calls.of(code).record_duration(took, writer);
         let number = |number: &AtomicU32| Some(number.load(Relaxed)).filter(|number| *number > 0);
         let (retries, transparent, hedges) =
             (number(&self.retries), number(&self.transparent_retries), number(&self.hedges));
         if retries.is_none() && transparent.is_none() && hedges.is_none() {
             return;
         }
+        self.end_again(retries, transparent, hedges, cells, writer);
+    }
+
+    /// What a call came to that was made more than once.
+    #[cold]
+    fn end_again(
+        &self,
+        retries: Option<u32>,
+        transparent: Option<u32>,
+        hedges: Option<u32>,
+        cells: &Cells,
+        writer: Writer,
+    ) {
         let again = cells.again.get_or_init(Box::default);
         retries.inspect(|number| again.retries.record(*number, &RETRY_BOUNDS, writer));
         transparent.inspect(|number| again.transparent_retries.record(*number, &TRANSPARENT_BOUNDS, writer));
         hedges.inspect(|number| again.hedges.record(*number, &RETRY_BOUNDS, writer));
         let idle = self.idle_ns.load(Relaxed);
         if idle > 0 {
-            again.delays.record_duration(Duration::from_nanos(idle), writer);
+            again.delays.record_duration(Took::of(Duration::from_nanos(idle)), writer);
         }
     }
 }
@@ -287,8 +346,32 @@ impl Running {
 impl Drop for ClientCall {
     fn drop(&mut self) {
         if let Some(running) = &self.0 {
-            running.end(Code::Cancelled, Instant::now());
+            running.end_at(Code::Cancelled, Instant::now());
         }
+    }
+}
+
+/// An attempt that its caller keeps together with its call, and that ends by what it says.
+#[derive(Debug)]
+pub(crate) struct UnaryAttempt {
+    began: Instant,
+    sent: u64,
+    received: u64,
+}
+
+impl UnaryAttempt {
+    /// A message went out, of so many bytes.
+    pub(crate) fn sent(&mut self, bytes: u64) {
+        self.sent = bytes;
+    }
+
+    /// A message came, of so many bytes.
+    pub(crate) fn received(&mut self, bytes: u64) {
+        self.received = bytes;
+    }
+
+    fn outcome(&self, code: Code, took: Took) -> Outcome {
+        Outcome { code, took, sent: self.sent, received: self.received }
     }
 }
 
@@ -300,9 +383,8 @@ pub(crate) struct ClientAttempt(Option<Attempt>);
 struct Attempt {
     method: Arc<Method>,
     began: Instant,
-    sent: u64,
     received: u64,
-    /// Counts what is sent, where that goes on by itself.
+    /// Counts what is sent, which goes on by itself.
     counter: Option<Arc<AtomicU64>>,
 }
 
@@ -312,15 +394,7 @@ impl ClientAttempt {
         self.0.is_some()
     }
 
-    /// So many bytes of messages went out.
-    #[inline]
-    pub(crate) fn sent(&mut self, bytes: u64) {
-        if let Some(attempt) = &mut self.0 {
-            attempt.sent += bytes;
-        }
-    }
-
-    /// The same, counted by somebody else.
+    /// What goes out is counted by somebody else.
     pub(crate) fn sent_by(&mut self, counter: Arc<AtomicU64>) {
         if let Some(attempt) = &mut self.0 {
             attempt.counter = Some(counter);
@@ -351,10 +425,10 @@ impl ClientAttempt {
 
 impl Attempt {
     fn end(&self, code: Code, now: Instant) {
-        let counted = self.counter.as_ref().map_or(0, |counter| counter.load(Relaxed));
+        let sent = self.counter.as_ref().map_or(0, |counter| counter.load(Relaxed));
         let duration = now.saturating_duration_since(self.began);
-        let (sent, received) = (self.sent + counted, self.received);
-        self.method.attempt_ended(&Outcome { code, duration, sent, received });
+        let received = self.received;
+        self.method.attempt_ended(&Outcome { code, took: Took::of(duration), sent, received });
     }
 }
 

@@ -124,12 +124,26 @@ impl<const BUCKETS: usize> Histogram<BUCKETS> {
     }
 }
 
-impl Durations {
+/// A duration, and the bucket that it falls into.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Took {
+    bucket: usize,
+    seconds: f64,
+}
+
+impl Took {
     #[inline]
-    pub(super) fn record_duration(&self, duration: Duration, writer: Writer) {
+    pub(crate) fn of(duration: Duration) -> Self {
         let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let bucket = DURATION_BOUNDS_NS.partition_point(|bound| *bound < nanoseconds);
-        self.add(bucket, duration.as_secs_f64(), writer);
+        Took { bucket, seconds: duration.as_secs_f64() }
+    }
+}
+
+impl Durations {
+    #[inline]
+    pub(super) fn record_duration(&self, took: Took, writer: Writer) {
+        self.add(took.bucket, took.seconds, writer);
     }
 }
 
@@ -179,7 +193,7 @@ mod tests {
         for (duration, bucket) in durations.into_iter().chain(far) {
             let counted = Sharded::<Durations>::default();
             let (cells, writer) = counted.here();
-            cells.record_duration(duration, writer);
+            cells.record_duration(Took::of(duration), writer);
             let mut read = Distribution::default();
             counted.each(|cells| cells.read(&mut read));
             assert_eq!(read.counts.iter().position(|count| *count == 1), Some(bucket), "{duration:?}");

@@ -9,7 +9,9 @@ mod shards;
 mod sizes;
 
 pub(crate) use self::cells::{Ends, Outcome};
-pub(crate) use self::client::{ChannelMeter, ClientAttempt, ClientCall, ClientMeter, ClientMethodMeter, ClientReading};
-pub(crate) use self::histogram::{DURATION_BOUNDS, Distribution, RETRY_BOUNDS, SIZE_BOUNDS, TRANSPARENT_BOUNDS};
+pub(crate) use self::client::{
+    ChannelMeter, ClientAttempt, ClientCall, ClientMeter, ClientMethodMeter, ClientReading, UnaryAttempt,
+};
+pub(crate) use self::histogram::{DURATION_BOUNDS, Distribution, RETRY_BOUNDS, SIZE_BOUNDS, TRANSPARENT_BOUNDS, Took};
 pub(crate) use self::server::{MethodMeter, ServerMeter, ServerReading};
 pub(crate) use self::sizes::MessageSizes;

@@ -12,7 +12,7 @@ use tonic::body::Body;
 use crate::context::{Context, Origin, Peer};
 use crate::deadline::{Deadline, parse_timeout};
 use crate::metadata::{self, GRPC_STATUS, GRPC_TIMEOUT};
-use crate::meter::{MethodMeter, Outcome, ServerMeter};
+use crate::meter::{MethodMeter, Outcome, ServerMeter, Took};
 use crate::server::guard::{Guard, log_call};
 use crate::server::measured;
 use crate::server::native::{self, NativeCall, add_status};
@@ -93,7 +93,7 @@ impl Dispatcher {
                 let code = refused.headers().get(GRPC_STATUS).map(|status| Code::from_bytes(status.as_bytes()));
                 // What is refused without a status is no call.
                 if let Some(code) = code {
-                    let outcome = || Outcome { code, duration: Duration::ZERO, sent: 0, received: 0 };
+                    let outcome = || Outcome { code, took: Took::of(Duration::ZERO), sent: 0, received: 0 };
                     self.meter_of_refused(request.uri().path()).happened(outcome);
                 }
                 let code = code.unwrap_or(Code::Internal);

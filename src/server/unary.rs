@@ -18,7 +18,7 @@ use crate::codec::{CompressionEncoding, PREFIX_BYTES, Rope};
 use crate::context::{Context, Origin, Peer};
 use crate::deadline::Deadline;
 use crate::metadata::{self, GRPC_ACCEPT_ENCODING, MetadataMap};
-use crate::meter::Outcome;
+use crate::meter::{Outcome, Took};
 use crate::pace::Pace;
 use crate::server::at_once;
 use crate::server::dispatch::{Dispatcher, Handler, Understood, check_http, timeout, with_peer};
@@ -259,7 +259,7 @@ impl Answer for Answerer {
     }
 
     fn lost(&mut self, head: &UnaryHead, arrived: Instant) {
-        let outcome = || Outcome { code: Code::Cancelled, duration: arrived.elapsed(), sent: 0, received: 0 };
+        let outcome = || Outcome { code: Code::Cancelled, took: Took::of(arrived.elapsed()), sent: 0, received: 0 };
         head.origin.meter.happened(outcome);
     }
 
@@ -297,7 +297,7 @@ impl Answer for Answerer {
 
     fn lost_request(&mut self, meaning: &Option<Understood>) {
         if let Some(Understood::Call { origin, .. }) = meaning {
-            let outcome = || Outcome { code: Code::Cancelled, duration: Duration::ZERO, sent: 0, received: 0 };
+            let outcome = || Outcome { code: Code::Cancelled, took: Took::of(Duration::ZERO), sent: 0, received: 0 };
             origin.meter.happened(outcome);
         }
     }

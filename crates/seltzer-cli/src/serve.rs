@@ -153,7 +153,10 @@ impl Measured {
     /// Says where it is, and shows it. What remains is to be sent when the server has ended.
     fn show(self) -> Option<OtlpExporter> {
         if let Some(page) = self.page {
-            output::tell(format_args!("metrics at http://{}/metrics", page.addresses().join(", ")));
+            for address in page.addresses() {
+                let scheme = if address.starts_with("unix:") { "" } else { "http://" };
+                output::tell(format_args!("metrics at {scheme}{address}/metrics"));
+            }
             // Until the process ends: collectors see calls that finish while the server stops, too.
             tokio::spawn(page.serve());
         }

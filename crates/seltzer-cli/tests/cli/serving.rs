@@ -30,6 +30,22 @@ fn what_is_listed_is_what_is_served() {
     assert_eq!(listed, served);
 }
 
+#[test]
+fn metrics_are_shown_where_they_are_asked_for() {
+    let server = Server::start(&["--metrics", "127.0.0.1:0"]);
+    let line = server.program.error_line();
+    let address = line.strip_prefix("metrics at http://").and_then(|rest| rest.strip_suffix("/metrics"));
+    let address = address.unwrap_or_else(|| panic!("{line}"));
+    let called = server.call(&["hello.Greeter/SayHello", "-d", r#"{"name": "you"}"#]);
+    assert_eq!(called.code, Some(0), "{called:#?}");
+    let mut page = String::new();
+    let mut connection = TcpStream::connect(address).unwrap();
+    connection.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    connection.read_to_string(&mut page).unwrap();
+    let started = "grpc_server_call_started_total{grpc_method=\"hello.Greeter/SayHello\"";
+    assert!(page.lines().any(|line| line.starts_with(started) && line.ends_with(" 1")), "{page}");
+}
+
 #[cfg(unix)]
 #[test]
 fn the_commands_to_try_work() {

@@ -66,7 +66,7 @@ pub(super) enum UnaryEnd {
 
 /// What came of the answer to one call, in pieces.
 #[derive(Debug, Default)]
-pub(super) struct General {
+pub(crate) struct General {
     /// How much was handed to the socket, in all, when the first byte of this call was.
     pub(super) begins_at: u64,
     pub(super) has_head: bool,

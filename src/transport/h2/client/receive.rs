@@ -37,6 +37,7 @@ const PLAIN_TRAILERS: TokenSet = TokenSet::of(&[Token::GrpcStatus]);
 impl State {
     /// Takes everything out of the input that is complete.
     pub(super) fn receive(&mut self, input: &mut &[u8], now: Instant) {
+        self.read_at = now;
         while let Some(event) = self.engine.next_event(input, now.into_std()) {
             self.take_event(event);
         }

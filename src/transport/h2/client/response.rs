@@ -14,7 +14,7 @@ use crate::transport::h2::client::connection::Shared;
 use crate::transport::h2::client::state::State;
 
 /// A call that somebody waits for: dropped before its end, it is cancelled at once.
-pub(super) struct Ongoing {
+pub(crate) struct Ongoing {
     pub(super) shared: Arc<Shared>,
     pub(super) stream: StreamId,
     is_over: bool,
@@ -41,7 +41,7 @@ impl Drop for Ongoing {
 }
 
 /// What arrives on one stream, trailers included.
-pub(super) enum ResponseBody {
+pub(crate) enum ResponseBody {
     Ongoing(Ongoing),
     /// All of it is here: its connection is asked no more.
     Whole(Box<General>),

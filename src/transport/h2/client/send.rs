@@ -40,7 +40,10 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Reservation::send`].
-    pub(crate) fn send_at_once(&self, request: http::Request<Body>, origin: Origin<'_>) -> Result<Sent, Unanswered> {
+    pub(crate) fn send_at_once<B>(&self, request: http::Request<B>, origin: Origin<'_>) -> Result<Sent, Unanswered>
+    where
+        B: http_body::Body<Data = Bytes, Error = Status> + Send + Unpin + 'static,
+    {
         Place { shared: self.shared(), ticket: Ticket::None }.send(request, origin)
     }
 }
@@ -67,7 +70,7 @@ impl Reservation {
     ) -> Result<http::Response<Body>, Unanswered> {
         let sent = self.place().send(request, origin)?;
         drop(self);
-        sent.await
+        Ok(sent.await?.map(Body::new))
     }
 
     /// The place, which is used or given back.
@@ -102,7 +105,10 @@ impl Place<'_> {
     }
 
     /// Sends a request, or as much of it as is there.
-    fn send(&mut self, request: http::Request<Body>, origin: Origin<'_>) -> Result<Sent, Unanswered> {
+    fn send<B>(&mut self, request: http::Request<B>, origin: Origin<'_>) -> Result<Sent, Unanswered>
+    where
+        B: http_body::Body<Data = Bytes, Error = Status> + Send + Unpin + 'static,
+    {
         let (head, body) = request.into_parts();
         let mut opening = Opening::take_from(body);
         if let Rest::Broken(status) = opening.rest {
@@ -209,7 +215,7 @@ pub(crate) struct Sent {
 }
 
 impl Future for Sent {
-    type Output = Result<http::Response<Body>, Unanswered>;
+    type Output = Result<http::Response<ResponseBody>, Unanswered>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = match &self.call {
@@ -236,11 +242,11 @@ impl Future for Sent {
 }
 
 impl Sent {
-    fn answered(&mut self, head: http::response::Parts, body: ResponseBody) -> http::Response<Body> {
+    fn answered(&mut self, head: http::response::Parts, body: ResponseBody) -> http::Response<ResponseBody> {
         if let Some(uploaded) = self.uploaded.take() {
             uploaded.settle();
         }
-        http::Response::from_parts(head, Body::new(body))
+        http::Response::from_parts(head, body)
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use http::HeaderMap;
 
 use seltzer_h2::{OpenError, Prepared, Reason, StreamId, StreamTable};
+use tokio::time::Instant;
 
 use crate::deadline::Deadline;
 use crate::status::{Code, Status, code_for_reset};
@@ -40,6 +41,8 @@ pub(super) struct State {
     pub(super) header_list_bytes_max: u32,
     /// Whether any request was ever answered.
     pub(super) has_answered: bool,
+    /// When bytes came last.
+    pub(super) read_at: Instant,
     /// Whether the server has said its settings.
     pub(super) has_said_settings: bool,
     /// What those who wait for the connection were told last.
@@ -94,6 +97,7 @@ impl State {
             keepalive,
             header_list_bytes_max,
             has_answered: false,
+            read_at: Instant::now(),
             has_said_settings: false,
             phase_said: Phase::Opening,
             calls_begun: 0,

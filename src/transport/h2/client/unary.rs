@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use seltzer_h2::{HeaderField, Prepared, Reason, SendError, StreamId};
+use tokio::time::Instant;
 
 use crate::codec::Rope;
 use crate::deadline::{Deadline, TimeoutText};
@@ -44,6 +45,8 @@ pub(crate) struct UnaryAnswer {
     /// The message with its prefix, as far as it came: no more than that, and within its limit.
     pub(crate) body: BytesMut,
     pub(crate) trailers: Trailers,
+    /// When it had come, as far as the connection knows without another look at the clock.
+    pub(crate) read_at: Instant,
 }
 
 /// Why there is no answer.
@@ -156,10 +159,10 @@ impl State {
             register(&mut call.caller, cx.waker());
             return Poll::Pending;
         };
-        let (head, body) = (call.head.take(), std::mem::take(&mut call.body));
+        let (head, body, read_at) = (call.head.take(), std::mem::take(&mut call.body), self.read_at);
         self.calls.remove(stream);
         Poll::Ready(match (head, end) {
-            (Some(head), UnaryEnd::Complete(trailers)) => Ok(UnaryAnswer { head, body, trailers }),
+            (Some(head), UnaryEnd::Complete(trailers)) => Ok(UnaryAnswer { head, body, trailers, read_at }),
             (_, UnaryEnd::Refused(refused)) => Err(Failed::Refused(refused)),
             (head, UnaryEnd::Lost(lost)) => {
                 let Lost { status, progress } = *lost;

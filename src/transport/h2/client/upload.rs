@@ -51,7 +51,10 @@ pub(super) enum Rest {
 
 impl Opening {
     /// Takes out of a body what there is.
-    pub(super) fn take_from(mut body: Body) -> Self {
+    pub(super) fn take_from<B>(mut body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes, Error = Status> + Send + Unpin + 'static,
+    {
         let (mut first, mut more) = (None, VecDeque::new());
         let (mut count, mut bytes) = (0, 0);
         // Whoever goes on with the body asks again, with a waker of its own.
@@ -74,7 +77,7 @@ impl Opening {
                 Some(Err(status)) => return Opening { first, more, rest: Rest::Broken(status) },
             }
         }
-        Opening { first, more, rest: Rest::More(body) }
+        Opening { first, more, rest: Rest::More(Body::new(body)) }
     }
 
     /// What there is of it, in order.

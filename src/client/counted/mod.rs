@@ -1,4 +1,6 @@
-//! Calls of the general way as telemetry counts them.
+//! Calls as telemetry counts them; here those of the general way.
+
+mod unary;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,14 +9,20 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 use tonic::GrpcMethod;
 use tonic::body::Body;
 
 use crate::client::channel::Inner;
+use crate::metadata::GRPC_STATUS;
 use crate::meter::{ClientAttempt, ClientCall, MessageSizes};
-use crate::status::{self, Code, Status, code_for_http_status};
+use crate::status::{Code, Status, code_for_http_status};
+use crate::transport::connection::Origin;
+use crate::transport::h2::client::{Connection, Sent};
+use crate::transport::progress::Unanswered;
+
+pub(super) use self::unary::CountedUnary;
 
 /// A call from where it is made to the end of its answer. Dropped before, it was cancelled.
 #[derive(Debug, Default)]
@@ -41,13 +49,30 @@ impl Counted {
         Counted { call: meter.begin(began), ..Counted::default() }
     }
 
-    /// Measures the messages of the request, which is sent once.
+    /// Measures the messages of the request, which is sent once, unless that is done.
     pub(super) fn measure(&mut self, request: http::Request<Body>) -> http::Request<Body> {
-        if !self.call.is_on() {
+        if !self.call.is_on() || self.sent.is_some() {
             return request;
         }
+        request.map(|body| Body::new(self.outgoing(body)))
+    }
+
+    fn outgoing(&mut self, body: Body) -> Outgoing {
         let sent = Arc::clone(self.sent.get_or_insert_default());
-        request.map(|body| Body::new(Outgoing { body, sizes: MessageSizes::default(), sent }))
+        Outgoing { body, sizes: MessageSizes::default(), sent }
+    }
+
+    /// Sends a request, if its turn is now.
+    pub(super) fn send_at_once(
+        &mut self,
+        connection: &Connection,
+        request: http::Request<Body>,
+        origin: Origin<'_>,
+    ) -> Result<Sent, Unanswered> {
+        if self.call.is_on() {
+            return connection.send_at_once(request.map(|body| self.outgoing(body)), origin);
+        }
+        connection.send_at_once(request, origin)
     }
 
     pub(super) fn begin_attempt(&mut self) {
@@ -73,9 +98,12 @@ impl Counted {
     }
 
     /// What has come of the call: its end, or the beginning of an answer whose end is.
-    pub(super) fn finish(self, result: Result<http::Response<Body>, Status>) -> Result<http::Response<Body>, Status> {
+    pub(super) fn finish<B>(self, result: Result<http::Response<B>, Status>) -> Result<http::Response<Body>, Status>
+    where
+        B: http_body::Body<Data = Bytes, Error = Status> + Send + Unpin + 'static,
+    {
         if !self.call.is_on() {
-            return result;
+            return result.map(|response| response.map(Body::new));
         }
         match result {
             Err(status) => {
@@ -90,7 +118,10 @@ impl Counted {
         self.call.end_with(self.attempt, code);
     }
 
-    fn watch(self, response: http::Response<Body>) -> http::Response<Body> {
+    fn watch<B>(self, response: http::Response<B>) -> http::Response<Body>
+    where
+        B: http_body::Body<Data = Bytes, Error = Status> + Send + Unpin + 'static,
+    {
         let is_over = response.body().is_end_stream();
         match (code_of(response.headers()), response.status()) {
             (Some(code), _) if is_over => self.end(code),
@@ -103,7 +134,7 @@ impl Counted {
                 return response.map(|body| Body::new(Incoming { body, sizes, counted: Some(self) }));
             }
         }
-        response
+        response.map(Body::new)
     }
 }
 
@@ -113,8 +144,17 @@ fn is_path_of(path: &str, named: &GrpcMethod<'_>) -> bool {
     rest.and_then(|rest| rest.strip_prefix('/')) == Some(named.method())
 }
 
+/// So few headers are looked through one by one.
+const FEW_HEADERS: usize = 4;
+
 fn code_of(headers: &HeaderMap) -> Option<Code> {
-    status::from_peer(headers).map(|status| status.code())
+    let status = if headers.len() <= FEW_HEADERS {
+        // Hashing the name takes longer.
+        headers.iter().find(|(name, _)| **name == GRPC_STATUS).map(|(_, value)| value)
+    } else {
+        headers.get(GRPC_STATUS)
+    };
+    status.map(|status| Code::from_bytes(status.as_bytes()))
 }
 
 /// The same of one attempt, whose request is kept for others.
@@ -160,13 +200,16 @@ impl http_body::Body for Outgoing {
 }
 
 /// An answer whose end is that of its call.
-struct Incoming {
-    body: Body,
+struct Incoming<B> {
+    body: B,
     sizes: MessageSizes,
     counted: Option<Counted>,
 }
 
-impl http_body::Body for Incoming {
+impl<B> http_body::Body for Incoming<B>
+where
+    B: http_body::Body<Data = Bytes, Error = Status> + Unpin,
+{
     type Data = Bytes;
     type Error = Status;
 
