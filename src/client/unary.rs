@@ -143,9 +143,15 @@ impl Channel {
                         plan.succeeded();
                     }
                     let read_at = answer.read_at;
-                    return counted.finish(read(answer, &call, codec), Some(read_at));
+                    let result = read(answer, &call, codec);
+                    counted.end(&result, Some(read_at));
+                    return result;
                 }
-                (None, Err(failed)) => return counted.finish(Err(failed.into_status(call.method.path)), None),
+                (None, Err(failed)) => {
+                    let result = Err(failed.into_status(call.method.path));
+                    counted.end(&result, None);
+                    return result;
+                }
                 (Some(next), ended) => {
                     let code = end_of(&ended).0;
                     if next.is_transparent {

@@ -226,9 +226,12 @@ impl Dispatcher {
                     Err(status) => refuse(&status),
                 },
                 Handler::Tower(handler) => match intercept(request, before, &context) {
-                    Ok(request) => answer_http(&handler, measured::request(request, &context))
-                        .await
-                        .map(|body| measured::answer(body, &context)),
+                    Ok(mut request) => {
+                        measured::request(&mut request, &context);
+                        let mut response = answer_http(&handler, request).await;
+                        measured::answer(&mut response, &context);
+                        response
+                    }
                     Err(status) => refuse(&status),
                 },
                 Handler::Layered(layered) => answer_http(&layered, request).await,
