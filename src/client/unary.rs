@@ -147,10 +147,14 @@ impl Channel {
                         plan.succeeded();
                     }
                     let read_at = answer.read_at;
-                    return counted.finish(trace.finish(read(answer, &call, codec, &trace)), Some(read_at));
+                    let result = trace.finish(read(answer, &call, codec, &trace));
+                    counted.end(&result, Some(read_at));
+                    return result;
                 }
                 (None, Err(failed)) => {
-                    return counted.finish(trace.finish(Err(failed.into_status(call.method.path))), None);
+                    let result = trace.finish(Err(failed.into_status(call.method.path)));
+                    counted.end(&result, None);
+                    return result;
                 }
                 (Some(next), ended) => {
                     let code = end_of(&ended).0;

@@ -7,7 +7,7 @@ use crate::status::Code;
 
 /// See `counting.rs`.
 #[derive(Debug, Default)]
-pub(super) struct Counts;
+pub(super) struct Counts {}
 
 #[allow(clippy::unused_self, reason = "with the feature there is something to do")]
 impl Counts {
@@ -32,7 +32,7 @@ impl Context {
     pub(crate) fn count_answered(&self, _: impl FnOnce() -> (Duration, usize)) {}
 
     pub(crate) fn counter(&self) -> Counter {
-        Counter
+        Counter {}
     }
 
     pub(crate) fn count_received(&self, _: usize) {}
@@ -40,7 +40,7 @@ impl Context {
 
 /// See `counting.rs`.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Counter;
+pub(crate) struct Counter {}
 
 #[allow(clippy::unused_self, reason = "with the feature there is something to do")]
 impl Counter {

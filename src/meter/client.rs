@@ -172,6 +172,11 @@ impl Method {
 }
 
 impl ClientMethodMeter {
+    #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// A call begins; it began a while ago if that is known.
     #[inline]
     pub(crate) fn begin(self, began: Option<Instant>) -> ClientCall {

@@ -248,9 +248,12 @@ impl Dispatcher {
                     Err(status) => refuse(&status),
                 },
                 Handler::Tower(handler) => match intercept(request, before, &context) {
-                    Ok(request) => answer_told(&handler, measured::request(request, &context), &context)
-                        .await
-                        .map(|body| measured::answer(body, &context)),
+                    Ok(mut request) => {
+                        measured::request(&mut request, &context);
+                        let mut response = answer_told(&handler, request, &context).await;
+                        measured::answer(&mut response, &context);
+                        response
+                    }
                     Err(status) => refuse(&status),
                 },
                 Handler::Layered(layered) => answer_http(&layered, request).await,

@@ -23,21 +23,20 @@ enum Way {
 }
 
 /// Measures the messages of a request, if anybody wants to know.
-pub(super) fn request(request: http::Request<IncomingBody>, context: &Context) -> http::Request<IncomingBody> {
-    if !context.is_counted() {
-        return request;
-    }
-    request.map(|body| {
+pub(super) fn request(request: &mut http::Request<IncomingBody>, context: &Context) {
+    if context.is_counted() {
         let (sizes, counter) = (MessageSizes::default(), context.counter());
-        IncomingBody::Http(Body::new(Measured { body: body.into_http(), sizes, counter, way: Way::In }))
-    })
+        let body = std::mem::replace(request.body_mut(), IncomingBody::Http(Body::empty())).into_http();
+        *request.body_mut() = IncomingBody::Http(Body::new(Measured { body, sizes, counter, way: Way::In }));
+    }
 }
 
 /// The same of an answer.
-pub(super) fn answer(body: ResponseBody, context: &Context) -> ResponseBody {
-    match body {
-        ResponseBody::Http(body) => ResponseBody::Http(rest(body, MessageSizes::default(), context)),
-        messages @ ResponseBody::Messages(_) => messages,
+pub(super) fn answer(response: &mut http::Response<ResponseBody>, context: &Context) {
+    if context.is_counted()
+        && let ResponseBody::Http(body) = response.body_mut()
+    {
+        *body = rest(std::mem::take(body), MessageSizes::default(), context);
     }
 }
 
