@@ -29,7 +29,7 @@ if [ -z "${TELEMETRY_GO:-}" ]; then
 fi
 if [ -z "${TELEMETRY_CALLS:-}" ]; then
     need cargo "install Rust, or set TELEMETRY_CALLS"
-    (cd "$repository" && cargo build --quiet -p seltzer-peers --features interop --bin telemetry_calls) >&2
+    (cd "$repository" && cargo build --quiet -p seltzer-peers --features interop,telemetry --bin telemetry_calls) >&2
     TELEMETRY_CALLS=$target/debug/telemetry_calls
 fi
 work=$(mktemp -d)
