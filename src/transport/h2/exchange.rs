@@ -90,9 +90,16 @@ pub(crate) enum Outbound {
     Broken,
     /// The handler is gone.
     Finished,
+    /// The handler was dropped amid its work: the runtime that it ran on stops.
+    Stopped,
 }
 
 impl Outbound {
+    /// Whether nothing comes behind it, of which the connection hears whatever has become of the stream.
+    fn is_last(&self) -> bool {
+        matches!(self, Outbound::Finished | Outbound::Stopped)
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Outbound::Data(bytes) => bytes.len(),
@@ -427,7 +434,7 @@ impl Exchange {
     pub(crate) fn send(&self, pieces: &mut VecDeque<Outbound>) {
         let mut state = self.state();
         if state.is_closed {
-            pieces.retain(|piece| matches!(piece, Outbound::Finished));
+            pieces.retain(Outbound::is_last);
         }
         state.outbound_bytes += pieces.iter().map(Outbound::bytes).sum::<usize>();
         state.outbound.append(pieces);
@@ -459,7 +466,7 @@ impl Exchange {
         let (reader, writer, task) = {
             let mut state = self.state();
             state.is_closed = true;
-            state.outbound.retain(|piece| matches!(piece, Outbound::Finished));
+            state.outbound.retain(Outbound::is_last);
             state.outbound_bytes = 0;
             if !matches!(state.inbound_end, Some(Ok(()))) {
                 state.inbound_end = Some(Err(status));

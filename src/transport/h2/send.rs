@@ -49,8 +49,14 @@ impl<A: Answer> ServerConnection<A> {
         // Above this the engine tells when there is room again.
         while self.engine.queued_bytes(stream) <= SEND_HIGH_WATER {
             let Some(piece) = exchange.take_outbound() else { return };
-            if matches!(piece, Outbound::Finished) {
-                return self.end_call(stream);
+            match piece {
+                Outbound::Finished => return self.end_call(stream),
+                // The peer is to see the server go, and not a call that failed.
+                Outbound::Stopped => {
+                    self.ended.get_or_insert(Ok(()));
+                    return;
+                }
+                _ => {}
             }
             if !self.send_piece(stream, piece) {
                 exchange.close(Status::cancelled("the stream is gone"));
@@ -73,7 +79,7 @@ impl<A: Answer> ServerConnection<A> {
                 self.engine.reset(stream, Reason::InternalError);
                 Ok(())
             }
-            Outbound::Finished => Ok(()),
+            Outbound::Finished | Outbound::Stopped => Ok(()),
         };
         if sent.is_err() {
             // Gone, or the peer takes no such headers.

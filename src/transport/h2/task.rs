@@ -258,8 +258,11 @@ impl Drop for Finish {
             return;
         }
         // What the handler holds goes first: the stream counts until it is gone.
-        *self.detached.work.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.detached.exchange.send(&mut VecDeque::from([Outbound::Finished]));
+        let work = self.detached.work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let is_wanted = work.is_some() && !self.detached.is_cancelled.load(Ordering::SeqCst);
+        drop(work);
+        let last = if is_wanted { Outbound::Stopped } else { Outbound::Finished };
+        self.detached.exchange.send(&mut VecDeque::from([last]));
     }
 }
 

@@ -276,9 +276,27 @@ async fn a_unary_call_that_is_over_leaves_nothing_behind() {
     }
 }
 
-/// Answers every request with messages of its own.
+/// Answers every request with what it is given.
 struct General {
-    is_endless: bool,
+    answer: fn() -> AnswerFuture,
+}
+
+/// Two messages.
+fn two() -> AnswerFuture {
+    zeros(false)
+}
+
+fn endless() -> AnswerFuture {
+    zeros(true)
+}
+
+fn never() -> AnswerFuture {
+    Box::pin(std::future::pending())
+}
+
+fn zeros(is_endless: bool) -> AnswerFuture {
+    let body = ResponseBody::messages(Zeros { is_endless, count: 0 });
+    Box::pin(std::future::ready(http::Response::new(body)))
 }
 
 struct Zeros {
@@ -342,26 +360,25 @@ impl Answer for General {
     }
 
     fn answer(&mut self, (): &(), _: http::Request<IncomingBody>) -> Later {
-        let body = ResponseBody::messages(Zeros { is_endless: self.is_endless, count: 0 });
-        Later { answer: Box::pin(std::future::ready(http::Response::new(body))), is_long: false, deadline: None }
+        Later { answer: (self.answer)(), is_long: false, deadline: None }
     }
 }
 
 /// A connection whose peer takes as much as it is sent.
-fn greedy(wire: &Buffered, is_endless: bool, begin: &CancellationToken) -> ServerConnection<General> {
+fn greedy(wire: &Buffered, answer: fn() -> AnswerFuture, begin: &CancellationToken) -> ServerConnection<General> {
     let drain = Drain { begin: begin.clone(), grace: Duration::ZERO };
     let largest_window = frame(4, 0, 0, &[0, 4, 0x7f, 0xff, 0xff, 0xff]);
     let window = frame(8, 0, 0, &[0x7f, 0, 0, 0]);
     wire.say(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), largest_window, frame(4, 1, 0, b""), window].concat());
     let config = Config::with_limits(Limits::server());
-    let answer = General { is_endless };
+    let answer = General { answer };
     ServerConnection::new(Io::new(wire.clone()), Vec::new(), &config, answer, drain, None, Arc::default())
 }
 
 #[tokio::test]
 async fn an_answer_that_ends_in_its_first_turn_leaves_nothing_behind() {
     let wire = Buffered::default();
-    let mut connection = greedy(&wire, false, &CancellationToken::new());
+    let mut connection = greedy(&wire, two, &CancellationToken::new());
     for number in 0..100 {
         wire.say(&frame(1, 5, 2 * number + 1, &[0x83, 0x86, 0x84]));
         let polled = Pin::new(&mut connection).poll(&mut Context::from_waker(Waker::noop()));
@@ -372,9 +389,9 @@ async fn an_answer_that_ends_in_its_first_turn_leaves_nothing_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_due_is_done_however_busy_a_connection_is() {
-    for is_endless in [false, true] {
+    for (name, answer) in [("two", two as fn() -> AnswerFuture), ("endless", endless)] {
         let (wire, begin) = (Buffered::default(), CancellationToken::new());
-        let mut connection = greedy(&wire, is_endless, &begin);
+        let mut connection = greedy(&wire, answer, &begin);
         wire.say(&frame(1, 5, 1, &[0x83, 0x86, 0x84]));
         assert!(Pin::new(&mut connection).poll(&mut Context::from_waker(Waker::noop())).is_pending());
         begin.cancel();
@@ -387,7 +404,7 @@ async fn what_is_due_is_done_however_busy_a_connection_is() {
                 break;
             }
         }
-        assert!(is_over, "endless: {is_endless}");
+        assert!(is_over, "{name}");
     }
 }
 
@@ -409,4 +426,24 @@ async fn a_peer_that_never_leaves_holds_a_drain_up_no_longer_than_its_grace() {
         assert!(took <= Duration::from_millis(over_ms), "grace of {grace_ms} ms: {took:?}");
         assert!(has_sent(&wire, &frame(7, 0, 0, &[0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0])), "it was told to go");
     }
+}
+
+/// A server that is simply dropped loses its handlers before its connections, or behind them.
+#[tokio::test]
+async fn a_runtime_that_stops_amid_a_call_ends_the_connection_and_does_not_fail_the_call() {
+    let pool = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a thread");
+    let wire = Buffered::default();
+    let mut connection = greedy(&wire, never, &CancellationToken::new());
+    connection.pool = Some(pool.handle().clone());
+    wire.say(&frame(1, 5, 1, &[0x83, 0x86, 0x84]));
+    let turned = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut connection).poll(cx))).await;
+    assert!(turned.is_pending() && !connection.calls.is_empty(), "the handler waits");
+    // The task runs before what is spawned behind it.
+    pool.spawn(async {}).await.expect("it does nothing");
+    pool.shutdown_background();
+    let within = Duration::from_secs(10);
+    let ended = tokio::time::timeout(within, &mut connection).await.expect("it hears of it");
+    assert!(ended.is_ok(), "{ended:?}");
+    let resets = wire.wire().sent.windows(9).filter(|head| head[..5] == [0, 0, 4, 3, 0]).count();
+    assert_eq!(resets, 0);
 }
