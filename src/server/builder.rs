@@ -17,6 +17,7 @@ use crate::server::bound::BoundServer;
 use crate::server::dispatch::{Around, Dispatcher};
 use crate::server::hooks::Hooks;
 use crate::server::layers::{self, AnyLayer};
+use crate::server::protocol::{Protocol, Served};
 use crate::server::settings::Settings;
 use crate::service::interceptor::ErrorTable;
 use crate::service::{CallSettings, InterceptMetadata, Interceptors, IntoRoute, Route, Router, TowerHandler};
@@ -57,6 +58,7 @@ pub struct Server {
     pub(super) interceptors: Interceptors,
     pub(super) layers: Vec<AnyLayer>,
     pub(super) layer_errors: ErrorTable,
+    pub(super) protocols: Vec<Box<dyn Protocol>>,
     fallback: Option<TowerHandler>,
     timeout: Option<Duration>,
     pub(super) calls: CallSettings,
@@ -80,6 +82,7 @@ impl Server {
             interceptors: Interceptors::new(),
             layers: Vec::new(),
             layer_errors: ErrorTable::new(),
+            protocols: Vec::new(),
             fallback: None,
             timeout: None,
             calls: CallSettings::default(),
@@ -405,6 +408,8 @@ impl Server {
             router.add(route, &self.calls, &self.interceptors);
         }
         self.hooks.bound(&router);
+        let served = Served::new(&router);
+        self.protocols.iter_mut().try_for_each(|protocol| protocol.begin(&served))?;
         let dispatcher = Dispatcher {
             router: Arc::new(router),
             around: Arc::new(Around {
@@ -413,6 +418,7 @@ impl Server {
                 #[cfg(feature = "telemetry")]
                 tracer: self.tracer,
             }),
+            protocols: Arc::new(self.protocols),
             fallback: self.fallback,
             timeout: self.timeout,
             meter: self.meter,

@@ -30,6 +30,9 @@ type ResponseFuture = Pin<Box<dyn Future<Output = http::Response<ResponseBody>> 
 pub(crate) struct Dispatcher {
     pub(crate) router: Arc<Router>,
     pub(crate) around: Arc<Around>,
+    /// Other protocols than gRPC, each asked in turn.
+    #[cfg(feature = "server")]
+    pub(crate) protocols: Arc<Vec<Box<dyn crate::server::protocol::Protocol>>>,
     pub(crate) fallback: Option<TowerHandler>,
     pub(crate) timeout: Option<Duration>,
     /// Counts all calls, if anybody wants to know.
@@ -89,24 +92,41 @@ impl Dispatcher {
     pub(crate) fn answer(&self, request: http::Request<IncomingBody>, peer: &Arc<Peer>) -> ResponseFuture {
         match self.understand(&request, peer) {
             Ok(understood) => self.answer_understood(&understood, request, peer),
-            Err(refused) => {
-                let code = refused.headers().get(GRPC_STATUS).map(|status| Code::from_bytes(status.as_bytes()));
-                // What is refused without a status is no call.
-                if let Some(code) = code {
-                    let outcome = || Outcome { code, took: Took::of(Duration::ZERO), sent: 0, received: 0 };
-                    self.meter_of_refused(request.uri().path()).happened(outcome);
-                }
-                let code = code.unwrap_or(Code::Internal);
-                #[cfg(feature = "channelz")]
-                if let Some(tally) = &peer.tally {
-                    tally.calls.happened(code);
-                }
-                #[cfg(feature = "telemetry")]
-                self.trace_refused(&request, code, refused.headers());
-                log_call(request.uri().path(), code, Duration::ZERO, Some(peer));
-                Box::pin(std::future::ready(refused))
-            }
+            Err(refused) => self.answer_refused(&request, refused, peer),
         }
+    }
+
+    /// Answers a call that another protocol made of a request. What stands around all requests has seen that request.
+    #[cfg(feature = "server")]
+    pub(crate) fn answer_translated(&self, request: http::Request<IncomingBody>, peer: &Arc<Peer>) -> ResponseFuture {
+        match self.understand_call(&request, peer) {
+            Ok(understood) => self.answer_understood(&understood, request, peer),
+            Err(refused) => self.answer_refused(&request, refused, peer),
+        }
+    }
+
+    /// Gives the answer to what was refused before it became a call, and counts it.
+    fn answer_refused(
+        &self,
+        request: &http::Request<IncomingBody>,
+        refused: http::Response<ResponseBody>,
+        peer: &Arc<Peer>,
+    ) -> ResponseFuture {
+        let code = refused.headers().get(GRPC_STATUS).map(|status| Code::from_bytes(status.as_bytes()));
+        // What is refused without a status is no call.
+        if let Some(code) = code {
+            let outcome = || Outcome { code, took: Took::of(Duration::ZERO), sent: 0, received: 0 };
+            self.meter_of_refused(request.uri().path()).happened(outcome);
+        }
+        let code = code.unwrap_or(Code::Internal);
+        #[cfg(feature = "channelz")]
+        if let Some(tally) = &peer.tally {
+            tally.calls.happened(code);
+        }
+        #[cfg(feature = "telemetry")]
+        self.trace_refused(request, code, refused.headers());
+        log_call(request.uri().path(), code, Duration::ZERO, Some(peer));
+        Box::pin(std::future::ready(refused))
     }
 
     /// Looks at the head of a request.
@@ -121,16 +141,37 @@ impl Dispatcher {
         if !is_grpc(request.headers()) {
             return Ok(Understood::Plain);
         }
-        let path = request.uri().path();
-        let (handler, timeout) = match &self.around.layered {
+        match &self.around.layered {
             // Layers see wrong calls too, and may change what leads to a handler.
-            Some(layered) => (Handler::Layered(layered.clone()), timeout(request.headers()).unwrap_or_default()),
-            None => {
-                check_http(request)?;
-                let timeout = timeout(request.headers()).map_err(|status| refuse(&status))?;
-                (self.handler(request.uri()).map_err(|why| refuse(&not_found(&why, path, &self.router)))?, timeout)
+            Some(layered) => {
+                let timeout = timeout(request.headers()).unwrap_or_default();
+                Ok(self.call(request, Handler::Layered(layered.clone()), timeout, peer))
             }
-        };
+            None => self.understand_call(request, peer),
+        }
+    }
+
+    /// Looks at the head of a request that is meant as gRPC and has come through all that stands around.
+    fn understand_call<B>(
+        &self,
+        request: &http::Request<B>,
+        peer: &Arc<Peer>,
+    ) -> Result<Understood, http::Response<ResponseBody>> {
+        check_http(request)?;
+        let timeout = timeout(request.headers()).map_err(|status| refuse(&status))?;
+        let handler = self.handler(request.uri());
+        let handler = handler.map_err(|why| refuse(&not_found(&why, request.uri().path(), &self.router)))?;
+        Ok(self.call(request, handler, timeout, peer))
+    }
+
+    fn call<B>(
+        &self,
+        request: &http::Request<B>,
+        handler: Handler,
+        timeout: Option<Duration>,
+        peer: &Arc<Peer>,
+    ) -> Understood {
+        let path = request.uri().path();
         let user_agent = request.headers().get(USER_AGENT).cloned();
         let origin = Origin {
             method: path.to_owned(),
@@ -141,7 +182,7 @@ impl Dispatcher {
             trace: self.trace_of(request.headers()),
         };
         let timeout = [timeout, self.timeout].into_iter().flatten().min();
-        Ok(Understood::Call { handler, timeout, origin: Arc::new(origin) })
+        Understood::Call { handler, timeout, origin: Arc::new(origin) }
     }
 
     /// What counts the calls of a method.
@@ -191,7 +232,7 @@ impl Dispatcher {
                     let (layered, request) = (layered.clone(), for_layers(request, peer, None));
                     Box::pin(async move { layered.call(request).await.map(ResponseBody::Http) })
                 }
-                None => self.answer_plain(request),
+                None => self.answer_plain(request, peer),
             };
         };
         let context = self.trace(Context::new(Arc::clone(origin), timeout.map(Deadline::after)));
@@ -217,9 +258,10 @@ impl Dispatcher {
     #[cfg(feature = "server")]
     pub(crate) async fn answer_within_layers(&self, request: http::Request<Body>) -> http::Response<ResponseBody> {
         let context = request.extensions().get::<Context>().cloned().unwrap_or_default();
+        let peer = request.extensions().get::<Peer>().cloned().map(Arc::new).unwrap_or_default();
         let request = request.map(IncomingBody::Http);
         match self.understand(&request, &Arc::default()) {
-            Ok(Understood::Plain) => self.answer_plain(request).await,
+            Ok(Understood::Plain) => self.answer_plain(request, &peer).await,
             Ok(Understood::Call { handler, .. }) => self.run(handler, request, context).await,
             Err(refused) => refused,
         }
@@ -288,8 +330,34 @@ impl Dispatcher {
         }
     }
 
+    /// Answers a request in the protocol that it speaks, or gives it back.
+    #[cfg(feature = "server")]
+    #[allow(clippy::result_large_err, reason = "what is given back is the request itself, which goes on as it is")]
+    fn answer_spoken(
+        &self,
+        request: http::Request<IncomingBody>,
+        peer: &Arc<Peer>,
+    ) -> Result<ResponseFuture, http::Request<Body>> {
+        let request = request.map(IncomingBody::into_http);
+        let Some(handler) = self.protocols.iter().find_map(|protocol| protocol.handler(&request)) else {
+            return Err(request);
+        };
+        let answer = handler(request, crate::server::protocol::Calls::new(self.clone(), Arc::clone(peer)));
+        Ok(Box::pin(async move { answer.await.map(ResponseBody::Http) }))
+    }
+
     /// Answers a request that is no gRPC call.
-    fn answer_plain(&self, request: http::Request<IncomingBody>) -> ResponseFuture {
+    fn answer_plain(&self, request: http::Request<IncomingBody>, peer: &Arc<Peer>) -> ResponseFuture {
+        #[cfg(feature = "server")]
+        let request = match self.protocols.is_empty() {
+            true => request,
+            false => match self.answer_spoken(request, peer) {
+                Ok(answer) => return answer,
+                Err(request) => request.map(IncomingBody::Http),
+            },
+        };
+        #[cfg(not(feature = "server"))]
+        let _ = peer;
         if let Some(fallback) = &self.fallback {
             let fallback = fallback.clone();
             return Box::pin(async move {

@@ -41,6 +41,8 @@ mod native;
 #[cfg(feature = "server")]
 mod page;
 #[cfg(feature = "server")]
+mod protocol;
+#[cfg(feature = "server")]
 mod settings;
 mod shared_body;
 mod tower;
@@ -57,6 +59,11 @@ pub use self::builder::Server;
 pub use self::layers::ServerService;
 #[cfg(feature = "server")]
 pub use self::limits::Limits;
+#[cfg(feature = "server")]
+pub use self::protocol::{
+    Calls, Protocol, ProtocolAnswer, ProtocolCall, ProtocolHandler, ProtocolReply, ReplyMessages, RequestMessages,
+    Served,
+};
 pub use self::tower::TowerService;
 
 #[cfg(feature = "server")]
@@ -67,3 +74,5 @@ pub use crate::service::interceptor::{
     Logging, Next, RateLimit, RequestId, RequestIds, ServerCall, ServerInterceptor, ServerReply, StaticTokens,
     TimeoutPolicy, Validate, Validation, Violations,
 };
+/// The body of a request or of an answer, as tower services get and give it.
+pub use tonic::body::Body;

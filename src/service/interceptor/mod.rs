@@ -37,7 +37,9 @@ pub(crate) use self::metadata::OfMetadata;
 pub use self::metadata::{Intercepted, Interceptor};
 pub use self::rate_limit::RateLimit;
 pub(crate) use self::raw::RawCall;
-pub(super) use self::raw::RawCodec;
+pub(crate) use self::raw::RawCodec;
+#[cfg(feature = "server")]
+pub(crate) use self::raw::{AnswerSource, Framed};
 pub use self::reply::ServerReply;
 pub use self::request_id::{RequestId, RequestIds};
 pub use self::timeout::TimeoutPolicy;

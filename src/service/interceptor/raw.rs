@@ -82,7 +82,7 @@ fn request(mut head: http::request::Parts, mut call: ServerCall, readable: &Comp
     head.headers = headers;
     head.extensions = call.extensions;
     let encoder = MessageEncoder::new(AnyCodec::new(RawCodec, "a request"), &Compression::default(), None, usize::MAX);
-    let body = Framed(Box::pin(EncodedStream::new(requests, encoder)));
+    let body = Framed::new(EncodedStream::new(requests, encoder));
     http::Request::from_parts(head, Body::new(body))
 }
 
@@ -98,7 +98,7 @@ fn reply(response: http::Response<Body>, readable: &Compression) -> Result<Serve
         ServerReply::from_stream(tokio_stream::empty(), ended(head.headers)?)
     } else {
         let codec = AnyCodec::new(RawCodec, "an answer");
-        let reader = MessageReader::new(Box::pin(Answered(body)), codec, encoding, usize::MAX);
+        let reader = MessageReader::new(Box::pin(AnswerSource::new(body)), codec, encoding, usize::MAX);
         let messages = Replies::Many(Box::pin(Read(reader)));
         ServerReply { metadata: metadata::user_metadata(head.headers), ..ServerReply::of(messages) }
     };
@@ -120,7 +120,7 @@ fn ended(trailers: HeaderMap) -> Result<MetadataMap, Status> {
 
 /// Messages that are bytes.
 #[derive(Clone)]
-pub(in crate::service) struct RawCodec;
+pub(crate) struct RawCodec;
 
 impl Codec for RawCodec {
     type Encode = Bytes;
@@ -142,7 +142,13 @@ impl Codec for RawCodec {
 }
 
 /// Messages as the body of a request.
-struct Framed<S>(Pin<Box<S>>);
+pub(crate) struct Framed<S>(Pin<Box<S>>);
+
+impl<S> Framed<S> {
+    pub(crate) fn new(source: S) -> Self {
+        Framed(Box::pin(source))
+    }
+}
 
 impl<S: ByteSource> http_body::Body for Framed<S> {
     type Data = Bytes;
@@ -158,12 +164,37 @@ impl<S: ByteSource> http_body::Body for Framed<S> {
 }
 
 /// The body of a service's answer as the bytes of a call.
-struct Answered(Body);
+pub(crate) struct AnswerSource {
+    body: Body,
+    /// How the call has ended, where that is known before its body.
+    end: Option<Result<MetadataMap, Status>>,
+}
 
-impl ByteSource for Answered {
+impl AnswerSource {
+    pub(crate) fn new(body: Body) -> Self {
+        AnswerSource { body, end: None }
+    }
+
+    /// An answer that is nothing but trailers.
+    #[cfg(feature = "server")]
+    pub(crate) fn without_messages(trailers: HeaderMap) -> Self {
+        AnswerSource { body: Body::empty(), end: Some(ended(trailers)) }
+    }
+
+    /// No answer of the service's at all.
+    #[cfg(feature = "server")]
+    pub(crate) fn failed(status: Status) -> Self {
+        AnswerSource { body: Body::empty(), end: Some(Err(status)) }
+    }
+}
+
+impl ByteSource for AnswerSource {
     fn poll_part(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Part> {
+        if let Some(end) = self.end.take() {
+            return Poll::Ready(Part::End(end));
+        }
         loop {
-            return Poll::Ready(match ready!(Pin::new(&mut self.0).poll_frame(cx)) {
+            return Poll::Ready(match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(bytes) => Part::Data(bytes),
                     Err(frame) => match frame.into_trailers() {
