@@ -25,6 +25,7 @@
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
 //! | `memory` | what a server keeps of messages that are not complete |
 //! | `orca` | load reports, call by call and apart from calls |
+//! | `protocols` | other protocols than gRPC on a server's port |
 //! | `proxies` | connections through HTTP proxies |
 //! | `reflection` | `grpc.reflection.v1` and `v1alpha` |
 //! | `resolving` | from targets to addresses, and what becomes of connections when those change |
@@ -68,6 +69,7 @@ mod interceptors;
 mod lifecycle;
 mod memory;
 mod orca;
+mod protocols;
 mod proxies;
 mod races;
 mod reflection;

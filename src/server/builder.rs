@@ -23,7 +23,7 @@ use crate::service::interceptor::ErrorTable;
 use crate::service::{CallSettings, InterceptMetadata, Interceptors, IntoRoute, Route, Router, TowerHandler};
 use crate::task::task;
 use crate::transport::carrier::Carrier;
-use crate::transport::error::Error;
+use crate::transport::error::{Error, Step};
 use crate::transport::h2::WINDOW_BYTES_MAX;
 use crate::transport::in_process::{self, InProcess};
 use crate::transport::listen::{ListenAddress, Listener};
@@ -409,7 +409,10 @@ impl Server {
         }
         self.hooks.bound(&router);
         let served = Served::new(&router);
-        self.protocols.iter_mut().try_for_each(|protocol| protocol.begin(&served))?;
+        for protocol in &mut self.protocols {
+            let begun = protocol.begin(&served);
+            begun.map_err(|error| Error::new(Step::Serve, error.to_string()).with_source(error))?;
+        }
         let dispatcher = Dispatcher {
             router: Arc::new(router),
             around: Arc::new(Around {

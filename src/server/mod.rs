@@ -61,8 +61,8 @@ pub use self::layers::ServerService;
 pub use self::limits::Limits;
 #[cfg(feature = "server")]
 pub use self::protocol::{
-    Calls, Protocol, ProtocolAnswer, ProtocolCall, ProtocolHandler, ProtocolReply, ReplyMessages, RequestMessages,
-    Served,
+    BeginError, Calls, Protocol, ProtocolAnswer, ProtocolCall, ProtocolHandler, ProtocolReply, ReplyMessages,
+    RequestMessages, Served,
 };
 pub use self::tower::TowerService;
 

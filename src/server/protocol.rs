@@ -22,7 +22,6 @@ use crate::server::dispatch::Dispatcher;
 use crate::service::interceptor::{AnswerSource, Framed, RawCodec};
 use crate::service::{Router, ServiceDescriptor};
 use crate::status::{self, Status};
-use crate::transport::Error;
 use crate::transport::incoming_body::IncomingBody;
 use crate::transport::response_body::ResponseBody;
 
@@ -37,13 +36,13 @@ use crate::transport::response_body::ResponseBody;
 /// use bytes::Bytes;
 /// use http_body_util::BodyExt as _;
 /// use seltzer::metadata::MetadataMap;
-/// use seltzer::server::{Protocol, ProtocolCall, ProtocolHandler, Served};
+/// use seltzer::server::{BeginError, Protocol, ProtocolCall, ProtocolHandler, Served};
 ///
 /// /// Bare messages: `PUT /package.Service/Method` with a protobuf message, answered with another.
 /// struct Bare;
 ///
 /// impl Protocol for Bare {
-///     fn begin(&mut self, _: &Served<'_>) -> Result<(), seltzer::transport::Error> {
+///     fn begin(&mut self, _: &Served<'_>) -> Result<(), BeginError> {
 ///         Ok(())
 ///     }
 ///
@@ -77,11 +76,14 @@ pub trait Protocol: Send + Sync + 'static {
     ///
     /// # Errors
     /// These services cannot be called in this way; the server does not start.
-    fn begin(&mut self, served: &Served<'_>) -> Result<(), Error>;
+    fn begin(&mut self, served: &Served<'_>) -> Result<(), BeginError>;
 
     /// What answers this request; `None` if it is not for this protocol.
     fn handler(&self, request: &http::Request<Body>) -> Option<ProtocolHandler>;
 }
+
+/// Why a protocol cannot be spoken with what a server serves.
+pub type BeginError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Answers one request of a protocol's.
 pub type ProtocolHandler = Box<dyn FnOnce(http::Request<Body>, Calls) -> ProtocolAnswer + Send>;
