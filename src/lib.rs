@@ -39,7 +39,7 @@
 //! | L2 | [`transport`] | the only place that does input and output |
 //! | L3 | [`service`] | what a call is |
 //! | L4 | [`server`], [`client`] | never import each other |
-//! | L5 | [`dynamic`](https://docs.rs/seltzer/latest/seltzer/dynamic), `health`, `reflection`, `orca`, `channelz`, `telemetry` | plug-ins, each a feature |
+//! | L5 | [`dynamic`](https://docs.rs/seltzer/latest/seltzer/dynamic), `health`, `reflection`, `orca`, `channelz`, `telemetry`, `web`, `connect` | plug-ins, each a feature |
 //! | L6 | `services` | the demo services, feature `services` |
 //!
 //! # Features
@@ -51,6 +51,7 @@
 //! - `dynamic`: calls without generated code, messages as JSON.
 //! - `health`, `reflection`, `channelz`: gRPC's standard services. `orca`: load reports.
 //! - `telemetry`: OpenTelemetry's metrics and traces of servers and channels, for Prometheus and by OTLP.
+//! - `web`: servers speak gRPC-Web, for browsers. `connect`: servers speak Connect, in protobuf and JSON.
 //! - `tonic-compat`: fills in what tonic's own `server` feature reads from a request, such as `remote_addr()`.
 //! - `services`: the demo services of this project.
 
@@ -81,7 +82,11 @@ mod task;
 mod trace;
 
 pub mod client;
+#[cfg(feature = "connect")]
+pub mod connect;
 pub mod server;
+#[cfg(feature = "web")]
+pub mod web;
 
 #[cfg(feature = "channelz")]
 pub mod channelz;

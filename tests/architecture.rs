@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["codec"],
     &["transport", "service"],
     &["server", "client"],
-    &["dynamic", "health", "reflection", "orca", "channelz", "telemetry", "gateway", "web", "fuzzing"],
+    &["dynamic", "health", "reflection", "orca", "channelz", "telemetry", "gateway", "web", "connect", "fuzzing"],
     &["services"],
 ];
 
