@@ -66,6 +66,9 @@ pub mod codegen;
 pub mod context;
 mod deadline;
 mod either;
+#[cfg(feature = "_json")]
+#[allow(dead_code, unreachable_pub, unused_imports, reason = "those who speak JSON need different parts of it")]
+mod json;
 pub mod metadata;
 #[cfg_attr(not(feature = "telemetry"), path = "meter/off.rs")]
 mod meter;
