@@ -65,8 +65,8 @@ configuration=$(mktemp)
 trap 'rm -f "$configuration"' EXIT INT TERM
 cat >"$configuration" <<'Y'
 features:
-  versions: [HTTP_VERSION_2]
-  protocols: [PROTOCOL_GRPC]
+  versions: [HTTP_VERSION_1, HTTP_VERSION_2]
+  protocols: [PROTOCOL_GRPC, PROTOCOL_GRPC_WEB, PROTOCOL_CONNECT]
   codecs: [CODEC_PROTO]
   compressions: [COMPRESSION_IDENTITY, COMPRESSION_GZIP]
   stream_types:

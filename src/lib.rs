@@ -39,7 +39,7 @@
 //! | L2 | [`transport`] | the only place that does input and output |
 //! | L3 | [`service`] | what a call is |
 //! | L4 | [`server`], [`client`] | never import each other |
-//! | L5 | [`dynamic`](https://docs.rs/seltzer/latest/seltzer/dynamic), `health`, `reflection`, `orca`, `channelz`, `telemetry` | plug-ins, each a feature |
+//! | L5 | [`dynamic`](https://docs.rs/seltzer/latest/seltzer/dynamic), `health`, `reflection`, `orca`, `channelz`, `telemetry`, `web`, `connect` | plug-ins, each a feature |
 //! | L6 | `services` | the demo services, feature `services` |
 //!
 //! # Features
@@ -51,6 +51,7 @@
 //! - `dynamic`: calls without generated code, messages as JSON.
 //! - `health`, `reflection`, `channelz`: gRPC's standard services. `orca`: load reports.
 //! - `telemetry`: OpenTelemetry's metrics and traces of servers and channels, for Prometheus and by OTLP.
+//! - `web`: servers speak gRPC-Web, for browsers. `connect`: servers speak Connect, in protobuf and JSON.
 //! - `tonic-compat`: fills in what tonic's own `server` feature reads from a request, such as `remote_addr()`.
 //! - `services`: the demo services of this project.
 
@@ -65,6 +66,9 @@ pub mod codegen;
 pub mod context;
 mod deadline;
 mod either;
+#[cfg(feature = "_json")]
+#[allow(dead_code, unreachable_pub, unused_imports, reason = "those who speak JSON need different parts of it")]
+mod json;
 pub mod metadata;
 #[cfg_attr(not(feature = "telemetry"), path = "meter/off.rs")]
 mod meter;
@@ -81,7 +85,11 @@ mod task;
 mod trace;
 
 pub mod client;
+#[cfg(feature = "connect")]
+pub mod connect;
 pub mod server;
+#[cfg(feature = "web")]
+pub mod web;
 
 #[cfg(feature = "channelz")]
 pub mod channelz;

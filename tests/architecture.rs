@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 /// `server` and `client` never do.
 const LAYERS: &[&[&str]] = &[
     &["status", "metadata", "deadline", "either", "pace", "tally", "meter", "trace", "observe", "context", "task"],
-    &["codec"],
+    &["codec", "json"],
     &["transport", "service"],
     &["server", "client"],
-    &["dynamic", "health", "reflection", "orca", "channelz", "telemetry", "gateway", "web", "fuzzing"],
+    &["dynamic", "health", "reflection", "orca", "channelz", "telemetry", "gateway", "web", "connect", "fuzzing"],
     &["services"],
 ];
 

@@ -14,6 +14,7 @@ use tonic::body::Body;
 use crate::codec::{COMPRESSION_LEVEL_MAX, CompressionEncoding};
 use crate::meter::ServerMeter;
 use crate::server::bound::BoundServer;
+use crate::server::cors::Cors;
 use crate::server::dispatch::{Around, Dispatcher};
 use crate::server::hooks::Hooks;
 use crate::server::layers::{self, AnyLayer};
@@ -58,6 +59,7 @@ pub struct Server {
     pub(super) interceptors: Interceptors,
     pub(super) layers: Vec<AnyLayer>,
     pub(super) layer_errors: ErrorTable,
+    pub(super) cors: Option<Arc<Cors>>,
     pub(super) protocols: Vec<Box<dyn Protocol>>,
     fallback: Option<TowerHandler>,
     timeout: Option<Duration>,
@@ -82,6 +84,7 @@ impl Server {
             interceptors: Interceptors::new(),
             layers: Vec::new(),
             layer_errors: ErrorTable::new(),
+            cors: None,
             protocols: Vec::new(),
             fallback: None,
             timeout: None,
@@ -407,6 +410,9 @@ impl Server {
         for route in self.routes {
             router.add(route, &self.calls, &self.interceptors);
         }
+        if let Some(cors) = &self.cors {
+            cors.check()?;
+        }
         self.hooks.bound(&router);
         let served = Served::new(&router);
         for protocol in &mut self.protocols {
@@ -418,6 +424,7 @@ impl Server {
             around: Arc::new(Around {
                 interceptors: self.first_interceptors,
                 layered: None,
+                cors: self.cors,
                 #[cfg(feature = "telemetry")]
                 tracer: self.tracer,
             }),

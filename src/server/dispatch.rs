@@ -46,6 +46,9 @@ pub(crate) struct Around {
     pub(crate) interceptors: Vec<InterceptMetadata>,
     /// What tower layers made of all that is below them.
     pub(crate) layered: Option<TowerHandler>,
+    /// Which pages of other origins may call, outside of all layers.
+    #[cfg(feature = "server")]
+    pub(crate) cors: Option<Arc<crate::server::cors::Cors>>,
     /// Who traces calls.
     #[cfg(feature = "telemetry")]
     pub(crate) tracer: Option<Arc<dyn crate::observe::Tracer>>,
@@ -227,16 +230,45 @@ impl Dispatcher {
         peer: &Arc<Peer>,
     ) -> ResponseFuture {
         let Understood::Call { handler, timeout, origin } = understood else {
-            return match &self.around.layered {
-                Some(layered) => {
-                    let (layered, request) = (layered.clone(), for_layers(request, peer, None));
-                    Box::pin(async move { layered.call(request).await.map(ResponseBody::Http) })
-                }
-                None => self.answer_plain(request, peer),
-            };
+            #[cfg(feature = "server")]
+            if let Some(cors) = &self.around.cors {
+                return self.answer_page(Arc::clone(cors), request, peer);
+            }
+            return self.answer_other(request, peer);
         };
         let context = self.trace(Context::new(Arc::clone(origin), timeout.map(Deadline::after)));
         self.answer_in(context, handler, request, peer)
+    }
+
+    /// Answers a request that may come from a page of another origin.
+    #[cfg(feature = "server")]
+    fn answer_page(
+        &self,
+        cors: Arc<crate::server::cors::Cors>,
+        request: http::Request<IncomingBody>,
+        peer: &Arc<Peer>,
+    ) -> ResponseFuture {
+        if let Some(answer) = cors.preflight(request.method(), request.headers()) {
+            return Box::pin(std::future::ready(answer));
+        }
+        let admitted = cors.admitted(request.headers());
+        let answer = self.answer_other(request, peer);
+        Box::pin(async move {
+            let mut answer = answer.await;
+            cors.adorn(&mut answer, admitted);
+            answer
+        })
+    }
+
+    /// Answers a request that is no gRPC, within the server's tower layers.
+    fn answer_other(&self, request: http::Request<IncomingBody>, peer: &Arc<Peer>) -> ResponseFuture {
+        match &self.around.layered {
+            Some(layered) => {
+                let (layered, request) = (layered.clone(), for_layers(request, peer, None));
+                Box::pin(async move { layered.call(request).await.map(ResponseBody::Http) })
+            }
+            None => self.answer_plain(request, peer),
+        }
     }
 
     /// Answers a call whose context is there.

@@ -26,6 +26,8 @@ mod bound;
 mod builder;
 #[cfg(feature = "server")]
 mod connection;
+#[cfg(feature = "server")]
+mod cors;
 mod dispatch;
 mod guard;
 #[cfg(feature = "server")]
@@ -46,6 +48,8 @@ mod protocol;
 mod settings;
 mod shared_body;
 mod tower;
+#[cfg(any(feature = "web", feature = "connect"))]
+pub(crate) mod translated;
 #[cfg(feature = "server")]
 mod unary;
 #[cfg(feature = "server")]
@@ -55,6 +59,10 @@ mod workers;
 pub use self::bound::BoundServer;
 #[cfg(feature = "server")]
 pub use self::builder::Server;
+#[cfg(feature = "server")]
+pub use self::cors::Cors;
+#[cfg(feature = "web")]
+pub(crate) use self::dispatch::timeout as requested_timeout;
 #[cfg(feature = "server")]
 pub use self::layers::ServerService;
 #[cfg(feature = "server")]

@@ -175,6 +175,12 @@ impl Calls {
         self.dispatcher.router.find(path).ok().map(|found| found.settings.limits.decoding_bytes_max)
     }
 
+    /// The settings of the service behind a path.
+    #[cfg(any(feature = "web", feature = "connect"))]
+    pub(crate) fn settings(&self, path: &str) -> Option<Arc<crate::service::CallSettings>> {
+        self.dispatcher.router.find(path).ok().map(|found| Arc::clone(found.settings))
+    }
+
     /// Calls a handler. Dropping the future, or the reply, cancels the call.
     ///
     /// What fails is in the reply: a status ends its messages.

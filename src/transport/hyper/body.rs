@@ -1,18 +1,28 @@
 //! Bodies as hyper receives them, with errors in gRPC's words.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::Frame;
+use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 
 use crate::status::Status;
 
+/// How much of a request is still taken that was answered before its end, and for how long. HTTP/1.1 has no other way
+/// to get an answer across: closing a connection on which bytes are under way destroys what was sent on it.
+const UNWANTED_BYTES_MAX: usize = 64 << 20;
+const UNWANTED_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// A received body whose errors are statuses.
 #[derive(Debug)]
 pub(crate) struct ReceivedBody {
-    body: Incoming,
+    /// `None`: what is left of it is somebody else's.
+    body: Option<Incoming>,
+    /// Whether what nobody reads of it has to be taken all the same.
+    must_be_taken: bool,
     /// Whether an end without END_STREAM is an error: hyper takes a reset with NO_ERROR for an ordinary end, which
     /// would make half an upload look whole.
     must_end_properly: bool,
@@ -21,13 +31,14 @@ pub(crate) struct ReceivedBody {
 impl ReceivedBody {
     pub(crate) fn of_request(request: http::Request<Incoming>) -> http::Request<Self> {
         let must_end_properly = request.version() == http::Version::HTTP_2;
-        request.map(|body| ReceivedBody { body, must_end_properly })
+        let must_be_taken = !must_end_properly;
+        request.map(|body| ReceivedBody { body: Some(body), must_be_taken, must_end_properly })
     }
 
     /// Responses end with trailers, whose absence is an error by itself.
     #[cfg(all(feature = "client", feature = "carrier-hyper"))]
     pub(crate) fn of_response(body: Incoming) -> Self {
-        ReceivedBody { body, must_end_properly: false }
+        ReceivedBody { body: Some(body), must_be_taken: false, must_end_properly: false }
     }
 }
 
@@ -36,8 +47,10 @@ impl http_body::Body for ReceivedBody {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if frame.is_none() && self.must_end_properly && !self.body.is_end_stream() {
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+        let is_proper = body.is_end_stream();
+        if frame.is_none() && self.must_end_properly && !is_proper {
             self.must_end_properly = false;
             return Poll::Ready(Some(Err(Status::cancelled("the peer reset the stream before its end"))));
         }
@@ -45,11 +58,30 @@ impl http_body::Body for ReceivedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map(Incoming::size_hint).unwrap_or_default()
+    }
+}
+
+impl Drop for ReceivedBody {
+    fn drop(&mut self) {
+        let unwanted = self.body.take().filter(|body| self.must_be_taken && !body.is_end_stream());
+        if let (Some(body), Ok(runtime)) = (unwanted, tokio::runtime::Handle::try_current()) {
+            runtime.spawn(tokio::time::timeout(UNWANTED_TIME_MAX, discard(body)));
+        }
+    }
+}
+
+/// Takes what nobody wants.
+async fn discard(mut body: Incoming) {
+    let mut left = UNWANTED_BYTES_MAX;
+    while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        let Some(rest) = left.checked_sub(bytes) else { return };
+        left = rest;
     }
 }
 

@@ -11,7 +11,9 @@ use std::process::ExitCode;
 
 use prost::Message as _;
 use seltzer::Server;
+use seltzer::connect::Connect;
 use seltzer::transport::{Carrier, Certificate, Identity, ServerTlsConfig};
+use seltzer::web::GrpcWeb;
 use seltzer_peers::conformance::schemas::conformance_service_server::ConformanceServiceServer;
 use seltzer_peers::conformance::schemas::{ServerCompatRequest, ServerCompatResponse};
 
@@ -39,7 +41,10 @@ fn serve() -> Result<(), Error> {
     std::io::stdin().read_exact(&mut request)?;
     let request = ServerCompatRequest::decode(&*request)?;
 
-    let mut server = configured(Server::builder())?.add_service(ConformanceServiceServer::new(Conformance));
+    let mut server = configured(Server::builder())?
+        .add_service(ConformanceServiceServer::new(Conformance))
+        .speak(Connect::new())
+        .speak(GrpcWeb::new());
     if request.message_receive_limit > 0 {
         server = server.max_decoding_message_size(request.message_receive_limit as usize);
     }
