@@ -11,6 +11,8 @@ sets=(
     client,tls
     service-config-json
     server,tls
+    http1
+    http1,client,tls
     carrier-hyper
     server,client,tls,tls-webpki-roots,tls-native-roots
     dynamic

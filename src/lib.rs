@@ -45,6 +45,8 @@
 //! # Features
 //!
 //! - `server`, `client`, `gzip` (gzip and deflate): on by default.
+//! - `http1`: servers speak HTTP/1.1 beside HTTP/2, on the same ports, by hyper. For browsers, curl and Prometheus: they ask
+//!   for what a `fallback` answers, or for the page at `/`. gRPC needs none of it.
 //! - `tls`: TLS without a C compiler (graviola); `tls-ring` and `tls-aws-lc` for other processors and for FIPS;
 //!   `tls-webpki-roots`: Mozilla's root certificates compiled in. `tls-native-roots`: those that the system trusts.
 //! - `zstd`: one more compression.
@@ -123,12 +125,16 @@ pub mod transport {
     pub(crate) mod connect;
     #[cfg(feature = "client")]
     pub(crate) mod connection;
+    #[cfg(feature = "server")]
+    pub(crate) mod drain;
     pub(crate) mod error;
     #[cfg(any(feature = "server", feature = "client"))]
     pub(crate) mod h2;
     #[cfg(any(feature = "server", feature = "_tls"))]
     pub(crate) mod handshakes;
-    #[cfg(feature = "server")]
+    #[cfg(all(feature = "server", not(feature = "http1")))]
+    pub(crate) mod http2_alone;
+    #[cfg(feature = "http1")]
     pub(crate) mod hyper;
     #[cfg(any(feature = "server", feature = "client"))]
     pub(crate) mod in_process;

@@ -14,8 +14,8 @@ use crate::server::dispatch::Dispatcher;
 use crate::server::settings::Settings;
 use crate::server::unary::UnaryMethods;
 use crate::server::workers::Workers;
+use crate::transport::drain::Drain;
 use crate::transport::h2::Budget;
-use crate::transport::hyper::server::Drain;
 use crate::transport::listen::{Accepted, Listener};
 
 /// The pause after a failed accept doubles between these two: short enough to recover within a second when file

@@ -7,14 +7,13 @@ use std::task::{Context, Poll, ready};
 
 use crate::context::Peer;
 use crate::server::accept::Shared;
-use crate::server::lifetime;
 use crate::server::unary::Answerer;
 use crate::server::workers::{Place, Workers};
+use crate::server::{http1, lifetime};
 use crate::task::{Task, task};
 use crate::transport::carrier::Carrier;
 use crate::transport::h2::server::ServerConnection;
 use crate::transport::h2::{Spoken, sniff};
-use crate::transport::hyper::server::serve_connection;
 use crate::transport::io::Io;
 #[cfg(feature = "_tls")]
 use crate::transport::io::Moved;
@@ -38,7 +37,7 @@ pub(crate) enum Arrived {
 }
 
 enum Stage {
-    /// What comes before the engine, what comes after it, or all of a connection that is hyper's.
+    /// What comes before the engine, what comes after it, or all of a connection that is not the engine's.
     Beside(Task<Next>),
     Engine(Box<ServerConnection<Answerer>>),
     Over,
@@ -99,7 +98,8 @@ impl Future for Connection {
     }
 }
 
-type Served = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+/// How a connection has ended.
+pub(crate) type Served = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 fn report(served: Served) {
     if let Err(error) = served {
@@ -107,7 +107,7 @@ fn report(served: Served) {
     }
 }
 
-/// Finds out what the peer speaks. HTTP/2 is the engine's, anything else is HTTP/1.1 and hyper's.
+/// Finds out what the peer speaks. HTTP/2 is the engine's, HTTP/1.1 is another's.
 async fn begin(io: Io, peer: Peer, shared: &Shared) -> Next {
     #[cfg_attr(not(feature = "channelz"), allow(unused_mut, reason = "nobody counts"))]
     let (mut io, mut peer) = secure(io, peer, shared).await?;
@@ -120,7 +120,7 @@ async fn begin(io: Io, peer: Peer, shared: &Shared) -> Next {
         Carrier::Engine => {}
         #[cfg(feature = "carrier-hyper")]
         Carrier::Hyper => {
-            report(serve_by_hyper(io, peer, shared).await);
+            report(http1::serve(io, Vec::new(), peer, shared).await);
             return None;
         }
     }
@@ -133,7 +133,7 @@ async fn begin(io: Io, peer: Peer, shared: &Shared) -> Next {
             None
         }
         Some(Ok(Spoken::Http1)) => {
-            report(serve_by_hyper(io.with_head(head), peer, shared).await);
+            report(http1::serve(io, head, peer, shared).await);
             None
         }
         Some(Ok(Spoken::Http2)) => {
@@ -158,12 +158,6 @@ async fn begin(io: Io, peer: Peer, shared: &Shared) -> Next {
 async fn first_words(io: &mut Io, head: &mut Vec<u8>, shared: &Shared) -> Option<std::io::Result<Spoken>> {
     let sniffed = tokio::time::timeout(shared.settings.limits.preface_timeout, sniff(io, head));
     shared.stop_newcomers.run_until_cancelled(sniffed).await?.ok()
-}
-
-async fn serve_by_hyper(io: Io, peer: Arc<Peer>, shared: &Shared) -> Served {
-    let dispatcher = shared.dispatcher.clone();
-    let handler = move |request| dispatcher.answer(request, &peer);
-    serve_connection(io, &shared.settings.hyper(), handler, shared.drain()).await
 }
 
 #[cfg(feature = "_tls")]

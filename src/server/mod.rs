@@ -33,6 +33,9 @@ mod guard;
 #[cfg(feature = "server")]
 mod hooks;
 #[cfg(feature = "server")]
+#[cfg_attr(not(feature = "http1"), path = "http1/off.rs")]
+mod http1;
+#[cfg(feature = "server")]
 mod layers;
 #[cfg(feature = "server")]
 mod lifetime;

@@ -1,4 +1,5 @@
-//! The page at `/`: what is served here, for a person with a browser or curl.
+//! The page at `/`: what is served here, for a person with a browser or curl. Without the feature `http1` they reach it
+//! by HTTP/2: over TLS, or with `curl --http2-prior-knowledge`.
 
 use std::fmt::Write as _;
 use std::pin::pin;

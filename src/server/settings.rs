@@ -8,7 +8,6 @@ use seltzer_h2::Limits;
 use crate::transport::carrier::Carrier;
 use crate::transport::h2::{Budget, Memory, ReadyQueue, connection_bytes_max};
 use crate::transport::handshakes::HandshakeLimits;
-use crate::transport::hyper::server::ConnectionSettings;
 use crate::transport::tcp::TcpSettings;
 
 /// How long calls may go on after the server was told to stop.
@@ -42,21 +41,6 @@ impl Settings {
         match budget {
             Some(budget) => budget.connection(bytes_max),
             None => ReadyQueue::with_memory(Memory::new(bytes_max)),
-        }
-    }
-
-    /// In hyper's words, as far as it knows them.
-    pub(crate) fn hyper(&self) -> ConnectionSettings {
-        let limits = &self.limits;
-        ConnectionSettings {
-            stream_window_bytes: limits.stream_window_bytes,
-            connection_window_bytes: limits.connection_window_bytes,
-            concurrent_streams_max: limits.concurrent_streams_max,
-            header_list_bytes_max: u32::try_from(limits.header_list_bytes_max).unwrap_or(u32::MAX),
-            frame_bytes_max: limits.frame_bytes_max,
-            keepalive_interval: limits.keepalive_interval,
-            keepalive_timeout: limits.keepalive_timeout,
-            header_read_timeout: limits.header_block_timeout,
         }
     }
 }

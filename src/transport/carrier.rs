@@ -1,6 +1,6 @@
 //! What carries HTTP/2 on connections.
 
-/// What carries HTTP/2 on connections. HTTP/1.1 is always hyper's.
+/// What carries HTTP/2 on connections. HTTP/1.1, which servers have with the feature `http1`, is always hyper's.
 ///
 /// Calls get the same answers over both. Chosen with `Server::carrier` and `Endpoint::carrier`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

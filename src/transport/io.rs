@@ -51,6 +51,7 @@ pub(crate) struct Moved {
 #[cfg(feature = "server")]
 impl Moved {
     /// Either way.
+    #[cfg(feature = "http1")]
     pub(crate) fn bytes(&self) -> u64 {
         self.read.load(Ordering::Relaxed) + self.written.load(Ordering::Relaxed)
     }
@@ -90,13 +91,14 @@ impl Io {
     }
 
     /// Puts bytes that were read back in front of those that come.
+    #[cfg(any(feature = "client", feature = "http1"))]
     pub(crate) fn with_head(mut self, head: Vec<u8>) -> Self {
         self.head = head.into();
         self
     }
 
     /// Counts the bytes that move.
-    #[cfg(feature = "server")]
+    #[cfg(any(feature = "http1", all(feature = "server", feature = "_tls")))]
     pub(crate) fn counting(mut self, moved: &Arc<Moved>) -> Self {
         self.moved = Some(Arc::clone(moved));
         self

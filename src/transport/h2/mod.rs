@@ -53,6 +53,8 @@ pub(crate) use self::message::{Message, Payload};
 #[cfg(any(feature = "client", fuzzing))]
 pub(crate) use self::message::{Refused, only_message};
 #[cfg(feature = "server")]
+pub(crate) use self::read_buffer::{give_read_buffer, take_read_buffer};
+#[cfg(feature = "server")]
 pub(crate) use self::ready::ReadyQueue;
 #[cfg(feature = "server")]
 pub(crate) use self::request::head as request_head;

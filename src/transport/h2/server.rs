@@ -17,6 +17,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::deadline::Deadline;
 use crate::status::Status;
+use crate::transport::drain::{Drain, FAREWELL, FAREWELL_BEHIND_GRACE, GRACE_MAX, farewell};
 use crate::transport::h2::Answer;
 use crate::transport::h2::buffers::{give_output_buffer, take_output_buffer};
 use crate::transport::h2::direct::Bulk;
@@ -25,7 +26,6 @@ use crate::transport::h2::heads::{Heads, Known};
 use crate::transport::h2::read_buffer::{give_read_buffer, take_read_buffer};
 use crate::transport::h2::ready::ReadyQueue;
 use crate::transport::h2::receive::Call;
-use crate::transport::hyper::server::{Drain, FAREWELL, GRACE_MAX};
 use crate::transport::io::Io;
 
 /// Reading stops while this much waits to be written: a peer that sends requests without reading answers gets no
@@ -38,13 +38,6 @@ const LEFTOVER_BYTES_COPIED: usize = 16 * 1024;
 
 /// What is read at a time behind a larger one.
 const LEFTOVER_READ_BYTES: usize = 64 * 1024;
-
-/// What is still read of a peer that was told goodbye: of what was on its way.
-const FAREWELL_BYTES_MAX: usize = 512 * 1024;
-
-/// How long after the end of its grace a connection may still say goodbye: a round trip on most networks. Whoever set
-/// the grace counts on the server's end then.
-const FAREWELL_BEHIND_GRACE: Duration = Duration::from_millis(250);
 
 /// How many slices one write takes.
 const SLICES_MAX: usize = 64;
@@ -472,31 +465,6 @@ impl<A: Answer> Drop for ServerConnection<A> {
     fn drop(&mut self) {
         self.lose_calls(&Status::cancelled("the connection is gone"));
     }
-}
-
-/// Closes our side and reads what is still on its way, up to a point: closing with bytes unread would take our last
-/// frames along. The buffer is the thread's: peers decide how many connections say goodbye at once.
-async fn farewell(mut io: Io, until: Instant) -> io::Result<()> {
-    let goodbye = async {
-        std::future::poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await?;
-        let mut bytes_left = FAREWELL_BYTES_MAX;
-        while bytes_left > 0 {
-            let read = std::future::poll_fn(|cx| {
-                let mut buffer = take_read_buffer();
-                let mut read = ReadBuf::new(&mut buffer);
-                let polled = Pin::new(&mut io).poll_read(cx, &mut read);
-                let count = read.filled().len();
-                give_read_buffer(buffer);
-                polled.map_ok(|()| count)
-            });
-            match read.await? {
-                0 => break,
-                count => bytes_left = bytes_left.saturating_sub(count),
-            }
-        }
-        Ok(())
-    };
-    tokio::time::timeout_at(until, goodbye).await.unwrap_or(Ok(()))
 }
 
 #[cfg(test)]

@@ -14,9 +14,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 #[cfg(feature = "carrier-hyper")]
 use hyper_util::{rt::TokioExecutor, server::conn::auto};
-use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
+use crate::transport::drain::{Drain, FAREWELL, GRACE_MAX};
 use crate::transport::hyper::body::ReceivedBody;
 use crate::transport::incoming_body::IncomingBody;
 use crate::transport::io::{Io, Moved};
@@ -35,22 +35,6 @@ pub(crate) struct ConnectionSettings {
     pub(crate) keepalive_timeout: Duration,
     pub(crate) header_read_timeout: Duration,
 }
-
-/// How a connection ends when its server stops.
-#[derive(Debug, Clone)]
-pub(crate) struct Drain {
-    /// Fires when the server wants to stop.
-    pub(crate) begin: CancellationToken,
-    /// How long calls may go on then.
-    pub(crate) grace: Duration,
-}
-
-/// How long a connection without any call may be quiet before it is cut: long enough for round trips, so that what
-/// is still on its way arrives, and short enough that a silent peer never holds a server up.
-pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
-
-/// The longest grace that is kept, which stands for ever: longer ones overflow the clock.
-pub(crate) const GRACE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Serves a connection until the peer leaves, or until it is drained.
 ///

@@ -157,8 +157,14 @@ fn explain(error: &TlsError, peer: Peer) -> Explanation {
         TlsError::NoCertificatesPresented => Explanation::new(format!("{peer} presented no certificate"))
             .hint("give the client an identity, or let such clients in with `client_auth_optional(true)`"),
         TlsError::NoApplicationProtocol => {
-            Explanation::new(format!("{peer} offers neither HTTP/2 nor HTTP/1.1 in the handshake (ALPN)"))
-                .hint("a gRPC client offers `h2`")
+            if cfg!(feature = "http1") {
+                Explanation::new(format!("{peer} offers neither HTTP/2 nor HTTP/1.1 in the handshake (ALPN)"))
+                    .hint("a gRPC client offers `h2`")
+            } else {
+                Explanation::new(format!("{peer} does not offer HTTP/2 in the handshake (ALPN)")).hint(
+                    "a gRPC client offers `h2`; for HTTP/1.1 the server is to be built with seltzer's feature `http1`",
+                )
+            }
         }
         TlsError::PeerIncompatible(reason) => {
             Explanation::new(format!("{peer} has no version or cipher of TLS in common with us: {reason:?}"))

@@ -17,7 +17,7 @@ use crate::transport::tls::identities::Identities;
 use crate::transport::tls::identity::{Certificate, Identity};
 use crate::transport::tls::pinned::ClientVerifier;
 use crate::transport::tls::provider::provider;
-use crate::transport::tls::{ALPN_HTTP2, ALPN_HTTP11, roots};
+use crate::transport::tls::{ALPN_OF_SERVERS, roots};
 
 /// TLS settings of a server.
 ///
@@ -176,7 +176,7 @@ impl ServerTlsConfig {
             None => builder.with_no_client_auth(),
         };
         let mut config = builder.with_cert_resolver(Arc::clone(&identities) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![ALPN_HTTP2.to_vec(), ALPN_HTTP11.to_vec()];
+        config.alpn_protocols = ALPN_OF_SERVERS.iter().map(|protocol| protocol.to_vec()).collect();
         config.ignore_client_order = self.ignore_client_order;
         if self.use_key_log {
             config.key_log = Arc::new(rustls::KeyLogFile::new());

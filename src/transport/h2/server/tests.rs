@@ -18,9 +18,9 @@ use tonic::body::Body;
 
 use crate::codec::{Quota, Rope};
 use crate::status::Status;
+use crate::transport::drain::Drain;
 use crate::transport::h2::server::{ServerConnection, Stop};
 use crate::transport::h2::{Answer, AnswerFuture, Later, Message, Routed, Unary};
-use crate::transport::hyper::server::Drain;
 use crate::transport::incoming_body::IncomingBody;
 use crate::transport::io::{Io, Moved};
 use crate::transport::response_body::{MessageSource, ResponseBody};

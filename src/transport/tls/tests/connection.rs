@@ -111,16 +111,27 @@ async fn from_protocols(protocols: Vec<&'static str>) -> Side {
 
 #[tokio::test]
 async fn clients_with_other_protocols() {
-    for (offered, chosen) in
-        [(vec![], None), (vec!["http/1.1"], Some("http/1.1")), (vec!["http/1.1", "h2"], Some("h2"))]
-    {
+    for (offered, chosen) in [(vec![], None), (vec!["http/1.1", "h2"], Some("h2"))] {
         let stream = from_protocols(offered).await.unwrap();
         assert_eq!(stream.negotiated_protocol(), chosen.map(str::as_bytes));
     }
-    check_error(
-        &from_protocols(vec!["spdy/3"]).await.unwrap_err(),
-        "the client offers neither HTTP/2 nor HTTP/1.1 in the handshake (ALPN) (a gRPC client offers `h2`)",
-    );
+    let http1 = from_protocols(vec!["http/1.1"]).await;
+    let unknown = from_protocols(vec!["spdy/3"]).await.unwrap_err();
+    if cfg!(feature = "http1") {
+        assert_eq!(http1.unwrap().negotiated_protocol(), Some(&b"http/1.1"[..]));
+        check_error(
+            &unknown,
+            "the client offers neither HTTP/2 nor HTTP/1.1 in the handshake (ALPN) (a gRPC client offers `h2`)",
+        );
+    } else {
+        for error in [http1.unwrap_err(), unknown] {
+            check_error(
+                &error,
+                "the client does not offer HTTP/2 in the handshake (ALPN) (a gRPC client offers `h2`; for HTTP/1.1 the \
+                 server is to be built with seltzer's feature `http1`)",
+            );
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
