@@ -1,8 +1,8 @@
 //! Two futures, of which the first to be ready is taken.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 /// What one of two futures came to.
 #[derive(Debug)]
@@ -11,14 +11,30 @@ pub(crate) enum Either<A, B> {
     Second(B),
 }
 
+pin_project_lite::pin_project! {
+    /// See [`either`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub(crate) struct Both<A, B> {
+        #[pin]
+        first: A,
+        #[pin]
+        second: B,
+    }
+}
+
 /// Runs two futures until one is ready, and drops the other. The first goes first whenever both are ready.
-pub(crate) async fn either<A: Future, B: Future>(first: A, second: B) -> Either<A::Output, B::Output> {
-    let (mut first, mut second) = (pin!(first), pin!(second));
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = first.as_mut().poll(cx) {
+pub(crate) fn either<A: Future, B: Future>(first: A, second: B) -> Both<A, B> {
+    Both { first, second }
+}
+
+impl<A: Future, B: Future> Future for Both<A, B> {
+    type Output = Either<A::Output, B::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(output) = this.first.poll(cx) {
             return Poll::Ready(Either::First(output));
         }
-        second.as_mut().poll(cx).map(Either::Second)
-    })
-    .await
+        this.second.poll(cx).map(Either::Second)
+    }
 }

@@ -310,8 +310,13 @@ impl<C: GrpcService> Client<C> {
         Ok(Response::from_parts(response.metadata, Streaming::new(response.reader), response.extensions))
     }
 
-    /// Makes a call, and reads the head of its answer.
-    async fn open<D, S>(&self, target: CallTarget, codec: D, request: Request<S>) -> Result<CallResponse<D>, Status>
+    /// Makes a call, and reads the head of its answer. No interceptor stands around it.
+    pub(super) async fn open<D, S>(
+        &self,
+        target: CallTarget,
+        codec: D,
+        request: Request<S>,
+    ) -> Result<CallResponse<D>, Status>
     where
         D: Codec + Clone,
         S: Stream<Item = D::Encode> + Send + 'static,

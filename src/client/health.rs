@@ -12,8 +12,9 @@ use tonic::Request;
 use tonic::body::Body;
 
 use crate::client::backoff::Backoff;
+use crate::client::request::{CallTarget, once};
 use crate::client::{Client, Endpoint};
-use crate::codec::ProstCodec;
+use crate::codec::{ProstCodec, Streaming};
 use crate::service::{MethodDescriptor, MethodKind};
 use crate::status::{Code, Status};
 use crate::task::task;
@@ -112,8 +113,8 @@ async fn watch(
 async fn listen(client: &Client<Over>, service: &str, backoff: &mut Backoff, report: &impl Fn(Health)) -> Status {
     let request = Request::new(HealthCheckRequest { service: service.to_owned() });
     let codec = ProstCodec::<HealthCheckRequest, HealthCheckResponse>::default();
-    let mut answers = match client.server_streaming(&WATCH, codec, request).await {
-        Ok(answers) => answers.into_inner(),
+    let mut answers = match client.open(CallTarget::of(&WATCH), codec, request.map(once)).await {
+        Ok(response) => Streaming::new(response.reader),
         Err(status) => return status,
     };
     loop {

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, pending};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use crate::either::{Either, either};
 use crate::task::task;
@@ -26,13 +27,15 @@ pub(super) trait Addresses {
 /// The attempts of one round.
 struct Race<T> {
     waiting: VecDeque<Address>,
-    begun: Vec<Begun>,
-    tasks: JoinSet<(Address, Result<T, Error>)>,
+    begun: Vec<Begun<T>>,
+    tasks: JoinSet<()>,
 }
 
-struct Begun {
+struct Begun<T> {
     address: Address,
     task: AbortHandle,
+    /// Put there by the task, whose type says nothing of it: see `crate::task`.
+    outcome: Arc<Mutex<Option<Result<T, Error>>>>,
     /// Why it failed, if it did.
     failure: Option<Error>,
 }
@@ -61,9 +64,12 @@ where
             }
             tokio::time::sleep(ATTEMPT_DELAY).await;
         };
-        match either(either(race.tasks.join_next(), addresses.changed()), delay).await {
-            Either::First(Either::First(Some(Ok((address, Ok(connected)))))) => return Ok((address, connected)),
-            Either::First(Either::First(Some(Ok((address, Err(error)))))) => race.fail(&address, error),
+        match either(either(race.tasks.join_next_with_id(), addresses.changed()), delay).await {
+            Either::First(Either::First(Some(Ok((id, ()))))) => {
+                if let Some(won) = race.take(id) {
+                    return Ok(won);
+                }
+            }
             Either::First(Either::First(Some(Err(ended)))) => race.lose(&ended),
             Either::First(Either::First(None)) if race.waiting.is_empty() => return Err(race.failure()),
             Either::First(Either::Second(())) => race.change(addresses.current()),
@@ -78,14 +84,25 @@ impl<T: Send + 'static> Race<T> {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let attempt = open(address.clone());
-        let of = address.clone();
-        let task = self.tasks.spawn(task(async move { (of, attempt.await) }));
-        self.begun.push(Begun { address, task, failure: None });
+        let outcome = Arc::new(Mutex::new(None));
+        let place = Arc::clone(&outcome);
+        let task = self.tasks.spawn(task(async move {
+            let outcome = attempt.await;
+            *place.lock().expect("nothing panics under this lock") = Some(outcome);
+        }));
+        self.begun.push(Begun { address, task, outcome, failure: None });
     }
 
-    fn fail(&mut self, address: &Address, error: Error) {
-        if let Some(begun) = self.begun.iter_mut().find(|begun| begun.address == *address) {
-            begun.failure = Some(error);
+    /// What an attempt came to that is over: a connection, unless it has failed or nobody wants it any more.
+    fn take(&mut self, id: Id) -> Option<(Address, T)> {
+        let begun = self.begun.iter_mut().find(|begun| begun.task.id() == id)?;
+        let outcome = begun.outcome.lock().expect("nothing panics under this lock").take()?;
+        match outcome {
+            Ok(connected) => Some((begun.address.clone(), connected)),
+            Err(error) => {
+                begun.failure = Some(error);
+                None
+            }
         }
     }
 
@@ -134,7 +151,6 @@ fn interleaved(addresses: Vec<Address>) -> Vec<Address> {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
-    use std::sync::{Arc, Mutex};
 
     use tokio::sync::Notify;
     use tokio::time::Instant;

@@ -404,7 +404,11 @@ impl Server {
         let (handle, listener) = in_process::pair();
         let mut server = self.bound()?;
         server.listeners.push(Listener::InProcess(listener));
-        tokio::spawn(task(server.serve()));
+        tokio::spawn(task(async {
+            if let Err(error) = server.serve().await {
+                tracing::error!(%error, "a server within the process has ended");
+            }
+        }));
         Ok(handle)
     }
 

@@ -40,7 +40,11 @@ impl Prepared {
     /// A block of these fields, in this order.
     #[must_use]
     pub fn new<'a>(fields: impl IntoIterator<Item = HeaderField<'a>>) -> Self {
-        let fields: Box<[PreparedField]> = fields.into_iter().map(|field| PreparedField::new(&field)).collect();
+        Prepared::of(fields.into_iter().map(|field| PreparedField::new(&field)).collect())
+    }
+
+    /// Apart from what gives the fields, so that this is compiled once.
+    fn of(fields: Box<[PreparedField]>) -> Self {
         let mut literal = Vec::new();
         for field in &fields {
             field.encode_literal(&mut literal);

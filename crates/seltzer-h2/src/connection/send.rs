@@ -86,7 +86,7 @@ impl Connection {
             let mut own = Rope::default();
             let written = write(&mut own);
             if written.is_ok() {
-                self.send_parts(stream, std::iter::from_fn(|| own.pop_front()), end);
+                self.send_rope(stream, own, end);
             }
             return Ok(written);
         }
@@ -181,7 +181,7 @@ impl Connection {
         }
         self.headers_sent(stream);
         self.write_prepared(stream, head, false);
-        self.send_parts(stream, std::iter::from_fn(|| own.pop_front()), End::Trailers(trailers.clone()));
+        self.send_rope(stream, own, End::Trailers(trailers.clone()));
         Ok(Ok(()))
     }
 

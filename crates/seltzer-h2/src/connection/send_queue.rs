@@ -4,6 +4,7 @@ use crate::connection::{Connection, Role};
 use crate::error::Reason;
 use crate::limits::{COPY_BYTES_MAX, OUTPUT_BYTES_TARGET, SEND_HIGH_WATER, SEND_LOW_WATER};
 use crate::prepared::Prepared;
+use crate::rope::Rope;
 use crate::stream::{End, Queue, Sent, State};
 use crate::stream_id::StreamId;
 use bytes::Bytes;
@@ -64,6 +65,11 @@ impl Connection {
             self.ready.push_back(id);
         }
         self.send_ready();
+    }
+
+    /// Sends data that was written aside. Apart from closures that write it, so that this is compiled once.
+    pub(crate) fn send_rope(&mut self, id: StreamId, mut rope: Rope, end: End) {
+        self.send_parts(id, std::iter::from_fn(|| rope.pop_front()), end);
     }
 
     /// Trailers after data that is queued.

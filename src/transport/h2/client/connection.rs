@@ -131,6 +131,12 @@ impl Shared {
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let result = act(&mut state);
+        self.release(state);
+        result
+    }
+
+    /// Lets the lock go, and wakes those whom what was done concerns.
+    fn release(&self, mut state: MutexGuard<'_, State>) {
         self.settle(&mut state);
         let driver = state.take_driver();
         let woken = if state.woken.is_empty() { Vec::new() } else { std::mem::take(&mut state.woken) };
@@ -141,7 +147,6 @@ impl Shared {
         for waker in woken {
             waker.wake();
         }
-        result
     }
 
     /// What is to do after whatever was done under the lock.
