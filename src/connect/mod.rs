@@ -30,6 +30,7 @@
 //! other origins need [`Cors`](crate::server::Cors).
 
 mod code;
+mod details;
 mod error;
 mod query;
 mod request;
@@ -46,16 +47,20 @@ use http_body_util::Full;
 use serde_json::Value;
 use tonic::body::Body;
 
+use crate::connect::details::Details;
 use crate::connect::request::{Form, Meaning, meaning, takes_get};
+use crate::server::json;
 use crate::server::translated::Recode;
 use crate::server::{BeginError, Calls, Protocol, ProtocolHandler, Served};
 use crate::service::{CallSettings, MethodDescriptor, MethodKind};
 use crate::status::Status;
 
+pub use crate::json::JsonOptions;
+
 /// Connect, for [`Server::speak`](crate::Server::speak).
-#[derive(Default)]
 #[must_use = "it does nothing until a server speaks it"]
 pub struct Connect {
+    options: JsonOptions,
     services: HashSet<&'static str>,
     methods: HashMap<&'static str, Method>,
 }
@@ -75,7 +80,22 @@ pub(crate) struct Method {
 impl Connect {
     /// Connect, for all methods of services that Seltzer generated.
     pub fn new() -> Self {
-        Connect::default()
+        // A client whose schema is newer than the server's is understood, as it is in protobuf.
+        let options = JsonOptions::new().ignore_unknown(true);
+        Connect { options, services: HashSet::new(), methods: HashMap::new() }
+    }
+
+    /// How messages look as JSON. Unless set, this is protobuf's own mapping, and fields that a schema does not have
+    /// are passed over.
+    pub fn json_options(mut self, options: JsonOptions) -> Self {
+        self.options = options;
+        self
+    }
+}
+
+impl Default for Connect {
+    fn default() -> Self {
+        Connect::new()
     }
 }
 
@@ -87,10 +107,19 @@ impl std::fmt::Debug for Connect {
 
 impl Protocol for Connect {
     fn begin(&mut self, served: &Served<'_>) -> Result<(), BeginError> {
+        let json = json::methods(served, self.options.clone())?;
+        let details = Details::new();
         for service in served.services() {
             self.services.insert(service.name);
             for descriptor in service.methods {
-                let method = Method { descriptor, json: None, tell: Arc::new(|_, _| None) };
+                let method = match json.get(descriptor.path).cloned() {
+                    Some(json) => {
+                        let (details, schema) = (details.clone(), Arc::clone(&json));
+                        let tell = Arc::new(move |name: &str, value: &[u8]| details.tell(&schema, name, value));
+                        Method { descriptor, json: Some(json), tell }
+                    }
+                    None => Method { descriptor, json: None, tell: Arc::new(|_, _| None) },
+                };
                 self.methods.insert(descriptor.path, method);
             }
         }

@@ -64,7 +64,7 @@ const ACCEPT_POST: &str = "application/grpc-web, application/grpc-web+proto, app
 #[must_use = "it does nothing until a server speaks it"]
 pub struct GrpcWeb {
     /// Methods whose messages are read and written as JSON as well.
-    json: Arc<HashMap<&'static str, Arc<dyn Recode>>>,
+    json: HashMap<&'static str, Arc<dyn Recode>>,
 }
 
 impl GrpcWeb {
@@ -81,7 +81,17 @@ impl std::fmt::Debug for GrpcWeb {
 }
 
 impl Protocol for GrpcWeb {
-    fn begin(&mut self, _served: &Served<'_>) -> Result<(), BeginError> {
+    #[cfg(feature = "_json")]
+    fn begin(&mut self, served: &Served<'_>) -> Result<(), BeginError> {
+        // A client whose schema is newer than the server's is understood, as it is in protobuf.
+        let options = crate::json::JsonOptions::new().ignore_unknown(true);
+        let methods = crate::server::json::methods(served, options)?;
+        self.json = methods.into_iter().map(|(path, json)| (path, json as Arc<dyn Recode>)).collect();
+        Ok(())
+    }
+
+    #[cfg(not(feature = "_json"))]
+    fn begin(&mut self, _: &Served<'_>) -> Result<(), BeginError> {
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use prost::Message as _;
 use seltzer::Server;
+use seltzer::codec::CompressionEncoding;
 use seltzer::connect::Connect;
 use seltzer::transport::{Carrier, Certificate, Identity, ServerTlsConfig};
 use seltzer::web::GrpcWeb;
@@ -43,6 +44,7 @@ fn serve() -> Result<(), Error> {
 
     let mut server = configured(Server::builder())?
         .add_service(ConformanceServiceServer::new(Conformance))
+        .send_compressed(CompressionEncoding::Gzip)
         .speak(Connect::new())
         .speak(GrpcWeb::new());
     if request.message_receive_limit > 0 {
