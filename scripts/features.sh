@@ -22,6 +22,10 @@ sets=(
     channelz
     telemetry
     health,reflection,orca,channelz,telemetry,client,tls
+    web
+    connect
+    gateway
+    web,connect,gateway,client,tls,telemetry
     tonic-compat
     server,client,tonic-compat
     services
