@@ -21,6 +21,8 @@ sets=(
     orca
     channelz
     telemetry
+    web
+    connect
     health,reflection,orca,channelz,telemetry,client,tls
     web
     connect
