@@ -32,11 +32,11 @@ mod dispatch;
 mod guard;
 #[cfg(feature = "server")]
 mod hooks;
-#[cfg(all(feature = "_json", any(feature = "web", feature = "connect")))]
-pub(crate) mod json;
 #[cfg(feature = "server")]
 #[cfg_attr(not(feature = "http1"), path = "http1/off.rs")]
 mod http1;
+#[cfg(all(feature = "_json", any(feature = "web", feature = "connect")))]
+pub(crate) mod json;
 #[cfg(feature = "server")]
 mod layers;
 #[cfg(feature = "server")]
