@@ -21,8 +21,6 @@ sets=(
     orca
     channelz
     telemetry
-    web
-    connect
     health,reflection,orca,channelz,telemetry,client,tls
     web
     connect
