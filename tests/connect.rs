@@ -6,6 +6,7 @@ use prost::Message as _;
 use seltzer::codec::CompressionEncoding;
 use seltzer::connect::Connect;
 use seltzer::services::schemas::grpc::testing::SimpleResponse;
+use seltzer::web::GrpcWeb;
 use seltzer::{Request, Response, Server, Status};
 use seltzer_fixtures::nested::options::Item;
 use seltzer_fixtures::nested::options::shop_server::{Shop, ShopServer};
@@ -13,7 +14,7 @@ use seltzer_fixtures::nested::options::shop_server::{Shop, ShopServer};
 use crate::support::Running;
 use crate::support::page::{BOTH, Http, frames, request};
 use crate::support::probe::{Probe, ask, text};
-use crate::support::raw::{Answer, framed};
+use crate::support::raw::{Answer, Connection, framed};
 
 const SERVICE: &str = "/grpc.testing.BenchmarkService";
 const UNARY: &str = "/grpc.testing.BenchmarkService/UnaryCall";
@@ -351,6 +352,58 @@ async fn what_is_no_call_is_refused_in_the_words_of_http() {
             let answer = request(http, server.address, method, path, headers, b"").await;
             assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
             assert!(answer.headers[name].to_str().unwrap().starts_with(value), "{method} {path}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_comes_there_is_an_answer() {
+    let server = Server::builder().max_decoding_message_size(1000).add_service(Probe::new().0.server());
+    let server = Running::start(server.speak(Connect::new()).speak(GrpcWeb::new())).await;
+    let connection = Connection::open(server.address).await.unwrap();
+    let mut random = fastrand::Rng::with_seed(11);
+    let (proto, text) = (ask("hello").encode_to_vec(), json("hello"));
+    let seeds = [
+        (PROTO, "UnaryCall", proto.clone()),
+        (JSON, "UnaryCall", text.clone()),
+        (STREAM, "StreamingCall", [framed(0, &proto), framed(0, &proto)].concat()),
+        (STREAM_JSON, "StreamingCall", framed(0, &text)),
+        ("application/grpc-web", "StreamingFromClient", framed(0, &proto)),
+        ("application/grpc-web+json", "UnaryCall", framed(0, &text)),
+        ("application/grpc-web-text", "UnaryCall", STANDARD.encode(framed(0, &proto)).into_bytes()),
+    ];
+    for round in 0..1_500 {
+        let (content_type, method, mut body) = seeds[round % seeds.len()].clone();
+        for _ in 0..random.usize(1..4) {
+            let at = random.usize(..body.len());
+            match random.u8(..4) {
+                0 => body[at] = random.u8(..),
+                1 => body.truncate(at.max(1)),
+                2 => body.insert(at, b"{}[]\",:=\0\xff"[random.usize(..10)]),
+                _ => body.extend_from_within(at..),
+            }
+        }
+        let encodings = ["identity", "gzip", "zstd", "x"];
+        let encoding = encodings[random.usize(..encodings.len())];
+        let headers = [
+            ("content-type", content_type),
+            ("content-encoding", encoding),
+            ("connect-content-encoding", encoding),
+            ("grpc-encoding", encoding),
+            ("grpc-timeout", "5S"),
+            ("connect-timeout-ms", "5000"),
+        ];
+        let answer = connection.send("POST", &format!("{SERVICE}/{method}"), &headers, &body).await;
+        let answer = answer.unwrap_or_else(|error| panic!("round {round}, {content_type} {body:?}: {error}"));
+        let is_unary = content_type == PROTO || content_type == JSON;
+        match answer.status {
+            200 if !is_unary => assert!(!answer.body.is_empty(), "round {round}: a stream has an end"),
+            200 => {}
+            400 | 429 | 500 | 501 if is_unary => {
+                let error: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+                assert!(error["code"].is_string(), "round {round}: {error}");
+            }
+            other => panic!("round {round}, {content_type} {body:?}: {other}"),
         }
     }
 }
