@@ -13,6 +13,8 @@
 //! | `connecting` | opening connections, losing them, and opening them again |
 //! | `connection_errors` | what a caller is told who cannot connect |
 //! | `credentials` | what proves who calls, and where it is not sent |
+//! | `connect` | Connect, request by request |
+//! | `cors` | calls from pages of other origins |
 //! | `deadlines` | deadlines, cancellation, and what a call inside a call inherits |
 //! | `channelz` | `grpc.channelz.v1.Channelz` |
 //! | `channels` | how channels open, keep and lose connections |
@@ -37,6 +39,7 @@
 //! | `tls` | certificates |
 //! | `tls_operations` | certificates that change under load, several names, who calls |
 //! | `tonic_style` | tonic's ecosystem: health, reflection, interceptors, its services and clients |
+//! | `web` | gRPC-Web, request by request |
 //! | `wire` | what is sent and answered, byte by byte |
 //!
 //! What the generator must get right (names, shapes, settings) is compiled and called in `tests/fixtures`.
@@ -54,8 +57,10 @@ mod channelz;
 mod client_engine;
 mod client_frames;
 mod compression;
+mod connect;
 mod connecting;
 mod connection_errors;
+mod cors;
 #[cfg(feature = "tls")]
 mod credentials;
 mod deadlines;
@@ -85,4 +90,5 @@ mod tls;
 #[cfg(feature = "tls")]
 mod tls_operations;
 mod tonic_style;
+mod web;
 mod wire;

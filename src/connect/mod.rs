@@ -126,6 +126,10 @@ impl Protocol for Connect {
         Ok(())
     }
 
+    fn content_types(&self) -> &'static [&'static str] {
+        &["application/proto", "application/json", "application/connect+proto", "application/connect+json"]
+    }
+
     fn handler(&self, request: &http::Request<Body>) -> Option<ProtocolHandler> {
         let path = request.uri().path();
         let Some(method) = self.methods.get(path) else {

@@ -378,6 +378,20 @@ impl Dispatcher {
         Ok(Box::pin(async move { answer.await.map(ResponseBody::Http) }))
     }
 
+    /// The answer to a method's caller who says nothing that is spoken here.
+    fn wrong_type(&self) -> http::Response<ResponseBody> {
+        let mut spoken = vec!["application/grpc"];
+        #[cfg(feature = "server")]
+        spoken.extend(self.protocols.iter().flat_map(|protocol| protocol.content_types()));
+        let others = if spoken.len() > 1 { format!(", or any of {}", spoken[1..].join(", ")) } else { String::new() };
+        let text = format!("this is a gRPC method: send content-type application/grpc over HTTP/2{others}\n");
+        let mut response = plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
+        if let Ok(spoken) = HeaderValue::from_str(&spoken.join(", ")) {
+            response.headers_mut().insert("accept-post", spoken);
+        }
+        response
+    }
+
     /// Answers a request that is no gRPC call.
     fn answer_plain(&self, request: http::Request<IncomingBody>, peer: &Arc<Peer>) -> ResponseFuture {
         #[cfg(feature = "server")]
@@ -398,12 +412,7 @@ impl Dispatcher {
         }
         // A gRPC method reached with another content type: the specification asks for 415.
         if request.method() == Method::POST && self.router.find(request.uri().path()).is_ok() {
-            let mut response = plain(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "this is a gRPC method: send content-type application/grpc over HTTP/2\n",
-            );
-            response.headers_mut().insert("accept-post", HeaderValue::from_static("application/grpc"));
-            return Box::pin(std::future::ready(response));
+            return Box::pin(std::future::ready(self.wrong_type()));
         }
         #[cfg(feature = "server")]
         return Box::pin(crate::server::page::answer(request, Arc::clone(&self.router)));

@@ -80,6 +80,11 @@ pub trait Protocol: Send + Sync + 'static {
 
     /// What answers this request; `None` if it is not for this protocol.
     fn handler(&self, request: &http::Request<Body>) -> Option<ProtocolHandler>;
+
+    /// The content types that requests may have which call a method: told to those who send others.
+    fn content_types(&self) -> &'static [&'static str] {
+        &[]
+    }
 }
 
 /// Why a protocol cannot be spoken with what a server serves.

@@ -56,8 +56,12 @@ const X_USER_AGENT: HeaderName = HeaderName::from_static("x-user-agent");
 const X_GRPC_WEB: HeaderName = HeaderName::from_static("x-grpc-web");
 
 /// All that is answered.
-const ACCEPT_POST: &str = "application/grpc-web, application/grpc-web+proto, application/grpc-web-text, \
-                           application/grpc-web-text+proto";
+const CONTENT_TYPES: &[&str] = &[
+    "application/grpc-web",
+    "application/grpc-web+proto",
+    "application/grpc-web-text",
+    "application/grpc-web-text+proto",
+];
 
 /// gRPC-Web, for [`Server::speak`](crate::Server::speak).
 #[derive(Default)]
@@ -93,6 +97,10 @@ impl Protocol for GrpcWeb {
     #[cfg(not(feature = "_json"))]
     fn begin(&mut self, _: &Served<'_>) -> Result<(), BeginError> {
         Ok(())
+    }
+
+    fn content_types(&self) -> &'static [&'static str] {
+        CONTENT_TYPES
     }
 
     fn handler(&self, request: &http::Request<Body>) -> Option<ProtocolHandler> {
@@ -248,7 +256,9 @@ fn not_post() -> http::Response<Body> {
 fn unknown_form() -> http::Response<Body> {
     let text = "messages in this form are not read here; those of application/grpc-web+proto are\n";
     let mut response = plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
-    response.headers_mut().insert("accept-post", HeaderValue::from_static(ACCEPT_POST));
+    if let Ok(spoken) = HeaderValue::from_str(&CONTENT_TYPES.join(", ")) {
+        response.headers_mut().insert("accept-post", spoken);
+    }
     response
 }
 

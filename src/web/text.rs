@@ -189,4 +189,22 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn how_text_is_cut_changes_nothing() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for round in 0..20_000 {
+            let letters = b"AAAAQg+/zZ90====!\n";
+            let text: Vec<u8> = (0..random.usize(..24)).map(|_| letters[random.usize(..letters.len())]).collect();
+            let mut pieces = Vec::new();
+            let mut rest = &text[..];
+            while !rest.is_empty() {
+                let (piece, others) = rest.split_at(random.usize(1..=rest.len()));
+                pieces.push(piece);
+                rest = others;
+            }
+            let (cut, whole) = (read(&pieces), read(&[&text]));
+            assert_eq!(cut.ok(), whole.ok(), "round {round}: {:?}", String::from_utf8_lossy(&text));
+        }
+    }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod call;
 pub(crate) mod kinds;
 pub(crate) mod mirror;
+pub(crate) mod page;
 pub(crate) mod peer;
 pub(crate) mod probe;
 pub(crate) mod raw;
