@@ -1,7 +1,7 @@
 """Writes seeds for a fuzz target: seeds.py TARGET DATA CORPUS.
 
 DATA holds hpack-test-case.tar.xz (recorded header blocks) and http2-fuzz-corpus.tar.xz (bytes that clients send); the
-seeds of grpc_deframe_inflate and protobuf_decode are made here.
+seeds of grpc_deframe_inflate, protobuf_decode and those of REST are made here.
 """
 
 import gzip
@@ -92,8 +92,35 @@ def protobuf_decode(_data):
             yield bytes([kind]) + field(number, 3, field(9, 2, b"\1a")) + field(number, 4, b"") + of_length(number, b"")
 
 
+def rest_template(_data):
+    """A template and a path, a line each."""
+    templates = ("/", "/v1/{name}", "/v1/{name=shelves/*/books/*}:move", "/{a.b=**}", "/v1/*/x/**:v", "/a%20b/{c}")
+    paths = ("/", "/v1/a", "/v1/shelves/1/books/2:move", "/a%2Fb/c", "/v1/%zz", "/../%2e/x:v")
+    for template in templates:
+        for path in paths:
+            yield f"{template}\n{path}".encode()
+
+
+def rest_query(_data):
+    yield b"an_int32=5&aBool=true&numbers=1&numbers=2&texts=x+y&genre=POEM&genres=1"
+    yield b"inner.inner.text=x&labels[a.b]=1&counts%5B-1%5D=2&chosen[true]=NOVEL&maybe"
+    yield b"time=2024-01-01T00:00:00Z&duration=1.5s&mask=a_b,cD&bool_value=false&int64_value=7&data=aGk%3D"
+    yield b"chosen_text=1&chosen_number=2&nothing=%ff&a_double=1e3&&=&[=]"
+
+
+def rest_json(_data):
+    yield b'{"aDouble":1.5e3,"aFloat":"NaN","anInt32":-5,"anInt64":"9","aBool":true,"text":"a\\u00e9\\ud83d\\ude00","data":"aGk="}'
+    yield b'{"genre":"POEM","inner":{"inner":{}},"numbers":[1,"2"],"genres":[1,"NOVEL"],"inners":[{}],"maybe":null}'
+    yield b'{"labels":{"a":"b"},"counts":{"-1":2},"chosen":{"true":1},"authors":{"a":{"born":1}},"chosenNull":null}'
+    yield b'{"time":"2024-02-29T12:00:00.5+01:00","duration":"-1.5s","mask":"aB,c.d","struct":{"a":[1,null]},"value":1,"list":[]}'
+    yield b'{"any":{"@type":"type.googleapis.com/rest.Author","name":"A"},"empty":{},"int64Value":"1","bytesValue":"_-8"}'
+    yield b'[{"text":"a"},{"text":"]"},{}]'
+    yield b'{"text":"a"}\n{"text":"\\"}"}\n1 true "x"'
+
+
 target, data, corpus = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 makers = (hpack_decode, connection_server, connection_client, frames, grpc_deframe_inflate, protobuf_decode)
+makers += (rest_template, rest_query, rest_json)
 makers = {maker.__name__: maker for maker in makers}
 count = 0
 for seed in makers[target](data):

@@ -1,5 +1,8 @@
 //! What fuzz targets reach of the inside. It exists under `--cfg fuzzing` alone, and promises nothing.
 
+#[cfg(feature = "gateway")]
+mod rest;
+
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -9,6 +12,9 @@ use crate::codec::{ByteSource, Codec, CompressionEncoding, MessageReader, Part, 
 use crate::metadata::MetadataMap;
 use crate::status::{Code, Status};
 use crate::transport::h2::{Payload, Refused, collect, only_message};
+
+#[cfg(feature = "gateway")]
+pub use self::rest::{json, query, template};
 
 /// The messages of a stream whose bytes arrive in these pieces, and how it ends.
 #[must_use]

@@ -20,6 +20,7 @@
 //! | `channels` | how channels open, keep and lose connections |
 //! | `endings` | how soon deadlines, cancellation and dead peers show |
 //! | `engine` | what our own engine's connections do under strain |
+//! | `gateway` | REST: JSON over HTTP/1.1 and HTTP/2 |
 //! | `health` | `grpc.health.v1.Health` |
 //! | `hedging` | calls that are made several times at once |
 //! | `interception` | what stands around the calls of a server, and around all of its requests |
@@ -67,6 +68,8 @@ mod deadlines;
 mod endings;
 #[cfg(unix)]
 mod engine;
+#[cfg(feature = "gateway")]
+mod gateway;
 mod health;
 mod hedging;
 mod interception;

@@ -395,9 +395,14 @@ async fn a_server_tells_of_all_its_services() {
     }
     // Two schemas without packages declare a `Result` each.
     for (service, file) in [("Calculator", "calculator.proto"), ("Contact", "contact.proto")] {
-        assert_eq!(told(ask(channel.clone(), vec![by_symbol(service)]).await.remove(0)), files(&[file]));
+        let expected = [&[file], &ANNOTATIONS[..]].concat();
+        assert_eq!(told(ask(channel.clone(), vec![by_symbol(service)]).await.remove(0)), files(&expected));
     }
 }
+
+/// What schemas with HTTP rules import.
+const ANNOTATIONS: [&str; 3] =
+    ["google/api/annotations.proto", "google/api/http.proto", "google/protobuf/descriptor.proto"];
 
 #[tokio::test]
 async fn v1alpha_answers_the_same() {
@@ -406,6 +411,7 @@ async fn v1alpha_answers_the_same() {
     let client = v1alpha::server_reflection_client::ServerReflectionClient::new(channel(&reflection));
     let questions = [by_symbol("hello.Greeter.SayHello"), list()].map(|asked| question(Some(asked)));
     let mut answers = client.server_reflection_info(tokio_stream::iter(questions)).await.unwrap().into_inner();
-    assert_eq!(told(answers.message().await.unwrap().unwrap()), files(&["hello.proto"]));
+    let expected = [&["hello.proto"], &ANNOTATIONS[..]].concat();
+    assert_eq!(told(answers.message().await.unwrap().unwrap()), files(&expected));
     assert_eq!(told(answers.message().await.unwrap().unwrap()), Told::Services(vec!["hello.Greeter".to_owned()]));
 }

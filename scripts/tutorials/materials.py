@@ -24,6 +24,8 @@ KEYS = {
     "ecdsa": ["ecparam", "-name", "prime256v1", "-genkey", "-noout"],
 }
 HERE = "DNS:localhost, IP:127.0.0.1"
+# What schemas import of google.api; the packages have the same as Python modules.
+STANDARD = pathlib.Path(__file__).resolve().parents[2] / "crates/seltzer-build/proto"
 # File name to the kind of its key and the names it is valid for.
 CERTIFICATES = {
     "rsa": ("rsa", HERE),
@@ -70,7 +72,7 @@ def make_certificates(folder):
 
 
 def _compile(include, names, stubs):
-    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{include}"]
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{include}", f"-I{STANDARD}"]
     command += [f"--python_out={stubs}", f"--grpc_python_out={stubs}", *names]
     _run(command, f"cannot generate stubs for {' '.join(names)}")
 

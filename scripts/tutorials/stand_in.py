@@ -76,7 +76,8 @@ def find_method(flags):
     if flags.proto:
         files, includes = flags.proto, flags.includes
     else:
-        includes = [os.path.join(os.environ["TUTORIALS_REPOSITORY"], "proto")]
+        repository = os.environ["TUTORIALS_REPOSITORY"]
+        includes = [os.path.join(repository, folder) for folder in ("proto", "crates/seltzer-build/proto")]
         files = [built_in(service, pathlib.Path(includes[0]))]
     pool = descriptor_pool.DescriptorPool()
     with tempfile.TemporaryDirectory() as folder:

@@ -2,6 +2,8 @@
 //! server of raw HTTP/2.
 
 pub(crate) mod call;
+#[cfg(feature = "gateway")]
+pub(crate) mod http1;
 pub(crate) mod kinds;
 pub(crate) mod mirror;
 pub(crate) mod page;

@@ -1,0 +1,102 @@
+//! HTTP headers as metadata, and back.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+
+use crate::deadline::parse_timeout;
+use crate::gateway::error::Failure;
+use crate::metadata::{GRPC_TIMEOUT, MetadataMap, is_reserved};
+
+/// What stands before the names of metadata, where these are no headers of HTTP.
+const METADATA_PREFIX: &str = "grpc-metadata-";
+
+/// What stands before the names of metadata that came behind the messages.
+const TRAILER_PREFIX: &str = "grpc-trailer-";
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// How long the call may take, by the header `grpc-timeout`.
+///
+/// # Errors
+/// The header is not a timeout.
+pub(crate) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Failure> {
+    let Some(value) = headers.get(GRPC_TIMEOUT) else { return Ok(None) };
+    parse_timeout(value).map(Some).ok_or_else(|| {
+        Failure::bad_request("the header Grpc-Timeout is a number of up to 8 digits and a unit: `500m`, `5S`, `1M`")
+    })
+}
+
+/// The metadata of a call: the request's headers, but for those that are about HTTP itself, and what is written as
+/// `Grpc-Metadata-NAME`.
+pub(crate) fn metadata(head: &Parts, peer: Option<SocketAddr>) -> MetadataMap {
+    let mut metadata = HeaderMap::new();
+    for (name, value) in &head.headers {
+        let is_agent = name == http::header::USER_AGENT;
+        let is_prefixed = name.as_str().starts_with(METADATA_PREFIX);
+        if is_agent || !(is_prefixed || is_reserved(name) || is_of_http(name)) {
+            metadata.append(name, value.clone());
+        }
+    }
+    // What is a header of the request cannot be put beside it: proxies have seen only that one.
+    let own = metadata.clone();
+    for (name, value) in &head.headers {
+        let prefixed = name.as_str().strip_prefix(METADATA_PREFIX);
+        let Some(Ok(name)) = prefixed.map(|name| HeaderName::from_bytes(name.as_bytes())) else { continue };
+        if !own.contains_key(&name) && !is_reserved(&name) {
+            metadata.append(name, value.clone());
+        }
+    }
+    forward(&mut metadata, head, peer);
+    MetadataMap::from_headers(metadata)
+}
+
+/// Says for whom the call is made.
+fn forward(metadata: &mut HeaderMap, head: &Parts, peer: Option<SocketAddr>) {
+    let host = head.uri.authority().map(|host| host.as_str().as_bytes());
+    let host = host.or_else(|| head.headers.get(http::header::HOST).map(HeaderValue::as_bytes));
+    if let (Some(Ok(host)), false) = (host.map(HeaderValue::from_bytes), metadata.contains_key(FORWARDED_HOST)) {
+        metadata.insert(FORWARDED_HOST, host);
+    }
+    let Some(peer) = peer.map(|peer| peer.ip().to_string()) else { return };
+    let before = metadata.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b", "[..]);
+    let all = if before.is_empty() { peer.into_bytes() } else { [&before, &b", "[..], peer.as_bytes()].concat() };
+    if let Ok(all) = HeaderValue::from_bytes(&all) {
+        metadata.insert(FORWARDED_FOR, all);
+    }
+}
+
+/// Whether a header is about the request's form, which a call has not.
+fn is_of_http(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.starts_with("content-")
+        || name.starts_with("access-control-")
+        || matches!(name, "accept" | "accept-encoding" | "accept-charset" | "host" | "expect" | "trailer")
+        || matches!(name, "http2-settings" | "upgrade-insecure-requests")
+}
+
+/// Puts the metadata of a reply into the headers of the answer.
+pub(crate) fn append_metadata(headers: &mut HeaderMap, metadata: MetadataMap, plain: &[HeaderName]) {
+    append(headers, metadata, METADATA_PREFIX, plain);
+}
+
+/// Puts the metadata that came behind the messages into the headers, or trailers, of the answer.
+pub(crate) fn append_trailers(headers: &mut HeaderMap, metadata: MetadataMap, plain: &[HeaderName]) {
+    append(headers, metadata, TRAILER_PREFIX, plain);
+}
+
+fn append(headers: &mut HeaderMap, metadata: MetadataMap, prefix: &str, plain: &[HeaderName]) {
+    for (name, value) in &metadata.into_headers() {
+        if is_reserved(name) {
+            continue;
+        }
+        if plain.contains(name) {
+            headers.append(name, value.clone());
+        } else if let Ok(name) = HeaderName::from_bytes(format!("{prefix}{name}").as_bytes()) {
+            headers.append(name, value.clone());
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! From an HTTP request to the messages of a call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use prost::Message;
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
+use tonic::body::Body;
+
+use crate::gateway::error::Failure;
+use crate::gateway::rule::{Binding, BoundBody};
+use crate::gateway::text::{holder, value_from_text};
+use crate::gateway::{mask, query};
+use crate::json::{read_field, read_message};
+use crate::status::Status;
+
+/// The message that is bytes of any kind.
+const HTTP_BODY: &str = "google.api.HttpBody";
+
+/// What of a request says which message it is, besides its body.
+#[derive(Debug, Clone)]
+pub(crate) struct Bound {
+    pub(crate) binding: Arc<Binding>,
+    /// The texts of the path's variables.
+    pub(crate) variables: Vec<String>,
+    pub(crate) query: Option<String>,
+    pub(crate) ignore_unknown_query: bool,
+    /// The request's own, for `google.api.HttpBody`.
+    pub(crate) content_type: Option<String>,
+}
+
+impl Bound {
+    /// The field of the body that takes bytes as they are; `Some(None)` if all of the message does.
+    pub(crate) fn raw_body(&self) -> Option<Option<&FieldDescriptor>> {
+        match &self.binding.body {
+            BoundBody::Whole if is_http_body(self.binding.call.input()) => Some(None),
+            BoundBody::Field(field) if is_http_body_field(field) => Some(Some(field)),
+            _ => None,
+        }
+    }
+
+    /// The message whose body is this.
+    ///
+    /// # Errors
+    /// What is wrong with the request.
+    pub(crate) fn message(&self, body: &[u8]) -> Result<Bytes, Failure> {
+        self.fill(body).map(|message| message.encode_to_vec().into())
+    }
+
+    fn fill(&self, body: &[u8]) -> Result<DynamicMessage, Failure> {
+        let binding = &*self.binding;
+        let (input, options) = (binding.call.input(), binding.call.options());
+        let wrong = |error: &dyn std::fmt::Display| Failure::bad_request(format!("the body: {error}"));
+        let mut message = match (self.raw_body(), &binding.body) {
+            (Some(field), _) => self.raw(field, body)?,
+            (None, BoundBody::Whole) if !body.is_empty() => {
+                read_message(input, body, options).map_err(|error| wrong(&error))?
+            }
+            _ => DynamicMessage::new(input.clone()),
+        };
+        match &binding.body {
+            BoundBody::Field(field) if !body.is_empty() && !is_http_body_field(field) => {
+                read_field(&mut message, field, body, options).map_err(|error| wrong(&error))?;
+            }
+            BoundBody::None if !is_blank(body) => {
+                return Err(Failure::bad_request("this method takes no body: what it takes stands in path and query"));
+            }
+            _ => {}
+        }
+        for (fields, text) in binding.variables.iter().zip(&self.variables) {
+            set_variable(&mut message, fields, text).map_err(Failure::bad_request)?;
+        }
+        if let Some(query) = &self.query {
+            query::fill(&mut message, query, binding, self.ignore_unknown_query).map_err(Failure::bad_request)?;
+        }
+        if !body.is_empty() {
+            mask::fill(&mut message, binding, body);
+        }
+        Ok(message)
+    }
+
+    /// A message with bytes as they are.
+    fn raw(&self, field: Option<&FieldDescriptor>, body: &[u8]) -> Result<DynamicMessage, Failure> {
+        let mut message = DynamicMessage::new(self.binding.call.input().clone());
+        let target = match field {
+            Some(field) => match message.get_field_mut(field) {
+                Value::Message(inner) => inner,
+                _ => return Ok(message),
+            },
+            None => &mut message,
+        };
+        fill_http_body(target, self.content_type.as_deref(), body).map_err(Failure::from)?;
+        Ok(message)
+    }
+
+    /// A message that goes on with the bytes of the one before.
+    pub(crate) fn continued(&self, body: &[u8]) -> Result<Bytes, Failure> {
+        let field = self.raw_body().flatten();
+        let again = Bound { content_type: None, ..self.clone() };
+        again.raw(field, body).map(|message| message.encode_to_vec().into())
+    }
+}
+
+/// Whether a message is `google.api.HttpBody`.
+pub(crate) fn is_http_body(message: &MessageDescriptor) -> bool {
+    message.full_name() == HTTP_BODY
+}
+
+/// The same of a field.
+pub(crate) fn is_http_body_field(field: &FieldDescriptor) -> bool {
+    matches!(field.kind(), Kind::Message(message) if is_http_body(&message)) && !field.is_list() && !field.is_map()
+}
+
+fn fill_http_body(message: &mut DynamicMessage, content_type: Option<&str>, body: &[u8]) -> Result<(), Status> {
+    let known = |error: &dyn std::fmt::Display| Status::internal(format!("{HTTP_BODY} is not the one known: {error}"));
+    if let Some(content_type) = content_type {
+        let value = Value::String(content_type.to_owned());
+        message.try_set_field_by_name("content_type", value).map_err(|error| known(&error))?;
+    }
+    let data = Value::Bytes(Bytes::copy_from_slice(body));
+    message.try_set_field_by_name("data", data).map_err(|error| known(&error))
+}
+
+/// Nothing, or nothing said: clients send these with methods that usually have a body.
+fn is_blank(body: &[u8]) -> bool {
+    matches!(body.trim_ascii(), b"" | b"{}" | b"null")
+}
+
+fn set_variable(message: &mut DynamicMessage, fields: &[FieldDescriptor], text: &str) -> Result<(), String> {
+    let Some(field) = fields.last() else { return Ok(()) };
+    let named = |what: String| {
+        let path: Vec<_> = fields.iter().map(FieldDescriptor::name).collect();
+        format!("{} in the path: {what}", path.join("."))
+    };
+    let value = value_from_text(&field.kind(), text).map_err(named)?;
+    holder(message, fields)?.try_set_field(field, value).map_err(|error| named(error.to_string()))
+}
+
+/// All of a body.
+///
+/// # Errors
+/// It is too long, takes too long to come, or breaks off.
+pub(crate) async fn collect(body: Body, bytes_max: usize, timeout: Duration) -> Result<Bytes, Failure> {
+    match tokio::time::timeout(timeout, Limited::new(body, bytes_max).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long(bytes_max)),
+        Ok(Err(error)) => Err(Failure::bad_request(format!("the body broke off: {error}"))),
+        Err(_) => {
+            let status = Status::deadline_exceeded(format!("the body did not come within {timeout:?}"));
+            Err(Failure::with_http(StatusCode::REQUEST_TIMEOUT, status))
+        }
+    }
+}
+
+fn too_long(bytes_max: usize) -> Failure {
+    let status = Status::resource_exhausted(format!("the body is longer than {bytes_max} bytes"));
+    Failure::with_http(StatusCode::PAYLOAD_TOO_LARGE, status)
+}
+
+/// Whether a body can be read as JSON by what its headers say. Whatever clients say by default is taken for JSON: curl
+/// says that it is a form.
+///
+/// # Errors
+/// It surely is not JSON, or not in UTF-8.
+pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let refuse =
+        |what: String| Err(Failure::with_http(StatusCode::UNSUPPORTED_MEDIA_TYPE, Status::invalid_argument(what)));
+    let Ok(value) = value.to_str().map(str::to_ascii_lowercase) else {
+        return refuse("the header Content-Type is not ASCII".to_owned());
+    };
+    let (kind, parameters) = value.split_once(';').unwrap_or((&value, ""));
+    let kind = kind.trim();
+    let is_other = kind.starts_with("multipart/") || kind.ends_with("/xml") || kind.ends_with("+xml");
+    if is_other || matches!(kind, "application/proto" | "application/protobuf" | "application/x-protobuf") {
+        return refuse(format!("the body is {kind}: JSON is understood here (application/json)"));
+    }
+    let charset = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("charset="));
+    match charset.map(|charset| charset.trim_matches('"')) {
+        None | Some("utf-8" | "utf8" | "us-ascii") => Ok(()),
+        Some(charset) => refuse(format!("the body is in {charset}: JSON is UTF-8")),
+    }
+}
+
+/// Undoes the compression of a body.
+///
+/// # Errors
+/// It is compressed in a way that is unknown here, or damaged, or too long.
+pub(crate) fn decompress(headers: &HeaderMap, body: Bytes, bytes_max: usize) -> Result<Bytes, Failure> {
+    let encoding = headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase());
+    match encoding.as_deref() {
+        None | Some(b"" | b"identity") => Ok(body),
+        #[cfg(feature = "gzip")]
+        Some(b"gzip" | b"x-gzip") => {
+            use std::io::Read as _;
+            let mut plain = Vec::new();
+            let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+            flate2::read::MultiGzDecoder::new(&*body)
+                .take(limit)
+                .read_to_end(&mut plain)
+                .map_err(|error| Failure::bad_request(format!("the body is no good gzip: {error}")))?;
+            if plain.len() > bytes_max { Err(too_long(bytes_max)) } else { Ok(plain.into()) }
+        }
+        Some(other) => {
+            let _ = bytes_max;
+            let what = format!("the body's Content-Encoding {:?} is unknown here", String::from_utf8_lossy(other));
+            Err(Failure::with_http(StatusCode::UNSUPPORTED_MEDIA_TYPE, Status::invalid_argument(what)))
+        }
+    }
+}
