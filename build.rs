@@ -30,24 +30,29 @@ mod services {
     pub(crate) fn compile() -> Result<(), seltzer_build::Error> {
         for module in UNPACKAGED {
             let file = format!("proto/{module}.proto");
-            seltzer_build::configure().module(module).compile_protos(&[file], &["proto"])?;
+            configure().module(module).compile_protos(&[file], &["proto"])?;
         }
         for file in PACKAGED {
-            seltzer_build::compile_protos(&[format!("proto/{file}.proto")], &["proto"])?;
+            configure().compile_protos(&[format!("proto/{file}.proto")], &["proto"])?;
         }
         compile_route_guides()?;
-        seltzer_build::compile_protos(&TESTING, &["proto"])
+        configure().compile_protos(&TESTING, &["proto"])
+    }
+
+    /// Keeps the comments, which OpenAPI documents show.
+    fn configure() -> seltzer_build::Builder {
+        seltzer_build::configure().include_source_info(true)
     }
 
     /// The guide without a package takes its messages from the other, so that one handler's logic serves both. Its
     /// module is not called like its file, because there is a package of that name.
     fn compile_route_guides() -> Result<(), seltzer_build::Error> {
         let json = "#[derive(::serde::Deserialize)]";
-        seltzer_build::configure()
+        configure()
             .message_attribute("routeguide.Feature", json)
             .message_attribute("routeguide.Point", json)
             .compile_protos(&["proto/route_guide.proto"], &["proto"])?;
-        let mut unpackaged = seltzer_build::configure().module("routeguide_unpackaged");
+        let mut unpackaged = configure().module("routeguide_unpackaged");
         for message in GUIDE_MESSAGES {
             let packaged = format!("crate::services::schemas::route_guide::{message}");
             unpackaged = unpackaged.extern_path(format!(".{message}"), packaged);

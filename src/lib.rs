@@ -39,7 +39,7 @@
 //! | L2 | [`transport`] | the only place that does input and output |
 //! | L3 | [`service`] | what a call is |
 //! | L4 | [`server`], [`client`] | never import each other |
-//! | L5 | [`dynamic`](https://docs.rs/seltzer/latest/seltzer/dynamic), `health`, `reflection`, `orca`, `channelz`, `telemetry`, `web`, `connect`, `gateway` | plug-ins, each a feature |
+//! | L5 | [`dynamic`](https://docs.rs/seltzer/latest/seltzer/dynamic), `health`, `reflection`, `orca`, `channelz`, `telemetry`, `web`, `connect`, `gateway`, `openapi` | plug-ins, each a feature |
 //! | L6 | `services` | the demo services, feature `services` |
 //!
 //! # Features
@@ -53,6 +53,7 @@
 //! - `dynamic`: calls without generated code, messages as JSON.
 //! - `health`, `reflection`, `channelz`: gRPC's standard services. `orca`: load reports.
 //! - `gateway`: REST, after the `google.api.http` options of the schemas.
+//! - `openapi`: OpenAPI documents of a server's services; `swagger-ui`: Swagger UI with them.
 //! - `telemetry`: OpenTelemetry's metrics and traces of servers and channels, for Prometheus and by OTLP.
 //! - `web`: servers speak gRPC-Web, for browsers. `connect`: servers speak Connect, in protobuf and JSON.
 //! - `tonic-compat`: fills in what tonic's own `server` feature reads from a request, such as `remote_addr()`.
@@ -105,6 +106,8 @@ pub mod fuzzing;
 pub mod gateway;
 #[cfg(feature = "health")]
 pub mod health;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 #[cfg(feature = "orca")]
 pub mod orca;
 #[cfg(feature = "reflection")]

@@ -13,7 +13,19 @@ const LAYERS: &[&[&str]] = &[
     &["codec", "json"],
     &["transport", "service"],
     &["server", "client"],
-    &["dynamic", "health", "reflection", "orca", "channelz", "telemetry", "gateway", "web", "connect", "fuzzing"],
+    &[
+        "dynamic",
+        "health",
+        "reflection",
+        "orca",
+        "channelz",
+        "telemetry",
+        "gateway",
+        "openapi",
+        "web",
+        "connect",
+        "fuzzing",
+    ],
     &["services"],
 ];
 

@@ -27,6 +27,7 @@
 //! | `interceptors` | what stands around the calls of a client |
 //! | `lifecycle` | binding, unix sockets, in-process servers, draining |
 //! | `memory` | what a server keeps of messages that are not complete |
+//! | `openapi` | OpenAPI documents, and the pages that show them |
 //! | `orca` | load reports, call by call and apart from calls |
 //! | `protocols` | other protocols than gRPC on a server's port |
 //! | `proxies` | connections through HTTP proxies |
@@ -76,6 +77,7 @@ mod interception;
 mod interceptors;
 mod lifecycle;
 mod memory;
+mod openapi;
 mod orca;
 mod protocols;
 mod proxies;

@@ -57,7 +57,8 @@ impl Server {
     /// # drop(server);
     /// ```
     pub fn health(mut self, health: &HealthReporter) -> Self {
-        let (served, drained) = (health.clone(), health.clone());
+        let (served, drained, shown) = (health.clone(), health.clone(), health.clone());
+        self.shown.health = Some(std::sync::Arc::new(move |service| Some(shown.status(service)?.name())));
         self.hooks.when_bound(move |router| served.know(router.names()));
         self.hooks.when_draining(move |stop| drained.drain(stop));
         self.add_service(health.service())

@@ -24,6 +24,17 @@ pub enum ServingStatus {
     NotServing,
 }
 
+impl ServingStatus {
+    /// As gRPC's schema calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            ServingStatus::Unknown => "UNKNOWN",
+            ServingStatus::Serving => "SERVING",
+            ServingStatus::NotServing => "NOT_SERVING",
+        }
+    }
+}
+
 /// Says how services are doing. Clones speak for the same services.
 ///
 /// The server as a whole has the empty name, and serves from the beginning.

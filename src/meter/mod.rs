@@ -13,5 +13,5 @@ pub(crate) use self::client::{
     ChannelMeter, ClientAttempt, ClientCall, ClientMeter, ClientMethodMeter, ClientReading, UnaryAttempt,
 };
 pub(crate) use self::histogram::{DURATION_BOUNDS, Distribution, RETRY_BOUNDS, SIZE_BOUNDS, TRANSPARENT_BOUNDS, Took};
-pub(crate) use self::server::{MethodMeter, ServerMeter, ServerReading};
+pub(crate) use self::server::{CallCount, MethodMeter, ServerMeter, ServerReading};
 pub(crate) use self::sizes::MessageSizes;

@@ -68,6 +68,16 @@ pub(crate) struct ServerReading {
     pub(crate) ended: BTreeMap<i32, Ends>,
 }
 
+/// How often a method was called.
+#[derive(Debug)]
+pub(crate) struct CallCount {
+    /// `package.Service/Method`
+    pub(crate) method: String,
+    pub(crate) started: u64,
+    /// How many of these have ended with another status than OK.
+    pub(crate) failed: u64,
+}
+
 impl ServerMeter {
     /// A meter that counts.
     pub(crate) fn counting() -> Self {
@@ -94,6 +104,17 @@ impl ServerMeter {
         }
         let (name, methods) = (name.to_owned(), Arc::clone(methods));
         MethodMeter::Unknown(Arc::new(Unknown { name, methods, known: OnceLock::new() }))
+    }
+
+    /// How often methods were called, in the order of names; `None` where nothing is counted.
+    pub(crate) fn counts(&self) -> Option<Vec<CallCount>> {
+        self.0.as_ref()?;
+        let count = |reading: ServerReading| {
+            let bad = reading.ended.iter().filter(|(code, _)| **code != Code::Ok as i32);
+            let failed = bad.map(|(_, ends)| ends.durations.counts.iter().sum::<u64>()).sum();
+            CallCount { method: reading.method, started: reading.started, failed }
+        };
+        Some(self.read().into_iter().map(count).collect())
     }
 
     /// What was counted, in the order of names.

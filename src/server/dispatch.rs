@@ -33,6 +33,9 @@ pub(crate) struct Dispatcher {
     /// Other protocols than gRPC, each asked in turn.
     #[cfg(feature = "server")]
     pub(crate) protocols: Arc<Vec<Box<dyn crate::server::protocol::Protocol>>>,
+    /// What the page at `/` shows beside the services.
+    #[cfg(feature = "server")]
+    pub(crate) shown: Arc<crate::server::page::Shown>,
     pub(crate) fallback: Option<TowerHandler>,
     pub(crate) timeout: Option<Duration>,
     /// Counts all calls, if anybody wants to know.
@@ -392,6 +395,14 @@ impl Dispatcher {
         response
     }
 
+    #[cfg(feature = "server")]
+    fn page_facts(&self) -> crate::server::page::Facts {
+        let (router, shown) = (Arc::clone(&self.router), Arc::clone(&self.shown));
+        #[allow(clippy::clone_on_copy, reason = "it is a number of nothing where nothing is counted")]
+        let meter = self.meter.clone();
+        crate::server::page::Facts { router, shown, meter }
+    }
+
     /// Answers a request that is no gRPC call.
     fn answer_plain(&self, request: http::Request<IncomingBody>, peer: &Arc<Peer>) -> ResponseFuture {
         #[cfg(feature = "server")]
@@ -415,7 +426,7 @@ impl Dispatcher {
             return Box::pin(std::future::ready(self.wrong_type()));
         }
         #[cfg(feature = "server")]
-        return Box::pin(crate::server::page::answer(request, Arc::clone(&self.router)));
+        return Box::pin(crate::server::page::answer(request, self.page_facts()));
         #[cfg(not(feature = "server"))]
         Box::pin(std::future::ready(plain(StatusCode::NOT_FOUND, "there is nothing here\n")))
     }

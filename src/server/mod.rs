@@ -74,7 +74,7 @@ pub use self::layers::ServerService;
 pub use self::limits::Limits;
 #[cfg(feature = "server")]
 pub use self::protocol::{
-    BeginError, Calls, Protocol, ProtocolAnswer, ProtocolCall, ProtocolHandler, ProtocolReply, ReplyMessages,
+    BeginError, Calls, PageLink, Protocol, ProtocolAnswer, ProtocolCall, ProtocolHandler, ProtocolReply, ReplyMessages,
     RequestMessages, Served,
 };
 pub use self::tower::TowerService;

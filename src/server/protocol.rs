@@ -85,6 +85,30 @@ pub trait Protocol: Send + Sync + 'static {
     fn content_types(&self) -> &'static [&'static str] {
         &[]
     }
+
+    /// Pages for people that it answers: the server's own page at `/` links them. Asked once, after
+    /// [`begin`](Self::begin). None unless it says otherwise.
+    fn links(&self) -> Vec<PageLink> {
+        Vec::new()
+    }
+}
+
+/// A page for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PageLink {
+    /// Where it is, from the root: `/swagger-ui/`.
+    pub path: String,
+    /// What it is called.
+    pub title: String,
+}
+
+impl PageLink {
+    /// A link to a page of this server.
+    #[must_use]
+    pub fn new(path: impl Into<String>, title: impl Into<String>) -> Self {
+        PageLink { path: path.into(), title: title.into() }
+    }
 }
 
 /// Why a protocol cannot be spoken with what a server serves.

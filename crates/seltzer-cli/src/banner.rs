@@ -35,8 +35,22 @@ pub(crate) fn usage(addresses: &[String], arguments: &ServeArguments) -> Result<
     ] {
         let _ = writeln!(text, "  {} {method} -d '{data}'{}", call.0, call.1);
     }
+    text.push_str(&pages(addresses, arguments));
     text.push_str("\nCtrl-C stops the server\n");
     Ok(text)
+}
+
+/// Where the pages for people are, on the first address that a browser can open.
+fn pages(addresses: &[String], arguments: &ServeArguments) -> String {
+    let Some(address) = addresses.iter().find(|address| !address.starts_with("unix:")) else { return String::new() };
+    let tls = &arguments.tls;
+    let has_tls = tls.cert.is_some() || tls.self_signed || !tls.named.is_empty();
+    let root = format!("{}://{}", if has_tls { "https" } else { "http" }, reachable(address));
+    let mut text = format!("\nopen in a browser\n  {root}/\n");
+    if !arguments.protocols.no_docs {
+        let _ = writeln!(text, "  {root}/swagger-ui/\n  {root}/openapi.json");
+    }
+    text
 }
 
 /// What stands before and behind the method in a call that this server accepts.

@@ -1,9 +1,6 @@
 //! `seltzer compile`: schemas to a descriptor set, or to Rust.
 
 use std::collections::HashSet;
-use std::fs;
-use std::io::{self, Write as _};
-use std::path::Path;
 
 use seltzer::prost::Message;
 use seltzer::prost::bytes::Buf;
@@ -13,6 +10,7 @@ use seltzer_build::Schemas;
 
 use crate::arguments::{CompileArguments, builder};
 use crate::error::Failure;
+use crate::output;
 
 /// `FileDescriptorSet.file`
 const FILE_FIELD: u32 = 1;
@@ -33,28 +31,12 @@ pub(crate) fn run(arguments: &CompileArguments) -> Result<u8, Failure> {
     let schemas = builder.load(&arguments.protos, &includes)?;
     if let Some(path) = &arguments.descriptor_set_out {
         let set = if arguments.include_imports { schemas.descriptor_set() } else { without_imports(&schemas) };
-        write(path, &set)?;
+        output::write_file(path, &set)?;
     }
     if let Some(directory) = &arguments.rust_out {
         builder.generate_to(&schemas, directory)?;
     }
     Ok(0)
-}
-
-/// Writes a file, or with `-` standard output.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    if path.as_os_str() == "-" {
-        let mut stdout = io::stdout().lock();
-        return match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-            // Whoever reads may have seen enough.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::unwritable(&error)),
-            _ => Ok(()),
-        };
-    }
-    fs::write(path, bytes).map_err(|error| {
-        Failure::new(format!("cannot write {}: {error}", path.display()))
-            .with_hint("is there such a directory, and may this user write to it?")
-    })
 }
 
 /// The set of the listed files alone, as protoc writes it by default. The bytes of each file stay as they are, so

@@ -8,6 +8,7 @@ mod compile;
 mod error;
 mod inherited;
 mod log;
+mod openapi;
 mod output;
 mod pem;
 mod self_signed;
@@ -47,5 +48,6 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Call(arguments) => call::run(&arguments),
         Command::Compile(arguments) => compile::run(&arguments),
+        Command::Openapi(arguments) => openapi::run(&arguments),
     }
 }

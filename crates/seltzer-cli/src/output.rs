@@ -1,7 +1,9 @@
 //! What is printed, and what happens when nobody reads it any more.
 
 use std::fmt::Display;
+use std::fs;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::thread;
 
 use tokio::sync::{mpsc, oneshot};
@@ -20,6 +22,25 @@ pub(crate) fn tell(what: impl Display) {
 /// Whether standard error is a terminal that shows colors, and its user wants them.
 pub(crate) fn has_color() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Writes a file, or with `-` standard output.
+///
+/// # Errors
+/// It cannot be written.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    if path.as_os_str() == "-" {
+        let mut stdout = io::stdout().lock();
+        return match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            // Whoever reads may have seen enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::unwritable(&error)),
+            _ => Ok(()),
+        };
+    }
+    fs::write(path, bytes).map_err(|error| {
+        Failure::new(format!("cannot write {}: {error}", path.display()))
+            .with_hint("is there such a directory, and may this user write to it?")
+    })
 }
 
 /// Lines for standard output, each flushed at once.

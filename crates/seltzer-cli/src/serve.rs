@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use seltzer::channelz::Channelz;
 use seltzer::health::HealthReporter;
+use seltzer::openapi::OpenApi;
 use seltzer::reflection::Reflection;
 use seltzer::services::{self, Settings};
 use seltzer::telemetry::{Otlp, OtlpExporter, Telemetry, Tracing};
@@ -131,7 +132,8 @@ struct Measured {
 
 impl Measured {
     async fn begin(arguments: &ServeArguments) -> Result<Option<Self>, Failure> {
-        if arguments.metrics.is_none() && arguments.otlp.is_none() {
+        // The page at `/` shows how often methods were called.
+        if arguments.metrics.is_none() && arguments.otlp.is_none() && arguments.protocols.no_docs {
             return Ok(None);
         }
         let mut builder = Telemetry::builder().service_name("seltzer").retry_metrics(true);
@@ -205,6 +207,10 @@ fn server(arguments: &ServeArguments, identities: Option<&ServerIdentities<'_>>)
         .carrier(arguments.carrier.into());
     if arguments.channelz {
         server = server.channelz(&Channelz::new());
+    }
+    if !arguments.protocols.no_docs {
+        let docs = OpenApi::new().title("Seltzer's demo services").version(env!("CARGO_PKG_VERSION"));
+        server = server.speak(docs.bearer_auth(arguments.token.is_some()));
     }
     if let Some(token) = &arguments.token {
         let check = TokenCheck::new(token);

@@ -5,6 +5,8 @@ mod compile;
 mod include;
 mod limits;
 mod load;
+mod openapi;
+mod protocols;
 mod quantities;
 mod serve;
 mod values;
@@ -18,6 +20,8 @@ pub(crate) use self::compile::CompileArguments;
 pub(crate) use self::include::{Include, builder};
 pub(crate) use self::limits::{KeepaliveArguments, LifetimeArguments, LimitArguments};
 pub(crate) use self::load::{CallRate, LoadArguments, RateKey, TimeoutArguments};
+pub(crate) use self::openapi::{DocumentFormat, OpenApiArguments};
+pub(crate) use self::protocols::ProtocolArguments;
 pub(crate) use self::quantities::{Bytes, Count, Seconds};
 pub(crate) use self::serve::{CarrierName, ServeArguments, ServerTls};
 pub(crate) use self::values::{Header, NamedIdentity};
@@ -36,6 +40,7 @@ pub(crate) enum Command {
     Serve(Box<ServeArguments>),
     Call(CallArguments),
     Compile(CompileArguments),
+    Openapi(OpenApiArguments),
 }
 
 /// Longer lines are hard to read, however wide the terminal.
@@ -46,6 +51,7 @@ Examples:
   seltzer
   seltzer call 127.0.0.1:50051 Calculator/Divide -d '{\"a\": 1, \"b\": 4}'
   seltzer compile proto/hello.proto -I proto --descriptor-set-out hello.bin
+  seltzer openapi proto/hello.proto -I proto -o openapi.yaml
 
 `seltzer COMMAND --help` shows the options of a command, and examples.";
 

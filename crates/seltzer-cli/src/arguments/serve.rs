@@ -9,7 +9,9 @@ use seltzer::codec::CompressionEncoding;
 use seltzer::transport::{Carrier, ListenAddress};
 
 use crate::arguments::values::{NamedIdentity, compression, named_identity, seconds, seconds_not_zero, token};
-use crate::arguments::{KeepaliveArguments, LifetimeArguments, LimitArguments, LoadArguments, TimeoutArguments};
+use crate::arguments::{
+    KeepaliveArguments, LifetimeArguments, LimitArguments, LoadArguments, ProtocolArguments, TimeoutArguments,
+};
 
 /// gRPC's customary port, for this machine alone.
 const ADDRESS_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50051);
@@ -69,6 +71,9 @@ pub(crate) struct ServeArguments {
     /// Log each call on standard error: method, status, time, peer. -vv and -vvv tell more
     #[arg(long, short, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+
+    #[command(flatten)]
+    pub(crate) protocols: ProtocolArguments,
 
     #[command(flatten)]
     pub(crate) tls: ServerTls,

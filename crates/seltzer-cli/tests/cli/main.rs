@@ -9,6 +9,7 @@ mod connections;
 mod limits;
 mod load;
 mod mistakes;
+mod openapi;
 mod operations;
 mod program;
 mod serving;
