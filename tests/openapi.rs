@@ -2,6 +2,7 @@
 
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use seltzer::Server;
+use seltzer::gateway::{Gateway, JsonOptions};
 use seltzer::health::HealthReporter;
 use seltzer::openapi::{DescriptorPool, OpenApi};
 use seltzer_fixtures::documented::library::v1 as library;
@@ -307,8 +308,7 @@ fn settings_show() {
         .description("All of *them*.")
         .server_url("https://books.example.com")
         .bearer_auth(true)
-        .proto_field_names(true)
-        .enum_numbers(true);
+        .gateway(&Gateway::new().json(JsonOptions::new().proto_names(true).enum_numbers(true)));
     let document = document(&openapi);
     let table = [
         ("/openapi", json!("3.1.0")),
@@ -333,6 +333,23 @@ fn settings_show() {
     }
     let hidden = self::document(&OpenApi::new().hide("library"));
     check(&hidden, "/paths", &json!({}));
+}
+
+#[test]
+fn documents_are_those_of_their_gateway() {
+    let rules = r#"{"http": {"rules": [{"selector": "library.v1.Library.Talk", "post": "/v1/talk", "body": "*"}]}}"#;
+    let gateway = Gateway::new().rules_json(rules).unwrap();
+    let document = document(&OpenApi::new().gateway(&gateway));
+    check(&document, "/paths/~1v1~1talk/post/operationId", &json!("library_v1_Library_Talk"));
+    check(&document, "/paths/~1library.v1.Library~1Talk", &Value::Null);
+    let document = self::document(&OpenApi::new().gateway(&Gateway::new().methods_without_rules(false)));
+    check(&document, "/paths/~1library.v1.Library~1Talk", &Value::Null);
+
+    let rules = r#"{"http": {"rules": [{"selector": "library.v1.Library.Talk", "get": "/v1/{none}"}]}}"#;
+    let pool = DescriptorPool::decode(library::FILE_DESCRIPTOR_SET).unwrap();
+    let openapi = OpenApi::new().gateway(&Gateway::new().rules_json(rules).unwrap());
+    let error = openapi.document(pool.services()).unwrap_err().to_string();
+    assert!(error.contains("library.v1.Library.Talk") && error.contains("none"), "{error}");
 }
 
 #[test]

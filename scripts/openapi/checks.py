@@ -17,7 +17,7 @@ CALLS = [
     ("hello_Greeter_SayHello", {"name": "world"}, {"message": "Hello, world"}),
     ("Greeter_SayHello", {"name": "world"}, {"message": "hello world"}),
     ("Calculator_Add", {"a": 1.5, "b": 2}, {"value": 3.5}),
-    ("user_User_GetUser", {"id": 2}, {"details": {"id": 2, "value": "twtrubiks"}}),
+    ("user_User_GetUser", {"id": 2}, {"id": 2, "value": "twtrubiks"}),
     ("RouteGuide_GetFeature", {"latitude": 409146138, "longitude": -746188906}, {}),
 ]
 
@@ -96,9 +96,9 @@ class Page:
         if kind in ("error", "warning"):
             self.wrong.append(text)
 
-    def call(self, tag, operation_id, fields, accept=None):
+    def call(self, operation_id, fields, accept=None):
         """Tries an operation out; gives the status and the text of its answer."""
-        block = self.page.locator(f"[id='operations-{tag}-{operation_id}']")
+        block = self.page.locator(f"[id$='-{operation_id}']")
         if not block.locator(".execute").count():
             block.locator(".opblock-summary-control").click()
         block.locator(".execute").wait_for()
@@ -127,10 +127,10 @@ def swagger_ui_works():
         page = Page(browser, server.root)
         assert page.page.url == server.root + "/swagger-ui/", page.page.url
         assert "Seltzer" in page.page.locator(".info .title").inner_text()
-        status, text = page.call("hello.Greeter", "hello_Greeter_SayHello", {"name": "Ann"})
+        status, text = page.call("hello_Greeter_SayHello", {"name": "Ann"})
         assert status.startswith("200") and "Hello, Ann" in text, (status, text)
         for accept in ["application/json", "application/x-ndjson", "text/event-stream"]:
-            status, text = page.call("Calculator", "Calculator_GetSquares", {"value": 3}, accept)
+            status, text = page.call("Calculator_GetSquares", {"value": 3}, accept)
             assert status.startswith("200"), (accept, status, text)
             values = re.findall(r'"value":\s*(\d+)', text)
             assert values == ["1", "4", "9"], (accept, text)

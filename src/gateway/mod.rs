@@ -178,6 +178,13 @@ impl Gateway {
         service_config::from_yaml(service_config).map(|config| self.configured(config))
     }
 
+    /// What documents have to know: how messages look, the rules beside those of the schemas, and whether methods without
+    /// a rule are answered.
+    #[cfg(feature = "openapi")]
+    pub(crate) fn described(&self) -> (JsonOptions, Vec<HttpRule>, bool) {
+        (self.options.clone(), self.rules.clone(), self.with_implicit)
+    }
+
     fn configured(mut self, config: service_config::HttpConfig) -> Self {
         self.rules.extend(config.rules);
         if config.decode_slashes {

@@ -55,12 +55,25 @@ impl Messages {
             }
         };
         let found = pool.get_service_by_name(service).ok_or_else(|| fail(&"the service is not in it"))?;
-        for method in found.methods() {
-            let path = format!("/{service}/{}", method.name());
+        self.insert(service, found);
+        Ok(())
+    }
+
+    /// Adds a service whose set has been read.
+    #[allow(dead_code, reason = "not every protocol asks")]
+    pub(crate) fn add_descriptor(&mut self, service: ServiceDescriptor) {
+        let name = service.full_name().to_owned();
+        if !self.services.contains_key(&name) {
+            self.insert(&name, service);
+        }
+    }
+
+    fn insert(&mut self, name: &str, service: ServiceDescriptor) {
+        for method in service.methods() {
+            let path = format!("/{name}/{}", method.name());
             self.methods.insert(path, JsonMethod::new(method, Arc::clone(&self.options)));
         }
-        self.services.insert(service.to_owned(), found);
-        Ok(())
+        self.services.insert(name.to_owned(), service);
     }
 
     /// A service by its full name.

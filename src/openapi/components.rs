@@ -4,24 +4,16 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use prost_reflect::{EnumDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor, OneofDescriptor};
 
+use crate::gateway::JsonOptions;
 use crate::openapi::behavior::Behavior;
 use crate::openapi::comments::Comments;
 use crate::openapi::value::{Object, Value};
 use crate::openapi::well_known;
 
-/// How JSON is written, as far as documents tell of it.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct JsonNames {
-    /// Fields have the names of the schema instead of lower camel case.
-    pub(crate) proto_names: bool,
-    /// Enums are numbers.
-    pub(crate) enum_numbers: bool,
-}
-
 /// The schemas that a document needs, found as they are referred to.
 pub(crate) struct Components {
     pub(crate) comments: Comments,
-    pub(crate) json: JsonNames,
+    pub(crate) json: JsonOptions,
     /// What has a name already, by its own full name: several sets may use one for different things.
     named: HashMap<String, Vec<(Described, String)>>,
     taken: HashSet<String>,
@@ -39,7 +31,7 @@ enum Described {
 }
 
 impl Components {
-    pub(crate) fn new(json: JsonNames) -> Self {
+    pub(crate) fn new(json: JsonOptions) -> Self {
         Components {
             comments: Comments::default(),
             json,

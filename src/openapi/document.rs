@@ -71,7 +71,7 @@ pub(crate) struct ServiceRoutes {
 /// Writes the document of these services.
 pub(crate) fn document(settings: &Settings, services: &[ServiceRoutes]) -> Document {
     let mut writer = Writer {
-        components: Components::new(settings.json),
+        components: Components::new(settings.json.clone()),
         paths: Vec::new(),
         by_shape: HashMap::new(),
         operation_ids: HashSet::new(),

@@ -1,8 +1,8 @@
 //! OpenAPI 3.1 documents of a server's services, and Swagger UI to read and try them. Features `openapi` and
 //! `swagger-ui`.
 //!
-//! [`OpenApi`] writes what the services' descriptors and their `google.api.http` options say, so that nothing needs to be
-//! generated or kept up to date. A server that speaks it answers
+//! [`OpenApi`] writes how a [`Gateway`] answers for the services, after their descriptors and `google.api.http` options: so
+//! nothing needs to be generated or kept up to date. A server that speaks it answers
 //!
 //! - `/openapi.json` and `/openapi.yaml`: the document,
 //! - `/swagger-ui/`: Swagger UI with it, with the feature `swagger-ui`.
@@ -11,7 +11,9 @@
 //! use seltzer::Server;
 //! use seltzer::openapi::OpenApi;
 //!
-//! let server = Server::builder().speak(OpenApi::new().title("Greetings").version("1.2"));
+//! let gateway = seltzer::gateway::Gateway::new();
+//! let docs = OpenApi::new().gateway(&gateway).title("Greetings").version("1.2");
+//! let server = Server::builder().speak(docs).speak(gateway);
 //! # drop(server);
 //! ```
 //!
@@ -59,7 +61,7 @@ pub use prost_reflect::{DescriptorPool, ServiceDescriptor};
 pub use self::document::Document;
 pub use self::error::OpenApiError;
 
-use crate::openapi::document::ServiceRoutes;
+use crate::gateway::Gateway;
 use crate::openapi::settings::Settings;
 use crate::openapi::site::{Page, Site};
 use crate::server::{BeginError, Body, PageLink, Protocol, ProtocolHandler, Served};
@@ -122,15 +124,22 @@ impl OpenApi {
         self
     }
 
-    /// Whether JSON has the field names of the schema (`user_id`) instead of lower camel case (`userId`).
-    pub fn proto_field_names(mut self, has_proto_names: bool) -> Self {
-        self.settings.json.proto_names = has_proto_names;
-        self
-    }
-
-    /// Whether JSON has the numbers of enums instead of their names.
-    pub fn enum_numbers(mut self, has_numbers: bool) -> Self {
-        self.settings.json.enum_numbers = has_numbers;
+    /// Describes this gateway: how its messages look as JSON, the rules that it was given beside those of the schemas, and
+    /// whether methods without a rule are answered. Unless set it is one with the defaults.
+    ///
+    /// ```
+    /// use seltzer::Server;
+    /// use seltzer::gateway::{Gateway, JsonOptions};
+    /// use seltzer::openapi::OpenApi;
+    ///
+    /// let gateway = Gateway::new().json(JsonOptions::new().proto_names(true));
+    /// let docs = OpenApi::new().gateway(&gateway);
+    /// let server = Server::builder().speak(docs).speak(gateway);
+    /// # drop(server);
+    /// ```
+    pub fn gateway(mut self, gateway: &Gateway) -> Self {
+        let (json, rules, with_implicit) = gateway.described();
+        self.settings = Settings { json, rules, with_implicit, ..self.settings };
         self
     }
 
@@ -146,9 +155,7 @@ impl OpenApi {
     /// # Errors
     /// A method's `google.api.http` option is wrong.
     pub fn document(&self, services: impl IntoIterator<Item = ServiceDescriptor>) -> Result<Document, OpenApiError> {
-        let shown = services.into_iter().filter(|service| !self.settings.hides(service.full_name()));
-        let services = shown.map(|service| Ok(ServiceRoutes { routes: routes::of(&service)?, service }));
-        Ok(document::document(&self.settings, &services.collect::<Result<Vec<_>, OpenApiError>>()?))
+        Ok(document::document(&self.settings, &routes::of(&self.settings, services)?))
     }
 
     fn site(&self, document: &Document) -> Result<Site, OpenApiError> {

@@ -1,6 +1,7 @@
 //! What documents are told beside what schemas say.
 
-use crate::openapi::components::JsonNames;
+use crate::gateway::JsonOptions;
+use crate::gateway::rule::HttpRule;
 use crate::openapi::value::{Object, Value};
 
 /// What documents say of themselves, and of whom.
@@ -12,7 +13,11 @@ pub(crate) struct Settings {
     pub(crate) servers: Vec<String>,
     pub(crate) bearer_auth: bool,
     pub(crate) hidden: Vec<String>,
-    pub(crate) json: JsonNames,
+    pub(crate) json: JsonOptions,
+    /// Rules beside those of the schemas.
+    pub(crate) rules: Vec<HttpRule>,
+    /// Whether methods without a rule are answered.
+    pub(crate) with_implicit: bool,
 }
 
 impl Default for Settings {
@@ -24,7 +29,9 @@ impl Default for Settings {
             servers: Vec::new(),
             bearer_auth: false,
             hidden: ["grpc.reflection", "grpc.channelz"].map(str::to_owned).to_vec(),
-            json: JsonNames::default(),
+            json: JsonOptions::new(),
+            rules: Vec::new(),
+            with_implicit: true,
         }
     }
 }

@@ -47,7 +47,7 @@ fn pages(addresses: &[String], arguments: &ServeArguments) -> String {
     let has_tls = tls.cert.is_some() || tls.self_signed || !tls.named.is_empty();
     let root = format!("{}://{}", if has_tls { "https" } else { "http" }, reachable(address));
     let mut text = format!("\nopen in a browser\n  {root}/\n");
-    if !arguments.protocols.no_docs {
+    if arguments.protocols.has_docs() {
         let _ = writeln!(text, "  {root}/swagger-ui/\n  {root}/openapi.json");
     }
     text

@@ -8,12 +8,15 @@ use std::pin::pin;
 use std::time::Duration;
 
 use seltzer::channelz::Channelz;
+use seltzer::connect::Connect;
+use seltzer::gateway::Gateway;
 use seltzer::health::HealthReporter;
 use seltzer::openapi::OpenApi;
 use seltzer::reflection::Reflection;
 use seltzer::services::{self, Settings};
 use seltzer::telemetry::{Otlp, OtlpExporter, Telemetry, Tracing};
 use seltzer::transport::{ListenAddress, ListenSocket, ServerTlsReload};
+use seltzer::web::GrpcWeb;
 use seltzer::{BoundServer, Server};
 use tokio::runtime;
 use tokio::sync::oneshot;
@@ -133,7 +136,7 @@ struct Measured {
 impl Measured {
     async fn begin(arguments: &ServeArguments) -> Result<Option<Self>, Failure> {
         // The page at `/` shows how often methods were called.
-        if arguments.metrics.is_none() && arguments.otlp.is_none() && arguments.protocols.no_docs {
+        if arguments.metrics.is_none() && arguments.otlp.is_none() && !arguments.protocols.has_docs() {
             return Ok(None);
         }
         let mut builder = Telemetry::builder().service_name("seltzer").retry_metrics(true);
@@ -208,10 +211,7 @@ fn server(arguments: &ServeArguments, identities: Option<&ServerIdentities<'_>>)
     if arguments.channelz {
         server = server.channelz(&Channelz::new());
     }
-    if !arguments.protocols.no_docs {
-        let docs = OpenApi::new().title("Seltzer's demo services").version(env!("CARGO_PKG_VERSION"));
-        server = server.speak(docs.bearer_auth(arguments.token.is_some()));
-    }
+    server = speak(server, arguments);
     if let Some(token) = &arguments.token {
         let check = TokenCheck::new(token);
         server = server.interceptor(move |request| check.check(request));
@@ -226,6 +226,27 @@ fn server(arguments: &ServeArguments, identities: Option<&ServerIdentities<'_>>)
         Some(identities) => Ok(server.tls_config(identities.config()?)?),
         None => Ok(server),
     }
+}
+
+/// Has the server speak all protocols that it was not told to leave. Pages come first, and what stands for methods without
+/// a rule leaves to Connect what says that it is Connect's.
+fn speak(mut server: Server, arguments: &ServeArguments) -> Server {
+    let protocols = &arguments.protocols;
+    let gateway = Gateway::new();
+    if protocols.has_docs() {
+        let docs = OpenApi::new().gateway(&gateway).title("Seltzer's demo services").version(env!("CARGO_PKG_VERSION"));
+        server = server.speak(docs.bearer_auth(arguments.token.is_some()));
+    }
+    if !protocols.no_grpc_web {
+        server = server.speak(GrpcWeb::new());
+    }
+    if !protocols.no_rest {
+        server = server.speak(gateway);
+    }
+    if !protocols.no_connect {
+        server = server.speak(Connect::new());
+    }
+    server
 }
 
 /// How far the server is.

@@ -14,6 +14,7 @@ const NO_SETTINGS: &[&str] = &[
     "accept_http1",
     "add_optional_service",
     "add_service",
+    "cors",
     "fallback",
     "health",
     "intercept",
@@ -22,6 +23,7 @@ const NO_SETTINGS: &[&str] = &[
     "layer_errors",
     "load_reports",
     "reflection",
+    "speak",
     "telemetry",
     "tls_config",
 ];
