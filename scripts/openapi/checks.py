@@ -7,7 +7,7 @@ import re
 
 import openapi_spec_validator
 import yaml
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from document import Document
 from serving import seltzer, serving
@@ -152,8 +152,8 @@ def the_landing_page_is_alive():
         assert cell.inner_text() == "0", cell.inner_text()
         assert page.locator("[data-health='hello.Greeter']").inner_text() == "SERVING"
         status, _, answer = server.ask("POST", "/hello.Greeter/SayHello", {"name": "Ann"})
-        if status == 200:
-            page.wait_for_function("document.querySelector(\"[data-calls='hello.Greeter/SayHello']\").textContent === '1'")
+        assert status == 200, (status, answer)
+        expect(cell).to_have_text("1")
         page.click("text=Swagger UI")
         page.wait_for_selector(".opblock")
         assert not wrong, wrong

@@ -37,7 +37,7 @@ paths:
       tags:
         - shop.Shop
       summary: Sells one
-      operationId: "shop_Shop_Sell"
+      operationId: shop_Shop_Sell
       parameters:
         - name: id
           in: path
