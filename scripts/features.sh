@@ -28,6 +28,8 @@ sets=(
     web,connect,gateway,client,tls,telemetry
     tonic-compat
     server,client,tonic-compat
+    openapi
+    swagger-ui
     services
 )
 for features in "${sets[@]}"; do
