@@ -59,7 +59,7 @@ impl ArchivedFile {
 
 /// The file whose path ends with this.
 pub(crate) fn find(archive: &'static [u8], path_end: &str) -> Option<ArchivedFile> {
-    let first = archive.len().checked_sub(END_BYTES + COMMENT_BYTES_MAX).unwrap_or_default();
+    let first = archive.len().saturating_sub(END_BYTES + COMMENT_BYTES_MAX);
     let end = (first..=archive.len().checked_sub(END_BYTES)?).rev().find(|at| word(archive, *at) == Some(END))?;
     let count = half(archive, end + 10)?;
     let mut at = index(word(archive, end + 16)?)?;

@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use prost_reflect::{EnumDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor, OneofDescriptor};
+use prost_reflect::prost_types::{EnumOptions, FieldOptions, MessageOptions};
+use prost_reflect::{
+    EnumDescriptor, EnumValueDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor, OneofDescriptor,
+};
 
 use crate::gateway::JsonOptions;
 use crate::openapi::behavior::Behavior;
@@ -127,9 +130,7 @@ impl Components {
         let mut schema = Object::new().with("type", "object");
         schema = schema.with_some("description", comment);
         let oneofs: Vec<_> = message.oneofs().filter(|oneof| !oneof.is_synthetic()).collect();
-        let in_oneof = |field: &FieldDescriptor| {
-            field.containing_oneof().is_some_and(|oneof| oneofs.iter().any(|other| *other == oneof))
-        };
+        let in_oneof = |field: &FieldDescriptor| field.containing_oneof().is_some_and(|oneof| oneofs.contains(&oneof));
         let mut fields: Vec<_> = message.fields().filter(|field| !in_oneof(field)).collect();
         fields.sort_by_key(position);
         let (mut properties, mut required) = (Object::new(), Vec::new());
@@ -154,7 +155,7 @@ impl Components {
                 schema.insert("allOf", all);
             }
         }
-        if is_deprecated(&message.descriptor_proto().options, |options| options.deprecated()) {
+        if is_deprecated(&message.descriptor_proto().options, MessageOptions::deprecated) {
             schema.insert("deprecated", true);
         }
         schema
@@ -196,7 +197,7 @@ impl Components {
         if behavior.input_only {
             schema.insert("writeOnly", true);
         }
-        if is_deprecated(&field.field_descriptor_proto().options, |options| options.deprecated()) {
+        if is_deprecated(&field.field_descriptor_proto().options, FieldOptions::deprecated) {
             schema.insert("deprecated", true);
         }
         schema
@@ -260,7 +261,7 @@ impl Components {
         }
         let values: Vec<Value> = if self.json.enum_numbers {
             let mut seen = HashSet::new();
-            let numbers = all.iter().map(|value| value.number());
+            let numbers = all.iter().map(EnumValueDescriptor::number);
             numbers.filter(|number| seen.insert(*number)).map(Value::from).collect()
         } else {
             all.iter().map(|value| value.name().into()).collect()
@@ -269,7 +270,7 @@ impl Components {
         let schema = Object::new().with("type", kind);
         let schema = schema.with_some("description", (!description.is_empty()).then_some(description));
         let schema = schema.with("enum", values);
-        match is_deprecated(&descriptor.enum_descriptor_proto().options, |options| options.deprecated()) {
+        match is_deprecated(&descriptor.enum_descriptor_proto().options, EnumOptions::deprecated) {
             true => schema.with("deprecated", true),
             false => schema,
         }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use prost_reflect::prost_types::MethodOptions;
 use prost_reflect::{FieldDescriptor, MessageDescriptor, ServiceDescriptor};
 
 use crate::openapi::comments::Described;
@@ -173,7 +174,7 @@ impl Writer {
         let error = Object::new().with("$ref", "#/components/responses/Error");
         operation.insert("responses", Object::new().with("200", self.response(route)).with("default", error));
         let options = &method.method_descriptor_proto().options;
-        if options.as_ref().is_some_and(|options| options.deprecated()) {
+        if options.as_ref().is_some_and(MethodOptions::deprecated) {
             operation.insert("deprecated", true);
         }
         operation

@@ -195,11 +195,13 @@ impl Protocol for OpenApi {
     }
 
     fn links(&self) -> Vec<PageLink> {
-        let mut links = vec![PageLink::new(JSON_PATH, "OpenAPI as JSON"), PageLink::new(YAML_PATH, "OpenAPI as YAML")];
+        let mut links = Vec::new();
         #[cfg(feature = "swagger-ui")]
         if !self.without_swagger_ui {
-            links.insert(0, PageLink::new(swagger_ui::PATH, "Swagger UI"));
+            links.push(PageLink::new(swagger_ui::PATH, "Swagger UI"));
         }
+        links.push(PageLink::new(JSON_PATH, "OpenAPI as JSON"));
+        links.push(PageLink::new(YAML_PATH, "OpenAPI as YAML"));
         links
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher as _};
+#[cfg(feature = "swagger-ui")]
 use std::sync::OnceLock;
 
 use bytes::Bytes;
