@@ -195,14 +195,13 @@ impl Protocol for OpenApi {
     }
 
     fn links(&self) -> Vec<PageLink> {
-        let mut links = Vec::new();
+        let documents = [PageLink::new(JSON_PATH, "OpenAPI as JSON"), PageLink::new(YAML_PATH, "OpenAPI as YAML")];
         #[cfg(feature = "swagger-ui")]
         if !self.without_swagger_ui {
-            links.push(PageLink::new(swagger_ui::PATH, "Swagger UI"));
+            let page = PageLink::new(swagger_ui::PATH, "Swagger UI");
+            return std::iter::once(page).chain(documents).collect();
         }
-        links.push(PageLink::new(JSON_PATH, "OpenAPI as JSON"));
-        links.push(PageLink::new(YAML_PATH, "OpenAPI as YAML"));
-        links
+        documents.into()
     }
 }
 
