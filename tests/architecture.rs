@@ -189,6 +189,52 @@ fn input_and_output_live_in_transport() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Whether a line begins a function, whoever may call it and however.
+fn opens_function(line: &str) -> bool {
+    let mut rest = line;
+    if let Some(visible) = line.strip_prefix("pub") {
+        rest = match visible.strip_prefix('(').and_then(|scope| scope.split_once(')')) {
+            Some((_, rest)) => rest,
+            None => visible,
+        }
+        .trim_start();
+    }
+    loop {
+        let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
+        rest = match word {
+            "fn" => return true,
+            "default" | "const" | "async" | "unsafe" | "safe" | "extern" => after,
+            // The language that calls it.
+            name if name.starts_with('"') && name.ends_with('"') => after,
+            _ => return false,
+        };
+    }
+}
+
+#[test]
+fn functions_are_seen_however_they_are_written() {
+    let functions = [
+        "fn a() {",
+        "pub fn a() {",
+        "pub(crate) fn a() {",
+        "pub(super) async fn a() {",
+        "pub(in crate::client) const fn a() {",
+        "async fn a<T>(",
+        "const unsafe fn a() {",
+        "unsafe extern \"C\" fn a() {",
+        "pub extern fn a() {",
+        "default fn a() {",
+    ];
+    for line in functions {
+        assert!(opens_function(line), "{line}");
+    }
+    for line in
+        ["fnord();", "const A: fn() = b;", "let a = || {", "published.fn_count()", "type A = fn();", "", "async {"]
+    {
+        assert!(!opens_function(line), "{line}");
+    }
+}
+
 #[test]
 fn no_file_and_no_function_outgrows_a_reader() {
     const FILE_LINES_MAX: usize = 800;
@@ -201,11 +247,7 @@ fn no_file_and_no_function_outgrows_a_reader() {
         }
         for (start, line) in lines.iter().enumerate() {
             let words = line.trim_start();
-            let is_function =
-                ["fn ", "pub fn ", "pub(crate) fn ", "async fn ", "pub async fn ", "pub(crate) async fn "]
-                    .iter()
-                    .any(|opening| words.starts_with(opening));
-            if !is_function {
+            if !opens_function(words) {
                 continue;
             }
             // rustfmt closes a function at the column where it opened.

@@ -5,6 +5,8 @@ use std::any::Any;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+#[cfg(feature = "telemetry")]
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -25,6 +27,8 @@ use crate::client::unary::UnaryCall;
 use crate::codec::{COMPRESSION_LEVEL_MAX, Codec, Compression, CompressionEncoding, MessageLimits, Streaming};
 use crate::either::{Either, either};
 use crate::metadata;
+#[cfg(feature = "telemetry")]
+use crate::observe::Tracer;
 use crate::service::{MethodDescriptor, MethodKind};
 use crate::status::Status;
 
@@ -138,8 +142,8 @@ impl<C: GrpcService> Client<C> {
             && channel.has_short_way()
         {
             #[cfg(feature = "telemetry")]
-            if let Some(trace) = channel.begin_trace(method.path, &request) {
-                return Box::pin(self.traced_unary(channel, method, codec, request, trace)).await;
+            if let Some(tracer) = channel.tracer() {
+                return Box::pin(self.traced_unary(channel, tracer, method, codec, request)).await;
             }
             if !channel.is_plain() {
                 return Box::pin(self.planned_unary(channel, method, codec, request)).await;
@@ -164,15 +168,17 @@ impl<C: GrpcService> Client<C> {
     async fn traced_unary<D>(
         &self,
         channel: &Channel,
+        tracer: &Arc<dyn Tracer>,
         method: &'static MethodDescriptor,
         codec: D,
         mut request: Request<D::Encode>,
-        trace: CallTrace,
     ) -> Result<Response<D::Decode>, Status>
     where
         D: Codec + Clone,
         D::Encode: Sync,
     {
+        let current = crate::context::current();
+        let trace = CallTrace::begin(tracer, method.path, request.metadata().as_ref(), &current);
         request.extensions_mut().insert(trace.clone());
         let result = if channel.is_plain() {
             channel.unary(self.unary_call(method), codec, request, None).await

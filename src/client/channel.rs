@@ -31,7 +31,7 @@ use crate::task::task;
 use crate::transport::address::Address;
 use crate::transport::connection::{Connection, Origin};
 use crate::transport::error::{Error, Step};
-use crate::transport::h2::client::{Sent, deadline_status};
+use crate::transport::h2::client::{Connection as EngineConnection, ResponseBody, Sent, deadline_status};
 use crate::transport::in_process::InProcess;
 use crate::transport::keepalive::KeepalivePace;
 use crate::transport::progress::Unanswered;
@@ -274,8 +274,7 @@ impl Inner {
                     }
                     match again {
                         Some(again) if transparent.permits(progress) => {
-                            counted.end_attempt(status.code());
-                            counted.call.retries_transparently();
+                            counted.goes_on_transparently(status.code());
                             request = again;
                         }
                         _ => return Err(status),
@@ -323,8 +322,7 @@ impl Inner {
                         }
                         match again {
                             Some(again) if transparent.permits(progress) => {
-                                counted.end_attempt(status.code());
-                                counted.call.retries_transparently();
+                                counted.goes_on_transparently(status.code());
                                 request = again;
                             }
                             _ => return Err(status),
@@ -410,7 +408,7 @@ impl tower_service::Service<http::Request<Body>> for Channel {
         if let Some(tracer) = &inner.endpoint.tracer
             && let Some(trace) = inner.trace(tracer, &mut request)
         {
-            let call = self.call_untraced(request);
+            let call = self.call_untraced(inner, request);
             return Box::pin(async move {
                 let result = call.await;
                 match result {
@@ -422,30 +420,28 @@ impl tower_service::Service<http::Request<Body>> for Channel {
                 }
             });
         }
-        self.call_untraced(request)
+        self.call_untraced(inner, request)
     }
 }
 
 impl Channel {
-    /// Begins the trace of a call, if the channel's calls are traced.
+    /// Who traces the channel's calls, if they are traced.
     #[cfg(feature = "telemetry")]
     #[inline]
-    pub(super) fn begin_trace<T>(&self, path: &str, request: &tonic::Request<T>) -> Option<CallTrace> {
-        let tracer = self.inner.endpoint.tracer.as_ref()?;
-        let current = crate::context::current();
-        Some(CallTrace::begin(tracer, path, request.metadata().as_ref(), &current))
+    pub(super) fn tracer(&self) -> Option<&Arc<dyn crate::observe::Tracer>> {
+        self.inner.endpoint.tracer.as_ref()
     }
 
     /// Makes a call that has its place in a trace, or none.
     fn call_untraced(
         &self,
+        inner: Arc<Inner>,
         mut request: http::Request<Body>,
     ) -> <Self as tower_service::Service<http::Request<Body>>>::Future {
-        let inner = Arc::clone(&self.inner);
         if !self.is_plain() {
             return Box::pin(inner.send_as_planned(request));
         }
-        let mut counted = Counted::begin(&inner, &request, None);
+        let counted = Counted::begin(&inner, &request, None);
         let mut guard = CallGuard::begin(&mut request, inner.endpoint.timeout);
         if guard.is_late() {
             return Box::pin(std::future::ready(counted.finish::<Body>(Err(too_late()))));
@@ -468,17 +464,8 @@ impl Channel {
         }
         // Most calls find an open connection and need not wait: no future is needed for what is done by now.
         if let Some(Connection::Engine(connection)) = inner.core.only_connection() {
-            match counted.send_at_once(&connection, request, inner.origin()) {
-                Ok(sent) => {
-                    counted.begin_first_attempt();
-                    return Box::pin(Calling { inner, guard: Some(guard), counted, stage: Sending::Sent(sent) });
-                }
-                Err(Unanswered { request: Some(unsent), .. }) => request = unsent,
-                Err(Unanswered { status, .. }) => {
-                    counted.begin_first_attempt();
-                    return Box::pin(std::future::ready(counted.finish::<Body>(Err(status))));
-                }
-            }
+            let stage = Sending::Sent(Sent::unsent(request));
+            return Box::new(Calling { inner, guard: Some(guard), counted, stage }).begin(&connection);
         }
         Box::pin(async move { inner.send_guarded(request, guard, Transparent::default(), counted).await })
     }
@@ -499,6 +486,39 @@ enum Sending {
     Sent(Sent),
     /// The server has surely done nothing for it, so it is made again.
     Again(<Channel as tower_service::Service<http::Request<Body>>>::Future),
+}
+
+impl Calling {
+    /// Sends the request now, or else when its turn comes.
+    fn begin(
+        mut self: Box<Self>,
+        connection: &EngineConnection,
+    ) -> <Channel as tower_service::Service<http::Request<Body>>>::Future {
+        if let Sending::Sent(sent) = &mut self.stage {
+            if let Some(opening) = sent.opening() {
+                self.counted.measure_opening(opening);
+            }
+            if let Err(unanswered) = sent.send_at_once(connection, self.inner.origin()) {
+                return self.begin_later(unanswered);
+            }
+            self.counted.begin_first_attempt();
+        }
+        Box::into_pin(self)
+    }
+
+    #[cold]
+    fn begin_later(self, unanswered: Unanswered) -> <Channel as tower_service::Service<http::Request<Body>>>::Future {
+        let Calling { inner, guard, mut counted, .. } = self;
+        match (unanswered.request, guard) {
+            (Some(unsent), Some(guard)) => {
+                Box::pin(async move { inner.send_guarded(unsent, guard, Transparent::default(), counted).await })
+            }
+            _ => {
+                counted.begin_first_attempt();
+                Box::pin(std::future::ready(counted.finish::<Body>(Err(unanswered.status))))
+            }
+        }
+    }
 }
 
 impl Future for Calling {
@@ -524,8 +544,7 @@ impl Future for Calling {
             match (request.filter(|_| transparent.permits(progress)), this.guard.take()) {
                 (Some(again), Some(guard)) => {
                     let (inner, mut counted) = (Arc::clone(&this.inner), std::mem::take(&mut this.counted));
-                    counted.end_attempt(status.code());
-                    counted.call.retries_transparently();
+                    counted.goes_on_transparently(status.code());
                     let again = async move { inner.send_guarded(again, guard, transparent, counted).await };
                     this.stage = Sending::Again(Box::pin(again));
                 }
@@ -538,10 +557,11 @@ impl Future for Calling {
         let counted = std::mem::take(&mut this.counted);
         Poll::Ready(match (response, this.guard.take()) {
             (Ok(response), Some(guard)) if guard.has_limits() => {
-                counted.finish(Ok(guard.guard(response.map(Body::new))))
+                counted.finish(Ok(guard.guard(response.map(ResponseBody::boxed))))
             }
+            (Ok(response), _) => Ok(counted.finish_answer(response)),
             (Err(status), Some(guard)) => counted.finish::<Body>(Err(guard.explain(status))),
-            (response, _) => counted.finish(response),
+            (Err(status), None) => counted.finish::<Body>(Err(status)),
         })
     }
 }

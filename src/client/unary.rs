@@ -28,7 +28,7 @@ use crate::codec::{
     Codec, Compression, CompressionEncoding, CompressionSwitch, MessageEncoder, MessageLimits, ReceivedCompressed,
     Rope, plain,
 };
-use crate::context;
+use crate::context::{self, Context};
 use crate::deadline::Deadline;
 use crate::either::{Either, either};
 use crate::metadata::{self, MetadataMap};
@@ -61,6 +61,40 @@ impl<'a> UnaryCall<'a> {
         let UnaryCall { method, origin, compression, .. } = *self;
         HeadOf { path: method.path, content_subtype, encoding, compression, origin, authority: options.own_authority() }
     }
+
+    /// Makes the limits of messages those that the call and its plan say.
+    #[inline]
+    fn limit(&mut self, options: &CallOptions, plan: Option<&CallPlan>) {
+        let limits = options.limits(self.limits);
+        self.limits = plan.map_or(limits, |plan| plan.limits(limits));
+    }
+
+    /// What the call comes to after its last attempt.
+    #[inline]
+    fn settle<D: Codec>(
+        &self,
+        ended: Result<UnaryAnswer, Failed>,
+        codec: D,
+        plan: Option<&CallPlan>,
+        trace: &UnaryTrace<'_>,
+        counted: &mut CountedUnary,
+    ) -> Result<Response<D::Decode>, Status> {
+        let read_at = ended.as_ref().ok().map(|answer| answer.read_at);
+        let result = match ended {
+            Ok(answer) => {
+                if let Some(plan) = plan
+                    && code_of_answer(&answer) == Code::Ok
+                {
+                    plan.succeeded();
+                }
+                read(answer, self, codec, trace)
+            }
+            Err(failed) => Err(failed.into_status(self.method.path)),
+        };
+        trace.finish(&result);
+        counted.end(&result, read_at);
+        result
+    }
 }
 
 impl Channel {
@@ -84,18 +118,12 @@ impl Channel {
     {
         let (mut metadata, extensions, message) = request.into_parts();
         let options = CallOptions::of(&extensions);
-        call.limits = options.limits(call.limits);
-        if let Some(plan) = &plan {
-            call.limits = plan.limits(call.limits);
-        }
+        call.limit(options, plan.as_deref());
         let encoding = CallOptions::encoding(&extensions, call.compression.send);
         let switch = extensions.get::<CompressionSwitch>().cloned();
         let current = context::current();
         let mut again = Again::new(options, plan.as_deref());
-        let deadline = match &plan {
-            None => guard::deadline(metadata.as_ref(), options, self.inner.endpoint.timeout, &current),
-            Some(plan) => plan.deadline(metadata.as_ref(), options, self.inner.endpoint.timeout, &current),
-        };
+        let deadline = self.deadline(metadata.as_ref(), options, plan.as_deref(), &current);
         let head = call.head(encoding, codec.content_subtype(), options);
         let Known { block, meter } = self.inner.heads.get(head, &self.inner.endpoint, &self.inner.meter);
         let mut counted = CountedUnary::begin(meter, plan.as_deref().map(CallPlan::began));
@@ -132,45 +160,36 @@ impl Channel {
                     if let Ok(answer) = &ended {
                         counted.received(answer.body.len());
                     }
-                    if let Some(observation) = observation {
-                        report(observation, &ended);
-                    }
+                    report(observation, &ended);
                     ended
                 }
                 Err(failed) => Err(failed),
             };
-            match (again.after(&ended), ended) {
-                (None, Ok(answer)) => {
-                    if let Some(plan) = &plan
-                        && code_of_answer(&answer) == Code::Ok
-                    {
-                        plan.succeeded();
-                    }
-                    let read_at = answer.read_at;
-                    let result = trace.finish(read(answer, &call, codec, &trace));
-                    counted.end(&result, Some(read_at));
-                    return result;
-                }
-                (None, Err(failed)) => {
-                    let result = trace.finish(Err(failed.into_status(call.method.path)));
-                    counted.end(&result, None);
-                    return result;
-                }
-                (Some(next), ended) => {
-                    let code = end_of(&ended).0;
-                    if next.is_transparent {
-                        counted.goes_on_transparently(code);
-                    } else {
-                        counted.goes_on_after(code, next.pause);
-                    }
-                    tell(&trace, &ended);
-                    if !next.pause.is_zero() {
-                        let waited = Box::pin(wait(next.pause, &mut guard, deadline)).await;
-                        waited.map_err(|status| counted.fail(status))?;
-                    }
-                }
+            let Some(next) = again.after(&ended) else {
+                return call.settle(ended, codec, plan.as_deref(), &trace, &mut counted);
+            };
+            next.tell(&ended, &trace, &mut counted);
+            if !next.pause.is_zero() {
+                let waited = Box::pin(wait(next.pause, &mut guard, deadline)).await;
+                waited.map_err(|status| counted.fail(status))?;
             }
             again.note(metadata.as_mut());
+        }
+    }
+
+    /// When a call must be over.
+    #[inline]
+    fn deadline(
+        &self,
+        headers: &HeaderMap,
+        options: &CallOptions,
+        plan: Option<&CallPlan>,
+        current: &Context,
+    ) -> Option<Deadline> {
+        let of_channel = self.inner.endpoint.timeout;
+        match plan {
+            None => guard::deadline(headers, options, of_channel, current),
+            Some(plan) => plan.deadline(headers, options, of_channel, current),
         }
     }
 
@@ -351,6 +370,20 @@ struct Next {
     is_transparent: bool,
 }
 
+impl Next {
+    /// Tells how the attempt ended that the next one follows.
+    #[cold]
+    fn tell(&self, ended: &Result<UnaryAnswer, Failed>, trace: &UnaryTrace<'_>, counted: &mut CountedUnary) {
+        let code = end_of(ended).0;
+        if self.is_transparent {
+            counted.goes_on_transparently(code);
+        } else {
+            counted.goes_on_after(code, self.pause);
+        }
+        tell(trace, ended);
+    }
+}
+
 /// Whether a call is made again.
 struct Again {
     wait_for_ready: bool,
@@ -379,9 +412,12 @@ impl Failed {
 }
 
 /// Tells whoever watches how an attempt ended.
-fn report(observation: Observation, ended: &Result<UnaryAnswer, Failed>) {
-    let (code, block) = end_of(ended);
-    observation.end(code, block);
+#[inline]
+fn report(observation: Option<Observation>, ended: &Result<UnaryAnswer, Failed>) {
+    if let Some(observation) = observation {
+        let (code, block) = end_of(ended);
+        observation.end(code, block);
+    }
 }
 
 /// The code of an attempt, and what came with it.

@@ -71,11 +71,10 @@ impl<'a> UnaryTrace<'a> {
 
     /// The attempt is over, and so is the call.
     #[inline]
-    pub(super) fn finish<T>(&self, result: Result<T, Status>) -> Result<T, Status> {
+    pub(super) fn finish<T>(&self, result: &Result<T, Status>) {
         if let Some(attempt) = &self.attempt {
-            attempt.ended_with(&result);
+            attempt.ended_with(result);
         }
-        result
     }
 
     /// Whether anybody wants to know.
@@ -104,9 +103,7 @@ impl<'a> UnaryTrace<'a> {
     pub(super) fn ended(&self, _: Code, _: &str) {}
 
     #[inline]
-    pub(super) fn finish<T>(&self, result: Result<T, Status>) -> Result<T, Status> {
-        result
-    }
+    pub(super) fn finish<T>(&self, _: &Result<T, Status>) {}
 
     pub(super) fn is_on(&self) -> bool {
         false

@@ -60,8 +60,13 @@ impl Ended {
         self.received.record_size(outcome.received, writer);
     }
 
+    /// How long they took, and nothing else.
+    pub(super) fn durations(&self) -> &Durations {
+        &self.durations
+    }
+
     pub(super) fn read(&self, into: &mut Ends) {
-        self.durations.read(&mut into.durations);
+        self.durations.read_seconds(&mut into.durations);
         self.sent.read(&mut into.sent);
         self.received.read(&mut into.received);
     }

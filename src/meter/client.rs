@@ -49,6 +49,9 @@ struct Method {
 #[derive(Debug, Default)]
 struct Cells {
     attempts_started: AtomicU64,
+    /// Calls that had one attempt, which took as long as they: most of them.
+    alone: ByCode<Ended>,
+    /// All other attempts and calls.
     attempts: ByCode<Ended>,
     calls: ByCode<Durations>,
     again: OnceLock<Box<Again>>,
@@ -149,12 +152,16 @@ impl Method {
         self.cells.each(|cells| {
             reading.attempts_started += cells.attempts_started.load(Relaxed);
             cells.attempts.each(|code, ended| ended.read(reading.attempts.entry(code as i32).or_default()));
-            cells.calls.each(|code, ended| ended.read(reading.calls.entry(code as i32).or_default()));
+            cells.calls.each(|code, ended| ended.read_seconds(reading.calls.entry(code as i32).or_default()));
+            cells.alone.each(|code, ended| {
+                ended.read(reading.attempts.entry(code as i32).or_default());
+                ended.durations().read_seconds(reading.calls.entry(code as i32).or_default());
+            });
             if let Some(again) = cells.again.get() {
                 again.retries.read(&mut reading.retries);
                 again.transparent_retries.read(&mut reading.transparent_retries);
                 again.hedges.read(&mut reading.hedges);
-                again.delays.read(&mut reading.retry_delays);
+                again.delays.read_seconds(&mut reading.retry_delays);
             }
         });
         reading
@@ -207,14 +214,13 @@ struct Running {
 }
 
 impl ClientCall {
-    #[inline]
-    pub(crate) fn is_on(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// An attempt begins.
     pub(crate) fn attempt(&self) -> ClientAttempt {
-        self.attempt_since(|_| Instant::now())
+        ClientAttempt(self.0.as_ref().map(|running| {
+            running.method.attempt_started();
+            let (method, began) = (Arc::clone(&running.method), Instant::now());
+            Attempt { method, began, sent: 0, received: 0, counter: None }
+        }))
     }
 
     /// An attempt begins whose caller keeps it together with the call; the first one as early as that.
@@ -242,26 +248,17 @@ impl ClientCall {
         let now = at.unwrap_or_else(Instant::now);
         let (cells, writer) = running.method.cells.here();
         let took = Took::of(now.saturating_duration_since(running.began));
-        if let Some(attempt) = attempt {
-            let is_alone = attempt.began == running.began;
-            let own = if is_alone { took } else { Took::of(now.saturating_duration_since(attempt.began)) };
-            cells.attempts.of(code).record(&attempt.outcome(code, own), writer);
+        match attempt {
+            Some(attempt) if attempt.began == running.began && !running.was_made_again() => {
+                cells.alone.of(code).record(&attempt.outcome(code, took), writer);
+            }
+            Some(attempt) => {
+                let own = Took::of(now.saturating_duration_since(attempt.began));
+                cells.attempts.of(code).record(&attempt.outcome(code, own), writer);
+                running.end(code, took, cells, writer);
+            }
+            None => running.end(code, took, cells, writer),
         }
-        running.end(code, took, cells, writer);
-    }
-
-    /// The first attempt begins, as early as the call.
-    #[inline]
-    pub(crate) fn first_attempt(&self) -> ClientAttempt {
-        self.attempt_since(|running| running.began)
-    }
-
-    #[inline]
-    fn attempt_since(&self, began: impl FnOnce(&Running) -> Instant) -> ClientAttempt {
-        ClientAttempt(self.0.as_ref().map(|running| {
-            running.method.attempt_started();
-            Attempt { method: Arc::clone(&running.method), began: began(running), received: 0, counter: None }
-        }))
     }
 
     /// The next attempt is a retry, after this pause.
@@ -310,6 +307,11 @@ impl ClientCall {
 }
 
 impl Running {
+    #[inline]
+    fn was_made_again(&self) -> bool {
+        [&self.retries, &self.transparent_retries, &self.hedges].into_iter().any(|number| number.load(Relaxed) > 0)
+    }
+
     fn end_at(&self, code: Code, now: Instant) {
         let (cells, writer) = self.method.cells.here();
         self.end(code, Took::of(now.saturating_duration_since(self.began)), cells, writer);
@@ -318,12 +320,12 @@ impl Running {
     #[inline]
     fn end(&self, code: Code, took: Took, cells: &Cells, writer: Writer) {
         cells.calls.of(code).record_duration(took, writer);
+        if !self.was_made_again() {
+            return;
+        }
         let number = |number: &AtomicU32| Some(number.load(Relaxed)).filter(|number| *number > 0);
         let (retries, transparent, hedges) =
             (number(&self.retries), number(&self.transparent_retries), number(&self.hedges));
-        if retries.is_none() && transparent.is_none() && hedges.is_none() {
-            return;
-        }
         self.end_again(retries, transparent, hedges, cells, writer);
     }
 
@@ -365,14 +367,14 @@ pub(crate) struct UnaryAttempt {
 }
 
 impl UnaryAttempt {
-    /// A message went out, of so many bytes.
+    /// So many bytes of messages went out, in all.
     pub(crate) fn sent(&mut self, bytes: u64) {
         self.sent = bytes;
     }
 
-    /// A message came, of so many bytes.
+    /// So many bytes of messages came.
     pub(crate) fn received(&mut self, bytes: u64) {
-        self.received = bytes;
+        self.received += bytes;
     }
 
     fn outcome(&self, code: Code, took: Took) -> Outcome {
@@ -388,6 +390,7 @@ pub(crate) struct ClientAttempt(Option<Attempt>);
 struct Attempt {
     method: Arc<Method>,
     began: Instant,
+    sent: u64,
     received: u64,
     /// Counts what is sent, which goes on by itself.
     counter: Option<Arc<AtomicU64>>,
@@ -403,6 +406,13 @@ impl ClientAttempt {
     pub(crate) fn sent_by(&mut self, counter: Arc<AtomicU64>) {
         if let Some(attempt) = &mut self.0 {
             attempt.counter = Some(counter);
+        }
+    }
+
+    /// So many bytes of messages went out, and no more will.
+    pub(crate) fn sent(&mut self, bytes: u64) {
+        if let Some(attempt) = &mut self.0 {
+            attempt.sent = bytes;
         }
     }
 
@@ -430,7 +440,7 @@ impl ClientAttempt {
 
 impl Attempt {
     fn end(&self, code: Code, now: Instant) {
-        let sent = self.counter.as_ref().map_or(0, |counter| counter.load(Relaxed));
+        let sent = self.counter.as_ref().map_or(self.sent, |counter| counter.load(Relaxed));
         let duration = now.saturating_duration_since(self.began);
         let received = self.received;
         self.method.attempt_ended(&Outcome { code, took: Took::of(duration), sent, received });

@@ -86,7 +86,7 @@ pub(crate) static TRANSPARENT_BOUNDS: [f64; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 10.0]
 #[derive(Debug)]
 pub(super) struct Histogram<const BUCKETS: usize> {
     counts: [AtomicU64; BUCKETS],
-    /// The bits of a float, in the unit that exporters show.
+    /// In whole numbers: of durations, nanoseconds.
     sum: AtomicU64,
 }
 
@@ -101,26 +101,31 @@ impl<const BUCKETS: usize> Default for Histogram<BUCKETS> {
 
 impl<const BUCKETS: usize> Histogram<BUCKETS> {
     #[inline]
-    fn add(&self, bucket: usize, value: f64, writer: Writer) {
+    fn add(&self, bucket: usize, value: u64, writer: Writer) {
         writer.add(&self.counts[bucket.min(BUCKETS - 1)], 1);
-        if value != 0.0 {
-            writer.add_float(&self.sum, value);
-        }
+        writer.add(&self.sum, value);
     }
 
     /// Counts a small number, by bounds of which `DURATION_BOUNDS` and `SIZE_BOUNDS` are none.
     pub(super) fn record(&self, value: u32, bounds: &[f64], writer: Writer) {
-        let value = f64::from(value);
-        self.add(bounds.partition_point(|bound| *bound < value), value, writer);
+        let bucket = bounds.partition_point(|bound| *bound < f64::from(value));
+        self.add(bucket, u64::from(value), writer);
     }
 
     /// Adds what was counted here to what was counted elsewhere.
     pub(super) fn read(&self, into: &mut Distribution) {
+        self.read_as(1.0, into);
+    }
+
+    /// The same where so many make one of what exporters show.
+    fn read_as(&self, unit: f64, into: &mut Distribution) {
         into.counts.resize(BUCKETS, 0);
         for (sum, count) in into.counts.iter_mut().zip(&self.counts) {
             *sum += count.load(Relaxed);
         }
-        into.sum += f64::from_bits(self.sum.load(Relaxed));
+        #[allow(clippy::cast_precision_loss, reason = "above 2^53 nobody looks at the last digits")]
+        let sum = self.sum.load(Relaxed) as f64;
+        into.sum += sum / unit;
     }
 }
 
@@ -128,7 +133,7 @@ impl<const BUCKETS: usize> Histogram<BUCKETS> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Took {
     bucket: usize,
-    seconds: f64,
+    nanoseconds: u64,
 }
 
 impl Took {
@@ -136,14 +141,19 @@ impl Took {
     pub(crate) fn of(duration: Duration) -> Self {
         let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let bucket = DURATION_BOUNDS_NS.partition_point(|bound| *bound < nanoseconds);
-        Took { bucket, seconds: duration.as_secs_f64() }
+        Took { bucket, nanoseconds }
     }
 }
 
 impl Durations {
     #[inline]
     pub(super) fn record_duration(&self, took: Took, writer: Writer) {
-        self.add(took.bucket, took.seconds, writer);
+        self.add(took.bucket, took.nanoseconds, writer);
+    }
+
+    /// As [`Histogram::read`], in seconds.
+    pub(super) fn read_seconds(&self, into: &mut Distribution) {
+        self.read_as(1e9, into);
     }
 }
 
@@ -160,8 +170,7 @@ impl Sizes {
                 SIZE_BOUNDS.partition_point(|bound| *bound < bytes)
             }
         };
-        #[allow(clippy::cast_precision_loss, reason = "a call of more than eight petabytes may lose one")]
-        self.add(bucket, bytes as f64, writer);
+        self.add(bucket, bytes, writer);
     }
 }
 
@@ -195,7 +204,7 @@ mod tests {
             let (cells, writer) = counted.here();
             cells.record_duration(Took::of(duration), writer);
             let mut read = Distribution::default();
-            counted.each(|cells| cells.read(&mut read));
+            counted.each(|cells| cells.read_seconds(&mut read));
             assert_eq!(read.counts.iter().position(|count| *count == 1), Some(bucket), "{duration:?}");
             assert!((read.sum - duration.as_secs_f64()).abs() < 1e-12 || duration == Duration::MAX);
         }

@@ -146,10 +146,6 @@ mod client {
     }
 
     impl ClientCall {
-        pub(crate) fn is_on(&self) -> bool {
-            false
-        }
-
         pub(crate) fn unary_attempt(&self, _: bool) -> Option<UnaryAttempt> {
             None
         }
@@ -159,10 +155,6 @@ mod client {
         pub(crate) fn end_unary(self, _: Option<UnaryAttempt>, _: Code, _: Option<Instant>) {}
 
         pub(crate) fn attempt(&self) -> ClientAttempt {
-            ClientAttempt {}
-        }
-
-        pub(crate) fn first_attempt(&self) -> ClientAttempt {
             ClientAttempt {}
         }
 
@@ -191,6 +183,8 @@ mod client {
         }
 
         pub(crate) fn sent_by(&mut self, _: Arc<AtomicU64>) {}
+
+        pub(crate) fn sent(&mut self, _: u64) {}
 
         pub(crate) fn received(&mut self, _: u64) {}
 

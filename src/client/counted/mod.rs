@@ -16,85 +16,93 @@ use tonic::body::Body;
 
 use crate::client::channel::Inner;
 use crate::metadata::GRPC_STATUS;
-use crate::meter::{ClientAttempt, ClientCall, MessageSizes};
+use crate::meter::{ClientAttempt, ClientCall, MessageSizes, UnaryAttempt};
 use crate::status::{Code, Status, code_for_http_status};
-use crate::transport::connection::Origin;
-use crate::transport::h2::client::{Connection, Sent};
-use crate::transport::progress::Unanswered;
+use crate::transport::h2::client::{Opening, ResponseBody};
 
 pub(super) use self::unary::CountedUnary;
 
-/// A call from where it is made to the end of its answer. Dropped before, it was cancelled.
+/// A call from where it is made to the end of its answer, if anybody wants to know. Dropped before, it was cancelled.
 #[derive(Debug, Default)]
-pub(super) struct Counted {
+pub(super) struct Counted(Option<Box<Parts>>);
+
+/// What is counted of a call; in a box, so that calls which nobody counts are small.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
     pub(super) call: ClientCall,
     /// The attempt that is under way, or that was answered.
     pub(super) attempt: ClientAttempt,
+    /// The same of one that began with the call.
+    first: Option<UnaryAttempt>,
     /// What has been sent of a request that is not kept.
-    sent: Option<Arc<AtomicU64>>,
+    sent: Option<Sent>,
+}
+
+/// How many bytes of messages a request has sent.
+#[derive(Debug)]
+enum Sent {
+    /// All that there are.
+    Whole(u64),
+    /// The rest goes on by itself.
+    Counter(Arc<AtomicU64>),
 }
 
 impl Counted {
     /// Begins to count a call, which began a while ago if that is known.
+    #[inline]
     pub(super) fn begin(inner: &Inner, request: &http::Request<Body>, began: Option<Instant>) -> Self {
-        if !inner.meter.is_on() {
-            return Counted::default();
-        }
-        let path = request.uri().path();
-        let meter = match request.extensions().get::<GrpcMethod<'static>>() {
-            Some(named) if is_path_of(path, named) => inner.meter.method(path),
-            Some(named) => inner.meter.method(&format!("{}/{}", named.service(), named.method())),
-            None => inner.meter.other(),
-        };
-        Counted { call: meter.begin(began), ..Counted::default() }
+        Counted(inner.meter.is_on().then(|| Parts::begin(inner, request, began)))
+    }
+
+    /// What is counted, or something that does not count.
+    pub(super) fn parts<'a>(&'a mut self, off: &'a mut Parts) -> &'a mut Parts {
+        self.0.as_deref_mut().unwrap_or(off)
     }
 
     /// Measures the messages of the request, which is sent once, unless that is done.
     pub(super) fn measure(&mut self, request: http::Request<Body>) -> http::Request<Body> {
-        if !self.call.is_on() || self.sent.is_some() {
-            return request;
+        match &mut self.0 {
+            Some(parts) if parts.sent.is_none() => {
+                request.map(|body| Body::new(parts.outgoing(body, MessageSizes::default(), 0)))
+            }
+            _ => request,
         }
-        request.map(|body| Body::new(self.outgoing(body)))
     }
 
-    fn outgoing(&mut self, body: Body) -> Outgoing {
-        let sent = Arc::clone(self.sent.get_or_insert_default());
-        Outgoing { body, sizes: MessageSizes::default(), sent }
-    }
-
-    /// Sends a request, if its turn is now.
-    pub(super) fn send_at_once(
-        &mut self,
-        connection: &Connection,
-        request: http::Request<Body>,
-        origin: Origin<'_>,
-    ) -> Result<Sent, Unanswered> {
-        if self.call.is_on() {
-            return connection.send_at_once(request.map(|body| self.outgoing(body)), origin);
+    /// The same of a request the beginning of which is there.
+    #[inline]
+    pub(super) fn measure_opening(&mut self, opening: &mut Opening) {
+        if let Some(parts) = &mut self.0 {
+            parts.measure_opening(opening);
         }
-        connection.send_at_once(request, origin)
     }
 
     pub(super) fn begin_attempt(&mut self) {
-        self.attempt = self.call.attempt();
-        self.keep_sent();
-    }
-
-    /// The first attempt begins with the call.
-    pub(super) fn begin_first_attempt(&mut self) {
-        self.attempt = self.call.first_attempt();
-        self.keep_sent();
-    }
-
-    fn keep_sent(&mut self) {
-        if let Some(sent) = &self.sent {
-            self.attempt.sent_by(Arc::clone(sent));
+        if let Some(parts) = &mut self.0 {
+            parts.attempt = parts.call.attempt();
+            match &parts.sent {
+                Some(Sent::Counter(sent)) => parts.attempt.sent_by(Arc::clone(sent)),
+                Some(Sent::Whole(bytes)) => parts.attempt.sent(*bytes),
+                None => {}
+            }
         }
     }
 
-    /// The attempt has ended, and perhaps the call has not.
-    pub(super) fn end_attempt(&mut self, code: Code) {
-        std::mem::take(&mut self.attempt).end(code);
+    /// The first attempt begins with the call.
+    #[inline]
+    pub(super) fn begin_first_attempt(&mut self) {
+        if let Some(parts) = &mut self.0 {
+            parts.first = parts.call.unary_attempt(true);
+        }
+    }
+
+    /// The attempt has ended, and the call is made again: the server has surely done nothing for it.
+    #[cold]
+    pub(super) fn goes_on_transparently(&mut self, code: Code) {
+        if let Some(parts) = &mut self.0 {
+            parts.end_attempt(code);
+            parts.call.retries_transparently();
+        }
     }
 
     /// What has come of the call: its end, or the beginning of an answer whose end is.
@@ -102,39 +110,135 @@ impl Counted {
     where
         B: http_body::Body<Data = Bytes, Error = Status> + Send + Unpin + 'static,
     {
-        if !self.call.is_on() {
-            return result.map(|response| response.map(Body::new));
-        }
+        let Some(mut parts) = self.0 else { return result.map(|response| response.map(Body::new)) };
         match result {
             Err(status) => {
-                self.end(status.code());
+                parts.end(status.code(), None);
                 Err(status)
             }
-            Ok(response) => Ok(self.watch(response)),
+            Ok(response) => Ok(parts.watch(response)),
         }
     }
 
-    fn end(self, code: Code) {
-        self.call.end_with(self.attempt, code);
+    /// The same for an answer as its connection gives it.
+    #[inline]
+    pub(super) fn finish_answer(self, response: http::Response<ResponseBody>) -> http::Response<Body> {
+        match self.0 {
+            None => response.map(ResponseBody::boxed),
+            Some(parts) => parts.watch_answer(response),
+        }
+    }
+}
+
+impl Parts {
+    fn begin(inner: &Inner, request: &http::Request<Body>, began: Option<Instant>) -> Box<Self> {
+        let path = request.uri().path();
+        let meter = match request.extensions().get::<GrpcMethod<'static>>() {
+            Some(named) if is_path_of(path, named) => inner.meter.method(path),
+            Some(named) => inner.meter.method(&format!("{}/{}", named.service(), named.method())),
+            None => inner.meter.other(),
+        };
+        Box::new(Parts { call: meter.begin(began), attempt: ClientAttempt::default(), first: None, sent: None })
     }
 
-    fn watch<B>(self, response: http::Response<B>) -> http::Response<Body>
+    fn measure_opening(&mut self, opening: &mut Opening) {
+        let mut sizes = MessageSizes::default();
+        let bytes = opening.pieces().map(|piece| sizes.take(piece) as u64).sum();
+        if opening.is_whole() {
+            self.sent = Some(Sent::Whole(bytes));
+        } else {
+            opening.map_rest(|rest| Body::new(self.outgoing(rest, sizes, bytes)));
+        }
+    }
+
+    /// A body that is measured from here, after so many bytes.
+    fn outgoing(&mut self, body: Body, sizes: MessageSizes, bytes: u64) -> Outgoing {
+        let sent = Arc::new(AtomicU64::new(bytes));
+        self.sent = Some(Sent::Counter(Arc::clone(&sent)));
+        Outgoing { body, sizes, sent }
+    }
+
+    /// So many bytes of the answer's messages came.
+    fn received(&mut self, bytes: u64) {
+        match &mut self.first {
+            Some(first) => first.received(bytes),
+            None => self.attempt.received(bytes),
+        }
+    }
+
+    /// The attempt that began with the call, with all that it has sent.
+    fn take_first(&mut self) -> Option<UnaryAttempt> {
+        let mut first = self.first.take()?;
+        first.sent(match &self.sent {
+            Some(Sent::Whole(bytes)) => *bytes,
+            Some(Sent::Counter(sent)) => sent.load(Ordering::Relaxed),
+            None => 0,
+        });
+        Some(first)
+    }
+
+    fn end_attempt(&mut self, code: Code) {
+        match self.take_first() {
+            Some(first) => self.call.end_attempt(&first, code),
+            None => std::mem::take(&mut self.attempt).end(code),
+        }
+    }
+
+    /// The call has ended, at a time that may be known.
+    fn end(&mut self, code: Code, at: Option<Instant>) {
+        let call = std::mem::take(&mut self.call);
+        match self.take_first() {
+            Some(first) => call.end_unary(Some(first), code, at),
+            None => call.end_with(std::mem::take(&mut self.attempt), code),
+        }
+    }
+
+    /// An answer that may be here already, all of it.
+    fn watch_answer(mut self: Box<Self>, response: http::Response<ResponseBody>) -> http::Response<Body> {
+        let ended = response.body().whole().map(|whole| {
+            let mut sizes = MessageSizes::default();
+            self.received(whole.pieces.map(|piece| sizes.take(piece) as u64).sum());
+            let code = match (code_of(response.headers()), response.status()) {
+                (Some(code), _) => code,
+                (None, http::StatusCode::OK) => whole.trailers.and_then(code_of).unwrap_or(Code::Unknown),
+                (None, other) => code_for_http_status(other),
+            };
+            (code, whole.read_at)
+        });
+        match ended {
+            Some((code, read_at)) => {
+                self.end(code, Some(read_at));
+                response.map(ResponseBody::boxed)
+            }
+            None => self.watch(response),
+        }
+    }
+
+    fn watch<B>(mut self: Box<Self>, response: http::Response<B>) -> http::Response<Body>
     where
         B: http_body::Body<Data = Bytes, Error = Status> + Send + Unpin + 'static,
     {
         let is_over = response.body().is_end_stream();
         match (code_of(response.headers()), response.status()) {
-            (Some(code), _) if is_over => self.end(code),
-            (None, http::StatusCode::OK) if is_over => self.end(Code::Unknown),
+            (Some(code), _) if is_over => self.end(code, None),
+            (None, http::StatusCode::OK) if is_over => self.end(Code::Unknown, None),
             // Headers that are trailers, too; and what comes from something between, not from a gRPC server.
-            (Some(code), _) if code != Code::Ok => self.end(code),
-            (None, other) if other != http::StatusCode::OK => self.end(code_for_http_status(other)),
+            (Some(code), _) if code != Code::Ok => self.end(code, None),
+            (None, other) if other != http::StatusCode::OK => self.end(code_for_http_status(other), None),
             _ => {
                 let sizes = MessageSizes::default();
                 return response.map(|body| Body::new(Incoming { body, sizes, counted: Some(self) }));
             }
         }
         response.map(Body::new)
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        if let Some(first) = self.take_first() {
+            self.call.end_attempt(&first, Code::Cancelled);
+        }
     }
 }
 
@@ -203,7 +307,7 @@ impl http_body::Body for Outgoing {
 struct Incoming<B> {
     body: B,
     sizes: MessageSizes,
-    counted: Option<Counted>,
+    counted: Option<Box<Parts>>,
 }
 
 impl<B> http_body::Body for Incoming<B>
@@ -220,7 +324,7 @@ where
                 Some(data) => {
                     let bytes = self.sizes.take(data);
                     if let Some(counted) = &mut self.counted {
-                        counted.attempt.received(bytes as u64);
+                        counted.received(bytes as u64);
                     }
                     None
                 }
@@ -230,9 +334,9 @@ where
             None => Some(Code::Unknown),
         };
         if let Some(code) = end
-            && let Some(counted) = self.counted.take()
+            && let Some(mut counted) = self.counted.take()
         {
-            counted.end(code);
+            counted.end(code, None);
         }
         Poll::Ready(frame)
     }

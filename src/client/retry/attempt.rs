@@ -11,7 +11,7 @@ use tonic::body::Body;
 use crate::client::balance::PickCall;
 use crate::client::channel::Inner;
 use crate::client::core::{Placed, Unplaced};
-use crate::client::counted::{Counted, measured_attempt};
+use crate::client::counted::{self, Counted, measured_attempt};
 use crate::client::retry::retries::Retries;
 use crate::client::retry::{Transparent, note_attempts};
 use crate::client::stage::{Stage, StageCell};
@@ -93,7 +93,8 @@ impl Attempts {
         counted: &mut Counted,
     ) -> Result<http::Response<Body>, Status> {
         let reader = ReaderNumber::default();
-        let Counted { call, attempt, .. } = counted;
+        let mut off = counted::Parts::default();
+        let counted::Parts { call, attempt, .. } = counted.parts(&mut off);
         loop {
             let ended = match self.make(retries.before(), &reader, call, attempt).await {
                 Attempted::Answered(response) => {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::body::Body;
 
-use crate::client::counted::Counted;
+use crate::client::counted::{self, Counted};
 use crate::client::retry::attempt::{Attempted, Attempts, Ended, NO_READER, ReaderNumber, outgrown};
 use crate::client::retry::pushback::Pushback;
 use crate::client::retry::throttle::RetryThrottle;
@@ -48,7 +48,8 @@ impl Attempts {
         throttle: Option<&Arc<RetryThrottle>>,
         counted: &mut Counted,
     ) -> Result<http::Response<Body>, Status> {
-        let Counted { call, attempt, .. } = counted;
+        let mut off = counted::Parts::default();
+        let counted::Parts { call, attempt, .. } = counted.parts(&mut off);
         let mut hedges = Hedges {
             attempts: &self,
             call,

@@ -47,7 +47,7 @@ pub(super) fn header_map(fields: &FieldList) -> Option<HeaderMap> {
             cookies.extend_from_slice(field.value);
             continue;
         }
-        let name = HeaderName::from_bytes(field.name).ok()?;
+        let name = name_of(field.name)?;
         let mut value = value_of(field.value)?;
         value.set_sensitive(field.is_sensitive);
         headers.try_append(name, value).ok()?;
@@ -59,6 +59,19 @@ pub(super) fn header_map(fields: &FieldList) -> Option<HeaderMap> {
 }
 
 /// What comes in almost every block is not counted, as memory that copies of a block share would be.
+fn name_of(bytes: &[u8]) -> Option<HeaderName> {
+    const USUAL: [HeaderName; 3] = [
+        HeaderName::from_static("grpc-status"),
+        HeaderName::from_static("grpc-encoding"),
+        HeaderName::from_static("grpc-accept-encoding"),
+    ];
+    match USUAL.into_iter().find(|usual| usual.as_str().as_bytes() == bytes) {
+        Some(usual) => Some(usual),
+        None => HeaderName::from_bytes(bytes).ok(),
+    }
+}
+
+/// The same of values.
 fn value_of(bytes: &[u8]) -> Option<HeaderValue> {
     const USUAL: [&str; 3] = ["0", "application/grpc", "identity"];
     match USUAL.into_iter().find(|usual| usual.as_bytes() == bytes) {

@@ -103,14 +103,20 @@ impl Connection {
         if let Some(record) = self.streams.get_mut(stream) {
             record.sent = if end_stream { Sent::Everything } else { Sent::Headers };
         }
-        let head_at = self.output.position();
-        let buffer = self.output.buffer();
-        put_head(buffer, 0, headers::KIND, END_HEADERS | if end_stream { END_STREAM } else { 0 }, stream);
-        self.encoder.encode_prepared(block, buffer);
-        for field in more {
-            self.encoder.encode_field(&field, buffer);
+        let flags = END_HEADERS | if end_stream { END_STREAM } else { 0 };
+        let mut more = more.into_iter().peekable();
+        if more.peek().is_none() {
+            self.write_prepared_frame(stream, block, flags);
+        } else {
+            let head_at = self.output.position();
+            let buffer = self.output.buffer();
+            put_head(buffer, 0, headers::KIND, flags, stream);
+            self.encoder.encode_prepared(block, buffer);
+            for field in more {
+                self.encoder.encode_field(&field, buffer);
+            }
+            self.end_headers(stream, head_at);
         }
-        self.end_headers(stream, head_at);
         self.timers.message_sent();
         if end_stream {
             self.end_local(stream);

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use http::header::{CONTENT_TYPE, TE, USER_AGENT};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use seltzer_h2::{HeaderField, Prepared};
 
 use crate::transport::connection::Origin;
@@ -55,6 +55,13 @@ pub(super) struct RequestHead<'a> {
 }
 
 impl Blocks {
+    /// The block of a request that says what the last one said, and no more than that.
+    #[inline]
+    pub(super) fn again(&self, parts: &Parts, origin: Origin<'_>) -> Option<&Prepared> {
+        let kept = self.kept.get(self.recent)?;
+        kept.is_all_of(parts, origin).then_some(&kept.block)
+    }
+
     /// The block of what is set apart of a request, if the same came before.
     #[inline]
     pub(super) fn get(&mut self, head: &RequestHead<'_>) -> Option<&Prepared> {
@@ -90,6 +97,23 @@ fn put_round<T>(values: &mut Vec<T>, next: &mut usize, value: T) -> usize {
 }
 
 impl Kept {
+    /// Whether a request consists of nothing else, in the same order.
+    #[inline]
+    fn is_all_of(&self, parts: &Parts, origin: Origin<'_>) -> bool {
+        let Parts { method, uri, headers, .. } = parts;
+        let (scheme, authority) = destination(uri, origin);
+        headers.len() == self.repeating.len()
+            && headers.iter().zip(&self.repeating).all(|((said_name, said), (name, value))| {
+                are_same(said.as_bytes(), value.as_bytes()) && said_name == name && !said.is_sensitive()
+            })
+            && are_same(path_text(self.path.as_ref()).as_bytes(), path_text(uri.path_and_query()).as_bytes())
+            && self.authority == authority
+            && self.scheme == scheme
+            && self.method == *method
+            // Where a request names its caller, this is among its headers.
+            && self.user_agent.as_ref().is_none_or(|kept| are_same(kept.as_bytes(), origin.user_agent.as_bytes()))
+    }
+
     #[inline]
     fn is_of(&self, head: &RequestHead<'_>) -> bool {
         are_same(path_text(self.path.as_ref()).as_bytes(), path_text(head.path).as_bytes())
@@ -119,14 +143,19 @@ fn path_text(path: Option<&PathAndQuery>) -> &str {
     path.map_or("/", PathAndQuery::as_str)
 }
 
+/// The scheme and the authority of a request: a client made `with_origin` names its own.
+#[inline]
+fn destination<'a>(uri: &'a Uri, origin: Origin<'a>) -> (&'a str, &'a str) {
+    match uri.authority() {
+        Some(own) => (uri.scheme_str().unwrap_or("http"), own.as_str()),
+        None => (origin.scheme, origin.authority),
+    }
+}
+
 impl<'a> RequestHead<'a> {
     pub(super) fn new(parts: &'a Parts, origin: Origin<'a>) -> Self {
         let Parts { method, uri, headers, .. } = parts;
-        // A client made `with_origin` names an authority of its own.
-        let (scheme, authority) = match uri.authority() {
-            Some(own) => (uri.scheme_str().unwrap_or("http"), own.as_str()),
-            None => (origin.scheme, origin.authority),
-        };
+        let (scheme, authority) = destination(uri, origin);
         let mut head = RequestHead {
             path: uri.path_and_query(),
             authority,
@@ -313,6 +342,43 @@ mod tests {
             let other = parts(path, headers);
             assert!(!get(&other, "a"), "{path} {headers:?}");
             assert!(get(&other, "a") && get(&one, "a"), "{path} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn what_says_no_more_than_the_last_one_is_known_at_once() {
+        const TE: (&str, &str) = ("te", "trailers");
+        let (ours, theirs) = (HeaderValue::from_static("ours"), HeaderValue::from_static("theirs"));
+        let origin = |authority, user_agent| Origin { scheme: "http", authority, user_agent, replay: None };
+        let one = parts("/a/B", &[TE, GRPC]);
+        let mut blocks = Blocks::default();
+        assert!(blocks.again(&one, origin("a", &ours)).is_none());
+        for is_kept in [false, true] {
+            assert_eq!(blocks.get(&RequestHead::new(&one, origin("a", &ours))).is_some(), is_kept);
+        }
+        let mut sensitive = one.clone();
+        sensitive.headers.values_mut().for_each(|value| value.set_sensitive(true));
+        let table = [
+            (one.clone(), "a", &ours, true),
+            // In other memory.
+            (parts("/a/B", &[TE, GRPC]), "a", &HeaderValue::from_bytes(b"ours").unwrap(), true),
+            (parts("http://a/a/B", &[TE, GRPC]), "b", &ours, true),
+            (one.clone(), "b", &ours, false),
+            (one.clone(), "a", &theirs, false),
+            (parts("/a/C", &[TE, GRPC]), "a", &ours, false),
+            (parts("https://a/a/B", &[TE, GRPC]), "a", &ours, false),
+            (parts("/a/B", &[TE]), "a", &ours, false),
+            (parts("/a/B", &[GRPC, TE]), "a", &ours, false),
+            (parts("/a/B", &[TE, ("content-type", "application/grpc+json")]), "a", &ours, false),
+            (parts("/a/B", &[TE, GRPC, ("x-one", "1")]), "a", &ours, false),
+            (parts("/a/B", &[TE, GRPC, ("user-agent", "ours")]), "a", &ours, false),
+            (sensitive, "a", &ours, false),
+        ];
+        for (parts, authority, user_agent, is_known) in table {
+            let origin = origin(authority, user_agent);
+            let block = blocks.again(&parts, origin).map(|block| words(block.fields()));
+            assert_eq!(block.is_some(), is_known, "{parts:?} {authority} {user_agent:?}");
+            assert!(block.is_none_or(|block| block == words(RequestHead::new(&parts, origin).fields())));
         }
     }
 

@@ -1,6 +1,7 @@
 //! A call as its connection knows it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::BytesMut;
@@ -70,7 +71,7 @@ pub(crate) struct General {
     /// How much was handed to the socket, in all, when the first byte of this call was.
     pub(super) begins_at: u64,
     pub(super) has_head: bool,
-    pub(super) head: Option<Parts>,
+    pub(super) head: Option<Block>,
     pub(super) inbound: Pieces,
     pub(super) end: Option<End>,
     pub(super) reader: Option<Waker>,
@@ -90,10 +91,14 @@ pub(super) struct Pieces {
 #[derive(Debug)]
 pub(super) enum End {
     /// With the whole answer, and perhaps trailers.
-    Complete(Option<HeaderMap>),
+    Complete(Option<Block>),
     /// Early.
     Lost(Lost),
 }
+
+/// A header block in the words of the `http` crate, which its connection may keep for others that are the same. Of
+/// trailers only the headers count.
+pub(super) type Block = Arc<Parts>;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -137,6 +142,11 @@ impl General {
 impl Pieces {
     pub(super) fn is_empty(&self) -> bool {
         self.first.is_none() && self.more.is_empty()
+    }
+
+    /// All of them, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.first.iter().chain(&self.more).map(|piece| &**piece)
     }
 
     /// Adds bytes.

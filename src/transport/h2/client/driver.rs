@@ -282,7 +282,7 @@ mod tests {
     use crate::transport::carrier::Carrier;
     use crate::transport::connection::{ConnectionSettings, Origin};
     use crate::transport::h2::client::connection::Connection;
-    use crate::transport::h2::client::{Failed, UnaryRequest};
+    use crate::transport::h2::client::{Failed, Sent, UnaryRequest};
     use crate::transport::keepalive::KeepalivePace;
     use crate::transport::remote::Remote;
     use crate::transport::target::Target;
@@ -330,7 +330,8 @@ mod tests {
         let connection = Connection::begin(Io::new(Dribbling(frames.concat().into())), &settings, remote);
         let user_agent = http::HeaderValue::from_static("test");
         let origin = Origin { scheme: "http", authority: "test", user_agent: &user_agent, replay: None };
-        let download = connection.send_at_once(http::Request::new(Body::empty()), origin);
+        let mut download = Sent::unsent(http::Request::new(Body::empty()));
+        let sent = download.send_at_once(&connection, origin);
         let request = UnaryRequest {
             block: &Prepared::new([]),
             metadata: &HeaderMap::new(),
@@ -352,6 +353,7 @@ mod tests {
             Poll::Ready(Err(Failed::Lost { status, .. })) => assert_eq!(status.code(), Code::DeadlineExceeded),
             other => panic!("{other:?}"),
         }
-        assert!(download.is_ok(), "it went on meanwhile");
+        assert!(sent.is_ok(), "it went on meanwhile");
+        drop(download);
     }
 }

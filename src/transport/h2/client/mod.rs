@@ -17,6 +17,8 @@ mod upload;
 
 pub(crate) use self::call::{Head, Trailers};
 pub(crate) use self::connection::Connection;
+pub(crate) use self::response::ResponseBody;
 pub(crate) use self::send::{Reservation, Sent};
 pub(crate) use self::state::{ANSWER, deadline_status};
 pub(crate) use self::unary::{Failed, Refusal, UnaryAnswer, UnaryCall, UnaryRequest};
+pub(crate) use self::upload::Opening;

@@ -1,13 +1,16 @@
 //! What arrives on a connection, handed to its calls.
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
-use http::{HeaderMap, StatusCode, Version};
+use http::response::Parts;
+use http::{StatusCode, Version};
 use seltzer_h2::{Event, FieldList, HeadersKind, Memo, Reason, StreamId, Token, TokenSet};
 use tokio::time::Instant;
 
 use crate::metadata;
 use crate::status::{Status, drop_garbled_details};
-use crate::transport::h2::client::call::{Call, End, Head, Lost, Trailers, Unary, UnaryEnd};
+use crate::transport::h2::client::call::{Block, Call, End, Head, Lost, Trailers, Unary, UnaryEnd};
 use crate::transport::h2::client::state::{ANSWER, Closing, State, deadline_status, reset_status};
 use crate::transport::h2::fields::header_map;
 use crate::transport::h2::message::{Refused, check, collect};
@@ -109,9 +112,9 @@ impl State {
             call.head = Some(Head::Plain);
             return;
         }
-        let Some(head) = self.response_head(memo) else { return self.refuse_headers(stream) };
+        let Some(head) = self.block(memo) else { return self.refuse_headers(stream) };
         match self.calls.get_mut(stream) {
-            Some(Call::Unary(call)) => call.head = Some(Head::Full(Box::new(head))),
+            Some(Call::Unary(call)) => call.head = Some(Head::Full(Box::new(Arc::unwrap_or_clone(head)))),
             Some(Call::General(call)) => {
                 call.has_head = true;
                 call.head = Some(head);
@@ -128,7 +131,7 @@ impl State {
         if self.is_plain(memo, is_plain_trailers) && matches!(self.calls.get(stream), Some(Call::Unary(_))) {
             return self.end_unary(stream, UnaryEnd::Complete(Trailers::Plain));
         }
-        match self.header_map(memo) {
+        match self.block(memo) {
             Some(trailers) => self.end_call(stream, End::Complete(Some(trailers))),
             None => self.refuse_headers(stream),
         }
@@ -149,29 +152,19 @@ impl State {
         }
     }
 
-    /// The header block that just came, in the words of the `http` crate: a copy for blocks that came before.
-    fn header_map(&mut self, memo: Memo) -> Option<HeaderMap> {
+    /// The header block that just came, in the words of the `http` crate: the same for blocks that came before.
+    #[inline]
+    fn block(&mut self, memo: Memo) -> Option<Block> {
         let tag = self.engine.memo_tag(memo);
-        if let Some(known) = self.maps.get(tag >> PLAINNESS_BITS) {
-            return Some(known.clone());
+        if let Some(known) = self.heads.get(tag >> PLAINNESS_BITS) {
+            return Some(Arc::clone(known));
         }
-        let mut map = header_map(self.engine.fields())?;
-        drop_garbled_details(&mut map);
+        let block = Arc::new(head_of(self.engine.fields())?);
         if !memo.is_none() {
-            let kept = self.maps.keep(map.clone());
+            let kept = self.heads.keep(Arc::clone(&block));
             self.engine.set_memo_tag(memo, (tag & PLAINNESS) | (kept << PLAINNESS_BITS));
         }
-        Some(map)
-    }
-
-    /// The head of a response that just came.
-    fn response_head(&mut self, memo: Memo) -> Option<http::response::Parts> {
-        let status = StatusCode::from_bytes(self.engine.fields().get(Token::Status)?).ok()?;
-        let (mut head, ()) = http::Response::new(()).into_parts();
-        head.status = status;
-        head.version = Version::HTTP_2;
-        head.headers = self.header_map(memo)?;
-        Some(head)
+        Some(block)
     }
 
     fn refuse_headers(&mut self, stream: StreamId) {
@@ -215,6 +208,20 @@ fn take_message(call: &mut Unary, arena: &mut BytesMut, bytes: &[u8]) -> Result<
     arena.extend_from_slice(bytes);
     call.body = arena.split();
     Ok(())
+}
+
+/// A header block in the words of the `http` crate. Trailers have no status of HTTP; responses without one do not come
+/// so far.
+#[cold]
+fn head_of(fields: &FieldList) -> Option<Parts> {
+    let (mut head, ()) = http::Response::new(()).into_parts();
+    if let Some(status) = fields.get(Token::Status) {
+        head.status = StatusCode::from_bytes(status).ok()?;
+    }
+    head.version = Version::HTTP_2;
+    head.headers = header_map(fields)?;
+    drop_garbled_details(&mut head.headers);
+    Some(head)
 }
 
 fn is_plain_head(fields: &FieldList) -> bool {

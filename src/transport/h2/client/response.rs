@@ -5,11 +5,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
 use seltzer_h2::StreamId;
+use tokio::time::Instant;
+use tonic::body::Body;
 
 use crate::status::Status;
-use crate::transport::h2::client::call::{Call, End, General, register};
+use crate::transport::h2::client::call::{Block, Call, End, General, register};
 use crate::transport::h2::client::connection::Shared;
 use crate::transport::h2::client::state::State;
 
@@ -43,9 +47,38 @@ impl Drop for Ongoing {
 /// What arrives on one stream, trailers included.
 pub(crate) enum ResponseBody {
     Ongoing(Ongoing),
-    /// All of it is here: its connection is asked no more.
-    Whole(Box<General>),
+    /// All of it is here, since then: its connection is asked no more.
+    Whole(Box<General>, Instant),
     Over,
+}
+
+/// An answer all of which is here.
+pub(crate) struct Whole<'a, P> {
+    pub(crate) pieces: P,
+    pub(crate) trailers: Option<&'a HeaderMap>,
+    /// When it had come, as far as the connection knows without another look at the clock.
+    pub(crate) read_at: Instant,
+}
+
+impl ResponseBody {
+    /// What there is, if that is all, and nothing of it was taken.
+    pub(crate) fn whole(&self) -> Option<Whole<'_, impl Iterator<Item = &[u8]>>> {
+        match self {
+            ResponseBody::Whole(call, read_at) => {
+                let trailers = match &call.end {
+                    Some(End::Complete(trailers)) => trailers.as_ref().map(|trailers| &trailers.headers),
+                    _ => None,
+                };
+                Some(Whole { pieces: call.inbound.iter(), trailers, read_at: *read_at })
+            }
+            ResponseBody::Ongoing(_) | ResponseBody::Over => None,
+        }
+    }
+
+    /// The same as tonic says it, with nothing in between: its errors are what they have to be already.
+    pub(crate) fn boxed(self) -> Body {
+        Body::new(UnsyncBoxBody::new(self))
+    }
 }
 
 impl http_body::Body for ResponseBody {
@@ -55,7 +88,7 @@ impl http_body::Body for ResponseBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let polled = match &mut *self {
             ResponseBody::Ongoing(call) => call.shared.with(|state| poll_frame(state, call.stream, cx)),
-            ResponseBody::Whole(call) => Poll::Ready(next_frame(call)),
+            ResponseBody::Whole(call, _) => Poll::Ready(next_frame(call)),
             ResponseBody::Over => Poll::Ready(None),
         };
         let is_over = match &polled {
@@ -74,7 +107,7 @@ impl http_body::Body for ResponseBody {
             ResponseBody::Ongoing(call) => {
                 call.shared.lock().general(call.stream).is_some_and(|call| has_no_frames(call))
             }
-            ResponseBody::Whole(call) => has_no_frames(call),
+            ResponseBody::Whole(call, _) => has_no_frames(call),
             ResponseBody::Over => true,
         }
     }
@@ -105,7 +138,11 @@ fn next_frame(call: &mut General) -> Option<Result<Frame<Bytes>, Status>> {
         return Some(Ok(Frame::data(bytes.freeze())));
     }
     match call.end.take()? {
-        End::Complete(trailers) => trailers.map(|trailers| Ok(Frame::trailers(trailers))),
+        End::Complete(trailers) => {
+            let own =
+                |trailers: Block| Arc::try_unwrap(trailers).map_or_else(|kept| kept.headers.clone(), |own| own.headers);
+            trailers.map(|trailers| Ok(Frame::trailers(own(trailers))))
+        }
         End::Lost(lost) => Some(Err(lost.status)),
     }
 }

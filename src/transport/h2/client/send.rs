@@ -12,18 +12,22 @@ use bytes::{BufMut as _, Bytes};
 use http::request::Parts;
 use seltzer_h2::limits::COPY_BYTES_MAX;
 use seltzer_h2::{Reason, Rope, SendError, StreamId};
+use tokio::time::Instant;
 use tonic::body::Body;
 
 use crate::status::Status;
 use crate::transport::connection::Origin;
 use crate::transport::h2::client::blocks::RequestHead;
-use crate::transport::h2::client::call::{Call, End, General, Lost, register};
+use crate::transport::h2::client::call::{Block, Call, End, General, Lost, register};
 use crate::transport::h2::client::connection::{Connection, Shared};
 use crate::transport::h2::client::places::Ticket;
 use crate::transport::h2::client::response::{Ongoing, ResponseBody};
 use crate::transport::h2::client::state::State;
 use crate::transport::h2::client::upload::{Opening, Rest, Upload, Uploaded};
 use crate::transport::progress::{Progress, Unanswered};
+
+/// So few headers of an answer are put in one by one sooner than copied as a whole.
+const FEW_HEADERS: usize = 3;
 
 impl Connection {
     /// Waits for a call's turn.
@@ -34,17 +38,6 @@ impl Connection {
         let mut place = Place { shared: self.shared(), ticket: Ticket::None };
         place.wait().await?;
         Ok(Reservation { connection: self.clone(), ticket: std::mem::replace(&mut place.ticket, Ticket::None) })
-    }
-
-    /// Sends a request now, if its turn is now.
-    ///
-    /// # Errors
-    /// As [`Reservation::send`].
-    pub(crate) fn send_at_once<B>(&self, request: http::Request<B>, origin: Origin<'_>) -> Result<Sent, Unanswered>
-    where
-        B: http_body::Body<Data = Bytes, Error = Status> + Send + Unpin + 'static,
-    {
-        Place { shared: self.shared(), ticket: Ticket::None }.send(request, origin)
     }
 }
 
@@ -68,9 +61,11 @@ impl Reservation {
         request: http::Request<Body>,
         origin: Origin<'_>,
     ) -> Result<http::Response<Body>, Unanswered> {
-        let sent = self.place().send(request, origin)?;
+        let mut sent = Sent::unsent(request);
+        let opened = sent.open(self.place(), origin);
+        sent.begin(opened, self.connection.shared(), origin)?;
         drop(self);
-        Ok(sent.await?.map(Body::new))
+        Ok(sent.await?.map(ResponseBody::boxed))
     }
 
     /// The place, which is used or given back.
@@ -104,38 +99,20 @@ impl Place<'_> {
         poll_fn(|cx| self.shared.with(|state| state.poll_place(&mut self.ticket, cx.waker()))).await
     }
 
-    /// Sends a request, or as much of it as is there.
-    fn send<B>(&mut self, request: http::Request<B>, origin: Origin<'_>) -> Result<Sent, Unanswered>
-    where
-        B: http_body::Body<Data = Bytes, Error = Status> + Send + Unpin + 'static,
-    {
-        let (head, body) = request.into_parts();
-        let mut opening = Opening::take_from(body);
-        if let Rest::Broken(status) = opening.rest {
-            return Err(Unanswered { status, progress: Progress::Final, request: None });
+    /// Opens a stream with a request, or as much of it as is there.
+    #[inline]
+    fn open(mut self, head: &Parts, origin: Origin<'_>, opening: &Opening) -> Result<StreamId, Refused> {
+        if let Rest::Broken(status) = &opening.rest {
+            return Err(Refused::Unsendable(status.clone()));
         }
-        match self.open(&RequestHead::new(&head, origin), &opening) {
-            Ok(stream) => {
-                let uploaded = Upload::spawn(self.shared, stream, &mut opening, origin.replay);
-                let call = Ongoing::new(Arc::clone(self.shared), stream);
-                Ok(Sent { call: Some(call), request: Some((head, opening)), uploaded })
-            }
-            Err(Refused::NotNow(status)) => {
-                let request = Some(http::Request::from_parts(head, opening.into_body()));
-                Err(Unanswered { status, progress: Progress::Unsent, request })
-            }
-            Err(Refused::Unsendable(status)) => Err(Unanswered { status, progress: Progress::Final, request: None }),
-        }
-    }
-
-    fn open(&mut self, head: &RequestHead<'_>, opening: &Opening) -> Result<StreamId, Refused> {
-        self.shared.with(|state| {
-            if self.ticket == Ticket::None && !state.has_free_place() {
+        let (shared, ticket) = (self.shared, &mut self.ticket);
+        shared.with(|state| {
+            if *ticket == Ticket::None && !state.has_free_place() {
                 return Err(Refused::NotNow(Status::unavailable("the server permits no more calls now")));
             }
             let begins_at = state.position();
-            let stream = state.open(&mut self.ticket).map_err(Refused::NotNow)?;
-            send_opening(state, stream, head, opening).map_err(|error| {
+            let stream = state.open(ticket).map_err(Refused::NotNow)?;
+            send_opening(state, stream, head, origin, opening).map_err(|error| {
                 state.engine.reset(stream, Reason::Cancel);
                 Refused::Unsendable(unsendable(error))
             })?;
@@ -156,28 +133,38 @@ impl Drop for Place<'_> {
 fn send_opening(
     state: &mut State,
     stream: StreamId,
-    head: &RequestHead<'_>,
+    head: &Parts,
+    origin: Origin<'_>,
     opening: &Opening,
 ) -> Result<(), SendError> {
-    let is_whole = matches!(opening.rest, Rest::Ended);
+    let is_whole = opening.is_whole();
     let mut pieces = opening.pieces().peekable();
     let is_end = is_whole && pieces.peek().is_none();
-    let State { engine, blocks, nothing, .. } = state;
-    match blocks.get(head) {
-        Some(block) if head.has_more() => {
-            let more: Vec<_> = head.more().collect();
-            engine.send_prepared_with(stream, block, more.iter().copied(), is_end)?;
-        }
-        Some(block) => engine.send_prepared_with(stream, block, iter::empty(), is_end)?,
-        None => {
-            let all: Vec<_> = head.fields().chain(head.more()).collect();
-            engine.send_prepared_with(stream, nothing, all.iter().copied(), is_end)?;
-        }
+    if let Some(block) = state.blocks.again(head, origin) {
+        state.engine.send_prepared_with(stream, block, iter::empty(), is_end)?;
+    } else {
+        send_head(state, stream, &RequestHead::new(head, origin), is_end)?;
     }
+    let engine = &mut state.engine;
     while let Some(piece) = pieces.next() {
         send_piece(engine, stream, piece, is_whole && pieces.peek().is_none())?;
     }
     Ok(())
+}
+
+fn send_head(state: &mut State, stream: StreamId, head: &RequestHead<'_>, is_end: bool) -> Result<(), SendError> {
+    let State { engine, blocks, nothing, .. } = state;
+    match blocks.get(head) {
+        Some(block) if head.has_more() => {
+            let more: Vec<_> = head.more().collect();
+            engine.send_prepared_with(stream, block, more.iter().copied(), is_end)
+        }
+        Some(block) => engine.send_prepared_with(stream, block, iter::empty(), is_end),
+        None => {
+            let all: Vec<_> = head.fields().chain(head.more()).collect();
+            engine.send_prepared_with(stream, nothing, all.iter().copied(), is_end)
+        }
+    }
 }
 
 fn send_piece(
@@ -223,9 +210,9 @@ impl Future for Sent {
             None => Err(lost(Status::internal("the call is over"))),
         };
         let Lost { status, progress } = match (answer, self.call.take()) {
-            (Ok(Answer::Whole(head, rest)), Some(call)) => {
+            (Ok(Answer::Whole(head, rest, read_at)), Some(call)) => {
                 call.forget();
-                return Poll::Ready(Ok(self.answered(head, ResponseBody::Whole(rest))));
+                return Poll::Ready(Ok(self.answered(head, ResponseBody::Whole(rest, read_at))));
             }
             (Ok(Answer::Begun(head)), Some(call)) => {
                 return Poll::Ready(Ok(self.answered(head, ResponseBody::Ongoing(call))));
@@ -242,11 +229,91 @@ impl Future for Sent {
 }
 
 impl Sent {
-    fn answered(&mut self, head: http::response::Parts, body: ResponseBody) -> http::Response<ResponseBody> {
+    /// A request that is not on its way yet.
+    pub(crate) fn unsent(request: http::Request<Body>) -> Self {
+        let (head, body) = request.into_parts();
+        Sent { call: None, request: Some((head, Opening::take_from(body))), uploaded: None }
+    }
+
+    /// What there is of its body before it is on its way.
+    pub(crate) fn opening(&mut self) -> Option<&mut Opening> {
+        self.request.as_mut().map(|(_, opening)| opening)
+    }
+
+    /// Sends it now, if its turn is now.
+    ///
+    /// # Errors
+    /// As [`Reservation::send`].
+    #[inline]
+    pub(crate) fn send_at_once(&mut self, connection: &Connection, origin: Origin<'_>) -> Result<(), Unanswered> {
+        let opened = self.open(Place { shared: connection.shared(), ticket: Ticket::None }, origin);
+        self.begin(opened, connection.shared(), origin)
+    }
+
+    #[inline]
+    fn open(&self, place: Place<'_>, origin: Origin<'_>) -> Result<StreamId, Refused> {
+        match &self.request {
+            Some((head, opening)) => place.open(head, origin, opening),
+            None => Err(Refused::Unsendable(Status::internal("the request is gone"))),
+        }
+    }
+
+    #[inline]
+    fn begin(
+        &mut self,
+        opened: Result<StreamId, Refused>,
+        shared: &Arc<Shared>,
+        origin: Origin<'_>,
+    ) -> Result<(), Unanswered> {
+        let stream = opened.map_err(|refused| self.unanswered(refused))?;
+        if let Some((_, opening)) = &mut self.request {
+            self.uploaded = Upload::spawn(shared, stream, opening, origin.replay);
+        }
+        self.call = Some(Ongoing::new(Arc::clone(shared), stream));
+        Ok(())
+    }
+
+    #[cold]
+    fn unanswered(&mut self, refused: Refused) -> Unanswered {
+        let request = self.request.take();
+        match refused {
+            Refused::NotNow(status) => {
+                let request = request.map(|(head, opening)| http::Request::from_parts(head, opening.into_body()));
+                Unanswered { status, progress: Progress::Unsent, request }
+            }
+            Refused::Unsendable(status) => Unanswered { status, progress: Progress::Final, request: None },
+        }
+    }
+
+    #[inline]
+    fn answered(&mut self, head: Block, body: ResponseBody) -> http::Response<ResponseBody> {
         if let Some(uploaded) = self.uploaded.take() {
             uploaded.settle();
         }
-        http::Response::from_parts(head, body)
+        match Arc::try_unwrap(head) {
+            Ok(own) => http::Response::from_parts(own, body),
+            Err(kept) if kept.headers.len() > FEW_HEADERS => {
+                http::Response::from_parts(http::response::Parts::clone(&kept), body)
+            }
+            Err(kept) => self.answered_anew(&kept, body),
+        }
+    }
+
+    /// A copy of the head in the memory of the request's, which nobody needs any more: it has room for what is added
+    /// later.
+    fn answered_anew(&mut self, kept: &http::response::Parts, body: ResponseBody) -> http::Response<ResponseBody> {
+        let mut response = http::Response::new(body);
+        *response.status_mut() = kept.status;
+        *response.version_mut() = kept.version;
+        if let Some((request, _)) = &mut self.request {
+            *response.headers_mut() = std::mem::take(&mut request.headers);
+        }
+        let headers = response.headers_mut();
+        headers.clear();
+        for (name, value) in &kept.headers {
+            headers.append(name, value.clone());
+        }
+        response
     }
 }
 
@@ -262,9 +329,9 @@ fn lost(status: Status) -> Lost {
 
 /// What is there of an answer.
 enum Answer {
-    Begun(http::response::Parts),
-    /// All of it. What is left of the call has the rest.
-    Whole(http::response::Parts, Box<General>),
+    Begun(Block),
+    /// All of it, and when it had come. What is left of the call has the rest.
+    Whole(Block, Box<General>, Instant),
 }
 
 impl State {
@@ -277,7 +344,7 @@ impl State {
         if let Some(head) = call.head.take() {
             let rest = if is_whole { self.calls.remove(stream) } else { None };
             return Poll::Ready(Ok(match rest {
-                Some(Call::General(rest)) => Answer::Whole(head, rest),
+                Some(Call::General(rest)) => Answer::Whole(head, rest, self.read_at),
                 _ => Answer::Begun(head),
             }));
         }

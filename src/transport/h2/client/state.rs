@@ -1,10 +1,10 @@
 //! What is known of a connection: everything behind its lock.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use bytes::BytesMut;
-use http::HeaderMap;
 
 use seltzer_h2::{OpenError, Prepared, Reason, StreamId, StreamTable};
 use tokio::time::Instant;
@@ -13,7 +13,7 @@ use crate::deadline::Deadline;
 use crate::status::{Code, Status, code_for_reset};
 use crate::transport::error::Error;
 use crate::transport::h2::client::blocks::Blocks;
-use crate::transport::h2::client::call::{Call, End, General, Lost, Trailers, UnaryEnd, register};
+use crate::transport::h2::client::call::{Block, Call, End, General, Lost, Trailers, UnaryEnd, register};
 use crate::transport::h2::client::connection::Phase;
 use crate::transport::h2::client::places::{Places, Ticket};
 use crate::transport::h2::heads::Heads;
@@ -32,7 +32,7 @@ pub(super) struct State {
     /// Header blocks of requests that come again.
     pub(super) blocks: Blocks,
     /// Header blocks that came before, in the words of the `http` crate.
-    pub(super) maps: Heads<HeaderMap>,
+    pub(super) heads: Heads<Block>,
     /// Where small answers lie until their callers take them: one piece of memory for many.
     pub(super) arena: BytesMut,
     places: Places,
@@ -90,7 +90,7 @@ impl State {
             deadlines: BTreeSet::new(),
             nothing: Prepared::new([]),
             blocks: Blocks::default(),
-            maps: Heads::new(),
+            heads: Heads::new(),
             arena: BytesMut::new(),
             places: Places::default(),
             remote,
@@ -212,7 +212,9 @@ impl State {
                 stream,
                 match end {
                     End::Complete(None) => UnaryEnd::Complete(Trailers::None),
-                    End::Complete(Some(trailers)) => UnaryEnd::Complete(Trailers::Full(Box::new(trailers))),
+                    End::Complete(Some(trailers)) => {
+                        UnaryEnd::Complete(Trailers::Full(Box::new(Arc::unwrap_or_clone(trailers).headers)))
+                    }
                     End::Lost(lost) => UnaryEnd::Lost(Box::new(lost)),
                 },
             ),

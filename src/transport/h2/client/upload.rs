@@ -30,10 +30,10 @@ const PIECES_MAX: usize = 32;
 const OPENING_BYTES_MAX: usize = 32 * 1024;
 
 /// The beginning of a body: what there was without waiting.
-pub(super) struct Opening {
+pub(crate) struct Opening {
     /// The first piece apart: mostly it is the only one.
     first: Option<Bytes>,
-    more: VecDeque<Bytes>,
+    more: Vec<Bytes>,
     pub(super) rest: Rest,
 }
 
@@ -51,11 +51,8 @@ pub(super) enum Rest {
 
 impl Opening {
     /// Takes out of a body what there is.
-    pub(super) fn take_from<B>(mut body: B) -> Self
-    where
-        B: http_body::Body<Data = Bytes, Error = Status> + Send + Unpin + 'static,
-    {
-        let (mut first, mut more) = (None, VecDeque::new());
+    pub(crate) fn take_from(mut body: Body) -> Self {
+        let (mut first, mut more) = (None, Vec::new());
         let (mut count, mut bytes) = (0, 0);
         // Whoever goes on with the body asks again, with a waker of its own.
         let mut cx = Context::from_waker(Waker::noop());
@@ -69,7 +66,7 @@ impl Opening {
                     bytes += data.len();
                     match first {
                         None => first = Some(data),
-                        Some(_) => more.push_back(data),
+                        Some(_) => more.push(data),
                     }
                 }
                 // Trailers of requests mean nothing in gRPC, but they end the request.
@@ -77,11 +74,24 @@ impl Opening {
                 Some(Err(status)) => return Opening { first, more, rest: Rest::Broken(status) },
             }
         }
-        Opening { first, more, rest: Rest::More(Body::new(body)) }
+        Opening { first, more, rest: Rest::More(body) }
+    }
+
+    /// Whether nothing follows.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.rest, Rest::Ended)
+    }
+
+    /// Puts something around what follows.
+    pub(crate) fn map_rest(&mut self, around: impl FnOnce(Body) -> Body) {
+        self.rest = match std::mem::replace(&mut self.rest, Rest::Ended) {
+            Rest::More(body) => Rest::More(around(body)),
+            other => other,
+        };
     }
 
     /// What there is of it, in order.
-    pub(super) fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &Bytes> {
         self.first.iter().chain(&self.more)
     }
 
@@ -91,7 +101,7 @@ impl Opening {
             Rest::More(body) => Some(body),
             Rest::Ended | Rest::Handed | Rest::Broken(_) => None,
         };
-        let mut pieces = self.more;
+        let mut pieces = VecDeque::from(self.more);
         if let Some(first) = self.first {
             pieces.push_front(first);
         }
