@@ -11,6 +11,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=proto");
     println!("cargo::rerun-if-changed=../../proto/grpc/testing");
     seltzer_build::configure().bytes(".").compile_protos(&SCHEMAS, &["proto"])?;
+    if std::env::var_os("CARGO_FEATURE_REST").is_some() {
+        // JSON of the same types, as axum and its clients read and write it.
+        let serde = "#[derive(serde::Serialize, serde::Deserialize)]\n#[serde(default, rename_all = \"camelCase\")]";
+        seltzer_build::configure().message_attribute(".shop", serde).compile_protos(&["proto/shop.proto"], &["proto"])?;
+    }
     tonic_services()?;
     tonic_benchmark_service()?;
     if std::env::var_os("CARGO_FEATURE_CONFORMANCE").is_some() {

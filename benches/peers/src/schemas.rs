@@ -12,6 +12,12 @@ pub mod probe {
     seltzer::include_proto!("probe");
 }
 
+/// `proto/shop.proto`, with JSON by serde.
+#[cfg(feature = "rest")]
+pub mod shop {
+    seltzer::include_proto!("shop");
+}
+
 /// The services of both as tonic's generator makes them, on the same messages.
 pub mod tonic {
     pub mod bench {
