@@ -14,7 +14,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if std::env::var_os("CARGO_FEATURE_REST").is_some() {
         // JSON of the same types, as axum and its clients read and write it.
         let serde = "#[derive(serde::Serialize, serde::Deserialize)]\n#[serde(default, rename_all = \"camelCase\")]";
-        seltzer_build::configure().message_attribute(".shop", serde).compile_protos(&["proto/shop.proto"], &["proto"])?;
+        seltzer_build::configure()
+            .message_attribute(".shop", serde)
+            .compile_protos(&["proto/shop.proto"], &["proto"])?;
     }
     tonic_services()?;
     tonic_benchmark_service()?;

@@ -109,8 +109,8 @@ mod tests {
 
     /// `a.txt`, stored, and `d/b.txt`, deflated: `aaaaaaaaaa`; with a comment behind.
     fn archive() -> Vec<u8> {
-        // A last block with fixed codes: `a`, then nine more by reference.
-        let deflated = [0x4b, 0x84, 0x01, 0x00];
+        // A last block with fixed codes: `a` twice, then a reference to eight of them.
+        let deflated = [0x4b, 0x4c, 0x84, 0x01, 0x00];
         let entries = [("a.txt", 0u16, 1u32, &b"x"[..], 1u32), ("d/b.txt", DEFLATED, 0x4c11_cdf0, &deflated[..], 10)];
         let (mut files, mut list) = (Vec::new(), Vec::new());
         for (name, method, checksum, bytes, size) in entries {

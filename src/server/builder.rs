@@ -438,12 +438,12 @@ impl Server {
             around: Arc::new(Around {
                 interceptors: self.first_interceptors,
                 layered: None,
+                protocols: Arc::new(self.protocols),
+                shown: Arc::new(self.shown),
                 cors: self.cors,
                 #[cfg(feature = "telemetry")]
                 tracer: self.tracer,
             }),
-            protocols: Arc::new(self.protocols),
-            shown: Arc::new(self.shown),
             fallback: self.fallback,
             timeout: self.timeout,
             meter: self.meter,

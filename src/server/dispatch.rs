@@ -30,19 +30,13 @@ type ResponseFuture = Pin<Box<dyn Future<Output = http::Response<ResponseBody>> 
 pub(crate) struct Dispatcher {
     pub(crate) router: Arc<Router>,
     pub(crate) around: Arc<Around>,
-    /// Other protocols than gRPC, each asked in turn.
-    #[cfg(feature = "server")]
-    pub(crate) protocols: Arc<Vec<Box<dyn crate::server::protocol::Protocol>>>,
-    /// What the page at `/` shows beside the services.
-    #[cfg(feature = "server")]
-    pub(crate) shown: Arc<crate::server::page::Shown>,
     pub(crate) fallback: Option<TowerHandler>,
     pub(crate) timeout: Option<Duration>,
     /// Counts all calls, if anybody wants to know.
     pub(crate) meter: ServerMeter,
 }
 
-/// What stands around all calls, whoever answers them.
+/// What stands around all calls, whoever answers them, and beside them.
 #[derive(Clone, Default)]
 pub(crate) struct Around {
     /// Those that see metadata alone and were added before any other; the others are the router's.
@@ -52,6 +46,12 @@ pub(crate) struct Around {
     /// Which pages of other origins may call, outside of all layers.
     #[cfg(feature = "server")]
     pub(crate) cors: Option<Arc<crate::server::cors::Cors>>,
+    /// Other protocols than gRPC, each asked in turn.
+    #[cfg(feature = "server")]
+    pub(crate) protocols: Arc<Vec<Box<dyn crate::server::protocol::Protocol>>>,
+    /// What the page at `/` shows beside the services.
+    #[cfg(feature = "server")]
+    pub(crate) shown: Arc<crate::server::page::Shown>,
     /// Who traces calls.
     #[cfg(feature = "telemetry")]
     pub(crate) tracer: Option<Arc<dyn crate::observe::Tracer>>,
@@ -374,7 +374,7 @@ impl Dispatcher {
         peer: &Arc<Peer>,
     ) -> Result<ResponseFuture, http::Request<Body>> {
         let request = request.map(IncomingBody::into_http);
-        let Some(handler) = self.protocols.iter().find_map(|protocol| protocol.handler(&request)) else {
+        let Some(handler) = self.around.protocols.iter().find_map(|protocol| protocol.handler(&request)) else {
             return Err(request);
         };
         let answer = handler(request, crate::server::protocol::Calls::new(self.clone(), Arc::clone(peer)));
@@ -385,7 +385,7 @@ impl Dispatcher {
     fn wrong_type(&self) -> http::Response<ResponseBody> {
         let mut spoken = vec!["application/grpc"];
         #[cfg(feature = "server")]
-        spoken.extend(self.protocols.iter().flat_map(|protocol| protocol.content_types()));
+        spoken.extend(self.around.protocols.iter().flat_map(|protocol| protocol.content_types()));
         let others = if spoken.len() > 1 { format!(", or any of {}", spoken[1..].join(", ")) } else { String::new() };
         let text = format!("this is a gRPC method: send content-type application/grpc over HTTP/2{others}\n");
         let mut response = plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
@@ -397,7 +397,7 @@ impl Dispatcher {
 
     #[cfg(feature = "server")]
     fn page_facts(&self) -> crate::server::page::Facts {
-        let (router, shown) = (Arc::clone(&self.router), Arc::clone(&self.shown));
+        let (router, shown) = (Arc::clone(&self.router), Arc::clone(&self.around.shown));
         #[allow(clippy::clone_on_copy, reason = "it is a number of nothing where nothing is counted")]
         let meter = self.meter.clone();
         crate::server::page::Facts { router, shown, meter }
@@ -406,7 +406,7 @@ impl Dispatcher {
     /// Answers a request that is no gRPC call.
     fn answer_plain(&self, request: http::Request<IncomingBody>, peer: &Arc<Peer>) -> ResponseFuture {
         #[cfg(feature = "server")]
-        let request = match self.protocols.is_empty() {
+        let request = match self.around.protocols.is_empty() {
             true => request,
             false => match self.answer_spoken(request, peer) {
                 Ok(answer) => return answer,

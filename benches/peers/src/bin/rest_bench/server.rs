@@ -48,12 +48,10 @@ impl Shop for Till {
         Ok(Response::new(shop::price(request.into_inner())))
     }
 
-    type PriceAllStream = tokio_stream::adapters::Map<Streaming<Order>, fn(Result<Order, Status>) -> Result<Invoice, Status>>;
+    type PriceAllStream =
+        tokio_stream::adapters::Map<Streaming<Order>, fn(Result<Order, Status>) -> Result<Invoice, Status>>;
 
-    async fn price_all(
-        &self,
-        request: Request<Streaming<Order>>,
-    ) -> Result<Response<Self::PriceAllStream>, Status> {
+    async fn price_all(&self, request: Request<Streaming<Order>>) -> Result<Response<Self::PriceAllStream>, Status> {
         Ok(Response::new(request.into_inner().map(|order| order.map(shop::price))))
     }
 }
