@@ -155,6 +155,7 @@ fn a_hangup_without_files_ends_the_server() {
 }
 
 /// Whether SIGHUP is ignored here, and thus by what is started from here; as far as the system tells.
+#[cfg(unix)]
 fn hangups_are_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or("0");
