@@ -383,9 +383,11 @@ impl Dispatcher {
 
     /// The answer to a method's caller who says nothing that is spoken here.
     fn wrong_type(&self) -> http::Response<ResponseBody> {
-        let mut spoken = vec!["application/grpc"];
         #[cfg(feature = "server")]
-        spoken.extend(self.around.protocols.iter().flat_map(|protocol| protocol.content_types()));
+        let others: Vec<_> = self.around.protocols.iter().flat_map(|protocol| protocol.content_types()).collect();
+        #[cfg(not(feature = "server"))]
+        let others: Vec<&&str> = Vec::new();
+        let spoken: Vec<_> = std::iter::once("application/grpc").chain(others.into_iter().copied()).collect();
         let others = if spoken.len() > 1 { format!(", or any of {}", spoken[1..].join(", ")) } else { String::new() };
         let text = format!("this is a gRPC method: send content-type application/grpc over HTTP/2{others}\n");
         let mut response = plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
