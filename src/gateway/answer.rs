@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY};
 use http_body_util::Full;
 use prost::Message;
 use prost_reflect::Value;
@@ -144,6 +144,10 @@ pub(crate) async fn stream(
         _ => format.content_type(),
     };
     headers.insert(CONTENT_TYPE, content_type);
+    if !is_raw {
+        // The form was chosen by it.
+        headers.append(VARY, HeaderValue::from_static("accept"));
+    }
     if format == StreamFormat::Events && !is_raw {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         // nginx holds answers back otherwise.

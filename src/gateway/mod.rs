@@ -43,13 +43,13 @@ mod yaml;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[cfg(feature = "gzip")]
 use bytes::Bytes;
-#[cfg(feature = "gzip")]
-use http::header::VARY;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
+#[cfg(feature = "gzip")]
+use http::header::{ETAG, VARY};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 #[cfg(feature = "gzip")]
@@ -274,7 +274,7 @@ impl Gate {
         let path = Path::new(request.uri().path())?;
         let method = request.method();
         let mut found = self.routes.find(method.as_str(), &path);
-        if *method == Method::HEAD && !matches!(found, Found::Match(_)) {
+        if *method == Method::HEAD && !matches!(&found, Found::Match(binding) if binding.http_method == "HEAD") {
             // As GET, without the body.
             found = self.routes.find("GET", &path);
         }
@@ -290,7 +290,7 @@ impl Gate {
         if binding.is_implicit && is_of_other_protocol(request.headers()) {
             return None;
         }
-        if path.has_dot_segment() {
+        if path.has_dot_segment(&binding.template) {
             return Some(Err(Failure::bad_request("the path has dot segments: take them out before sending it")));
         }
         let variables = path.variables(&binding.template, self.settings.reserved);
@@ -345,8 +345,9 @@ impl Gate {
     /// The call that a request means.
     async fn call(&self, bound: Bound, request: Request<Body>, calls: &Calls) -> Result<ProtocolCall, Failure> {
         let (head, body) = request.into_parts();
-        let timeout = headers::timeout(&head.headers)?;
+        let (begun, timeout) = (Instant::now(), headers::timeout(&head.headers)?);
         let metadata = headers::metadata(&head, calls.peer().remote_addr());
+        request::check_page(&head)?;
         if bound.raw_body().is_none() {
             request::check_content_type(&head.headers)?;
         }
@@ -369,7 +370,8 @@ impl Gate {
             }
         };
         call.metadata = metadata;
-        call.timeout = timeout;
+        // The body has taken its part of it.
+        call.timeout = timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
         Ok(call)
     }
 }
@@ -404,6 +406,15 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
         })
 }
 
+/// Two forms of one answer are alike, and not the same byte by byte (RFC 9110, section 8.8.3.3).
+#[cfg(feature = "gzip")]
+fn weaken_etag(headers: &mut HeaderMap) {
+    let Some(tag) = headers.get_mut(ETAG).filter(|tag| tag.as_bytes().starts_with(b"\"")) else { return };
+    if let Ok(weak) = HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat()) {
+        *tag = weak;
+    }
+}
+
 #[cfg(not(feature = "gzip"))]
 async fn compress(response: Response<Body>, _: bool) -> Response<Body> {
     response
@@ -417,7 +428,7 @@ async fn compress(response: Response<Body>, is_accepted: bool) -> Response<Body>
     let (mut head, body) = response.into_parts();
     let length = body.size_hint().exact().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
     let is_text = head.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
-    if length < COMPRESSED_BYTES_MIN || !is_text {
+    if length < COMPRESSED_BYTES_MIN || !is_text || head.headers.contains_key(CONTENT_ENCODING) {
         return Response::from_parts(head, body);
     }
     head.headers.append(VARY, HeaderValue::from_static("accept-encoding"));
@@ -431,6 +442,7 @@ async fn compress(response: Response<Body>, is_accepted: bool) -> Response<Body>
     let body = match compressed {
         Ok(compressed) => {
             head.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            weaken_etag(&mut head.headers);
             Bytes::from(compressed)
         }
         // Memory does not fail.

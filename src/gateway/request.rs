@@ -186,6 +186,35 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
     }
 }
 
+/// Keeps pages of other origins from calls that browsers let them make without asking: their requests look like those of
+/// forms. Whoever is no page sends neither header.
+///
+/// # Errors
+/// It is such a request.
+pub(crate) fn check_page(head: &http::request::Parts) -> Result<(), Failure> {
+    if matches!(head.method, http::Method::GET | http::Method::HEAD) {
+        return Ok(());
+    }
+    let text = |name: &str| head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let kind = text("content-type").unwrap_or_default().to_ascii_lowercase();
+    let is_of_forms = matches!(
+        kind.split(';').next().unwrap_or_default().trim(),
+        "" | "text/plain" | "application/x-www-form-urlencoded" | "multipart/form-data"
+    );
+    let is_foreign = match text("sec-fetch-site") {
+        Some(site) => !matches!(&*site, "same-origin" | "none"),
+        None => text("origin").is_some_and(|origin| {
+            let host = head.uri.authority().map(|host| host.as_str().into()).or_else(|| text("host"));
+            origin.split_once("://").map(|(_, place)| place) != host.as_deref()
+        }),
+    };
+    if is_of_forms && is_foreign {
+        let status = Status::invalid_argument("a page of another origin must say Content-Type: application/json");
+        return Err(Failure::with_http(StatusCode::UNSUPPORTED_MEDIA_TYPE, status));
+    }
+    Ok(())
+}
+
 /// Undoes the compression of a body.
 ///
 /// # Errors

@@ -28,7 +28,8 @@ impl JsonError {
         let said = error.to_string();
         let what = said.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&said);
         let what = match error.classify() {
-            serde_json::error::Category::Data => what.to_owned(),
+            // It repeats what it found.
+            serde_json::error::Category::Data => shown(what),
             _ => explain(what, text, line, column),
         };
         JsonError { line, column, field, what }
@@ -91,5 +92,16 @@ fn explain(what: &str, text: &str, line: usize, column: usize) -> String {
             format!("{what}: texts stand in double quotes")
         }
         None => what.to_owned(),
+    }
+}
+
+/// What is said of a text goes to its sender and into logs, and is no copy of it: the middle is left out.
+fn shown(said: &str) -> String {
+    const CHARACTERS_EACH: usize = 150;
+    let head = said.char_indices().nth(CHARACTERS_EACH).map(|(end, _)| &said[..end]);
+    let tail = said.char_indices().nth_back(CHARACTERS_EACH).map(|(start, _)| &said[start..]);
+    match (head, tail) {
+        (Some(head), Some(tail)) if head.len() + tail.len() < said.len() => format!("{head} ... {tail}"),
+        _ => said.to_owned(),
     }
 }

@@ -5,6 +5,7 @@
 //! which says where: line, column and field.
 
 pub(crate) mod base64;
+mod depth;
 mod error;
 mod messages;
 mod number;

@@ -1,7 +1,7 @@
 //! From JSON to messages, along their descriptors.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 
@@ -56,7 +56,7 @@ fn read<T>(
     read: impl FnOnce(&Reader<'_>, &mut serde_json::Deserializer<serde_json::de::StrRead<'_>>) -> serde_json::Result<T>,
 ) -> Result<T, JsonError> {
     let text = std::str::from_utf8(text).map_err(|error| not_utf8(text, error.valid_up_to()))?;
-    let reader = Reader { options, path: RefCell::default() };
+    let reader = Reader::new(options, text.len());
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = read(&reader, &mut deserializer).map_err(|error| JsonError::from_serde(&error, text, reader.path()))?;
     match deserializer.end() {
@@ -75,13 +75,51 @@ fn not_utf8(text: &[u8], valid: usize) -> JsonError {
     JsonError::placed(line, column, String::new(), "the text is not UTF-8")
 }
 
-struct Reader<'a> {
+/// What a text may become in memory, where it is short: a few bytes of it may stand for a message of some hundred.
+const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The same of a long text: so many times its own size.
+const MEMORY_FACTOR_MAX: usize = 16;
+
+/// What a value takes, about, beside its own bytes: its place in a list, a map or a message.
+const VALUE_BYTES: usize = 64;
+
+/// What a message takes, about, with one field.
+const MESSAGE_BYTES: usize = 640;
+
+/// The same of JSON within JSON: it is read into one form, and kept in another.
+const ANY_VALUE_BYTES: usize = MESSAGE_BYTES + 2 * VALUE_BYTES;
+
+pub(crate) struct Reader<'a> {
     options: &'a JsonOptions,
     /// Where it went wrong, from the inside out.
     path: RefCell<Vec<String>>,
+    memory_max: usize,
+    memory_left: Cell<usize>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(options: &'a JsonOptions, text_bytes: usize) -> Self {
+        let memory_max = text_bytes.saturating_mul(MEMORY_FACTOR_MAX).max(MEMORY_BYTES_MAX);
+        Reader { options, path: RefCell::default(), memory_max, memory_left: Cell::new(memory_max) }
+    }
+
+    /// Counts what is about to be kept.
+    fn spend<E: Error>(&self, bytes: usize) -> Result<(), E> {
+        let left = self.memory_left.get().checked_sub(bytes);
+        let left = left.ok_or_else(|| {
+            let mebibytes = self.memory_max >> 20;
+            E::custom(format_args!("in memory this would be larger than {mebibytes} MiB: send fewer values at a time"))
+        })?;
+        self.memory_left.set(left);
+        Ok(())
+    }
+
+    /// The same for a value of JSON within JSON.
+    pub(crate) fn spend_any<E: Error>(&self) -> Result<(), E> {
+        self.spend(ANY_VALUE_BYTES)
+    }
+
     /// Notes where an error passed through on its way out.
     fn passing<E>(&self, step: impl FnOnce() -> String) -> impl FnOnce(E) -> E {
         move |error| {
@@ -117,13 +155,14 @@ impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
             let what = format!("messages may lie {} deep within each other, not deeper", self.reader.options.depth_max);
             return Err(D::Error::custom(what));
         }
+        self.reader.spend(MESSAGE_BYTES)?;
         let Some(known) = self.message.full_name().strip_prefix("google.protobuf.") else {
             return deserializer.deserialize_map(self);
         };
         match known {
-            "Value" => make(self.message, &AnyJson.deserialize(deserializer)?),
-            "Struct" => make(self.message, &deserializer.deserialize_map(AnyObject)?),
-            "ListValue" => make(self.message, &deserializer.deserialize_seq(AnyList)?),
+            "Value" => make(self.message, &AnyJson(self.reader).deserialize(deserializer)?),
+            "Struct" => make(self.message, &deserializer.deserialize_map(AnyObject(self.reader))?),
+            "ListValue" => make(self.message, &deserializer.deserialize_seq(AnyList(self.reader))?),
             "DoubleValue" | "FloatValue" | "Int64Value" | "UInt64Value" | "Int32Value" | "UInt32Value"
             | "BoolValue" | "StringValue" | "BytesValue" => self.read_wrapper(deserializer),
             "Any" | "Timestamp" | "Duration" | "FieldMask" | "Empty" => {
@@ -351,6 +390,7 @@ impl<'de> Visitor<'de> for ElementSeed<'_> {
         let mut list = Vec::new();
         for index in 0.. {
             let element = elements.next_element_seed(self).map_err(self.reader.passing(|| format!("[{index}]")))?;
+            self.reader.spend(VALUE_BYTES)?;
             match element {
                 Some(Some(value)) => list.push(value),
                 Some(None) => {}
@@ -407,6 +447,7 @@ impl<'de> Visitor<'de> for MapSeed<'_> {
             if map.contains_key(&key) {
                 return Err(passing()(A::Error::custom("the key is there twice")));
             }
+            self.element.reader.spend(VALUE_BYTES + name.len())?;
             if let Some(value) = entries.next_value_seed(element).map_err(passing())? {
                 map.insert(key, value);
             }

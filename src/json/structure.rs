@@ -6,19 +6,23 @@ use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value};
 use serde_core::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use crate::json::read::Reader;
+use crate::json::scalar::shortened;
+
 /// Reads any JSON; an object that has a name twice is refused.
 #[derive(Clone, Copy)]
-pub(crate) struct AnyJson;
+pub(crate) struct AnyJson<'a>(pub(crate) &'a Reader<'a>);
 
-impl<'de> DeserializeSeed<'de> for AnyJson {
+impl<'de> DeserializeSeed<'de> for AnyJson<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.0.spend_any()?;
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for AnyJson {
+impl<'de> Visitor<'de> for AnyJson<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,18 +58,18 @@ impl<'de> Visitor<'de> for AnyJson {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<Value, A::Error> {
-        AnyList.visit_seq(elements).map(|list| Value { kind: Some(Kind::ListValue(list)) })
+        AnyList(self.0).visit_seq(elements).map(|list| Value { kind: Some(Kind::ListValue(list)) })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Value, A::Error> {
-        AnyObject.visit_map(entries).map(|fields| Value { kind: Some(Kind::StructValue(fields)) })
+        AnyObject(self.0).visit_map(entries).map(|fields| Value { kind: Some(Kind::StructValue(fields)) })
     }
 }
 
 /// Reads a JSON array.
-pub(crate) struct AnyList;
+pub(crate) struct AnyList<'a>(pub(crate) &'a Reader<'a>);
 
-impl<'de> Visitor<'de> for AnyList {
+impl<'de> Visitor<'de> for AnyList<'_> {
     type Value = ListValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,7 +78,7 @@ impl<'de> Visitor<'de> for AnyList {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<ListValue, A::Error> {
         let mut values = Vec::new();
-        while let Some(value) = elements.next_element_seed(AnyJson)? {
+        while let Some(value) = elements.next_element_seed(AnyJson(self.0))? {
             values.push(value);
         }
         Ok(ListValue { values })
@@ -82,9 +86,9 @@ impl<'de> Visitor<'de> for AnyList {
 }
 
 /// Reads a JSON object.
-pub(crate) struct AnyObject;
+pub(crate) struct AnyObject<'a>(pub(crate) &'a Reader<'a>);
 
-impl<'de> Visitor<'de> for AnyObject {
+impl<'de> Visitor<'de> for AnyObject<'_> {
     type Value = Struct;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,9 +99,9 @@ impl<'de> Visitor<'de> for AnyObject {
         let mut fields = Struct::default();
         while let Some(name) = entries.next_key::<String>()? {
             if fields.fields.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("{name:?} is there twice")));
+                return Err(A::Error::custom(format_args!("{:?} is there twice", shortened(&name))));
             }
-            let value = entries.next_value_seed(AnyJson)?;
+            let value = entries.next_value_seed(AnyJson(self.0))?;
             fields.fields.insert(name, value);
         }
         Ok(fields)

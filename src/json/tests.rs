@@ -253,3 +253,45 @@ fn a_set_without_the_service_is_refused() {
     messages.add("tonic.Service", b"").unwrap();
     assert!(messages.service("tonic.Service").is_none());
 }
+
+/// A few bytes of JSON may stand for a message of some hundred.
+#[test]
+fn what_would_be_large_in_memory_is_refused() {
+    let message = everything();
+    let table = [
+        (format!(r#"{{"value":[{}0]}}"#, "0,".repeat(200_000)), true),
+        (format!(r#"{{"value":[{}0]}}"#, "0,".repeat(20_000)), false),
+        (format!(r#"{{"value":[{}{{}}]}}"#, "{\"a\":1},".repeat(200_000)), true),
+    ];
+    for (json, is_refused) in table {
+        let read = read_message(&message, json.as_bytes(), &JsonOptions::new());
+        let said = read.err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(said.contains("send fewer values at a time"), is_refused, "{} bytes: {said}", json.len());
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_without_repeating_all_of_it() {
+    let json = format!(r#"{{"inner":"{}"}}"#, "x".repeat(100_000));
+    let error = read_message(&everything(), json.as_bytes(), &JsonOptions::new()).unwrap_err();
+    assert!(error.to_string().len() < 500, "{} bytes", error.to_string().len());
+}
+
+/// Parsers of bytes see an `Any` as bytes, however deep what they stand for is.
+#[test]
+fn messages_in_messages_are_not_written_deeper_than_the_stack_bears() {
+    let nested = |depth: usize| {
+        (0..depth).fold(prost_types::Any::default(), |inner, _| prost_types::Any {
+            type_url: "/google.protobuf.Any".to_owned(),
+            value: inner.encode_to_vec(),
+        })
+    };
+    let pool = everything().parent_pool().clone();
+    let descriptor = pool.get_message_by_name("google.protobuf.Any").unwrap();
+    for (depth, is_refused) in [(5_000, true), (120, true), (119, false), (2, false)] {
+        let message = DynamicMessage::decode(descriptor.clone(), nested(depth).encode_to_vec().as_slice()).unwrap();
+        let written = write_message(&message, &JsonOptions::new(), &mut Vec::new());
+        let said = written.err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(said.contains("deep within each other"), is_refused, "{depth}: {said}");
+    }
+}

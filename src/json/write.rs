@@ -3,7 +3,7 @@
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, SerializeOptions, Value};
 use serde_core::Serialize;
 
-use crate::json::{JsonError, JsonOptions};
+use crate::json::{JsonError, JsonOptions, depth};
 
 /// Writes a message, in one line.
 ///
@@ -14,6 +14,7 @@ pub(crate) fn write_message(
     options: &JsonOptions,
     out: &mut Vec<u8>,
 ) -> Result<(), JsonError> {
+    depth::check(message)?;
     let start = out.len();
     let mut serializer = serde_json::Serializer::new(&mut *out);
     let written = message.serialize_with_options(&mut serializer, &serialize_options(options));
@@ -33,6 +34,7 @@ pub(crate) fn write_field(
     options: &JsonOptions,
     out: &mut Vec<u8>,
 ) -> Result<(), JsonError> {
+    depth::check(message)?;
     let is_set = message.has_field(field);
     if let (Kind::Message(inner), false) = (field.kind(), field.is_list() || field.is_map()) {
         // There is nothing in a well-known type that is not there.

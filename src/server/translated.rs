@@ -142,6 +142,14 @@ pub(crate) fn trailers(end: Result<MetadataMap, &Status>) -> HeaderMap {
     trailers
 }
 
+/// Trailers that say how the call ended, whatever its service left out.
+fn with_status(mut trailers: HeaderMap) -> HeaderMap {
+    if !trailers.contains_key(metadata::GRPC_STATUS) {
+        add_status(&Status::unknown("the service ended its answer without a status"), &mut trailers);
+    }
+    trailers
+}
+
 /// Turns trailers into the last piece of a body.
 pub(crate) type WriteTrailers = Box<dyn FnOnce(HeaderMap) -> Bytes + Send>;
 
@@ -168,7 +176,7 @@ impl http_body::Body for TrailersWithin {
         let trailers = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
-                Err(frame) => frame.into_trailers().unwrap_or_default(),
+                Err(frame) => with_status(frame.into_trailers().unwrap_or_default()),
             },
             Some(Err(status)) => trailers(Err(&status)),
             None => trailers(Err(&Status::unknown("the service ended its answer without a status"))),

@@ -87,6 +87,30 @@ async fn what_is_too_long_or_of_another_kind_is_refused() {
     server.stop().await;
 }
 
+/// Browsers let pages send what forms can send without asking the server first.
+#[tokio::test]
+async fn pages_of_other_origins_do_not_call_as_forms_do() {
+    let server = serve(Gateway::new()).await;
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let json = ("content-type", "application/json");
+    let foreign = ("origin", "https://elsewhere.example");
+    let table: [(&[(&str, &str)], u16); 8] = [
+        (&[form], 200),
+        (&[form, foreign], 415),
+        (&[("content-type", "text/plain;charset=UTF-8"), foreign], 415),
+        (&[foreign], 415),
+        (&[json, foreign], 200),
+        (&[form, ("sec-fetch-site", "cross-site")], 415),
+        (&[form, foreign, ("sec-fetch-site", "same-origin")], 200),
+        (&[form, ("origin", "null")], 415),
+    ];
+    for (headers, status) in table {
+        let answer = ask(&server, "POST /v1/echo", headers, r#"{"text":"a"}"#).await;
+        assert_eq!(answer.status, status, "{headers:?}: {}", answer.text());
+    }
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn hostile_json_is_refused() {
     let server = serve(Gateway::new()).await;

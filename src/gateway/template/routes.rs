@@ -188,9 +188,21 @@ impl<'a> Path<'a> {
         Some(Path { text, segments, verb })
     }
 
-    /// Whether a segment says `.` or `..`, encoded or not.
-    pub(crate) fn has_dot_segment(&self) -> bool {
-        self.segments.iter().any(|part| matches!(part.decoded.as_deref(), Some("." | "..")))
+    /// Whether a segment says `.` or `..`, encoded or not, or would where an encoded slash is taken for one; also in
+    /// front of the verb of a template that matched.
+    pub(crate) fn has_dot_segment(&self, template: &Template) -> bool {
+        let is_dots = |part: &Part<'_>| {
+            part.decoded.as_deref().is_some_and(|text| text.split('/').any(|segment| matches!(segment, "." | "..")))
+        };
+        self.segments.iter().chain(self.before_verb(template)).any(is_dots)
+    }
+
+    /// The segments without the verb, if the template has one.
+    fn before_verb(&self, template: &Template) -> &[Part<'a>] {
+        match (&self.verb, template.verb()) {
+            (Some((segments, _)), Some(_)) => segments,
+            _ => &[],
+        }
     }
 
     /// What the variables of a template that matched are, in their order.
@@ -198,9 +210,9 @@ impl<'a> Path<'a> {
     /// # Errors
     /// What a variable holds is wrongly encoded: the variable's name, and what is wrong.
     pub(crate) fn variables(&self, template: &Template, reserved: Reserved) -> Result<Vec<String>, String> {
-        let segments = match (&self.verb, template.verb()) {
-            (Some((segments, _)), Some(_)) => segments,
-            _ => &self.segments,
+        let segments = match self.before_verb(template) {
+            [] => &self.segments,
+            segments => segments,
         };
         let value = |variable: &crate::gateway::template::Variable| {
             let is_rest = template.variable_segments(variable).last() == Some(&Segment::Rest);

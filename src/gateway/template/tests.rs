@@ -349,6 +349,7 @@ fn slashes_are_decoded_where_that_is_wanted() {
 
 #[test]
 fn dot_segments_are_seen_however_they_are_written() {
+    let (plain, verb) = (Template::parse("/{name=**}").unwrap(), Template::parse("/{name=**}:read").unwrap());
     for (path, has) in [
         ("/a/b", false),
         ("/a/./b", true),
@@ -358,8 +359,13 @@ fn dot_segments_are_seen_however_they_are_written() {
         ("/a/.%2e", true),
         ("/a/...", false),
         ("/.a/b.", false),
-        ("/a%2F..%2Fb", false),
+        ("/a%2F..%2Fb", true),
+        ("/a%2F.b", false),
+        ("/a/..:go", false),
     ] {
-        assert_eq!(Path::new(path).unwrap().has_dot_segment(), has, "{path}");
+        assert_eq!(Path::new(path).unwrap().has_dot_segment(&plain), has, "{path}");
+    }
+    for (path, has) in [("/a/..:read", true), ("/a/%2e%2E:read", true), ("/a/b:read", false)] {
+        assert_eq!(Path::new(path).unwrap().has_dot_segment(&verb), has, "{path}");
     }
 }
