@@ -48,7 +48,7 @@ def grpcurl_describes(_, address):
     message = grpcurl(address, "describe", "routeguide.RouteNote")
     assert "is a message:" in message and "string message = 2;" in message, message
     method = grpcurl(address, "describe", "helloworld.Greeter.SayHello")
-    assert "rpc SayHello ( .helloworld.HelloRequest ) returns ( .helloworld.HelloReply );" in method, method
+    assert "rpc SayHello ( .helloworld.HelloRequest ) returns ( .helloworld.HelloReply )" in method, method
     value = grpcurl(address, "describe", "tutorial.Person") if "tutorial" in everything else ""
     assert not value or "message Person" in value
 
