@@ -132,6 +132,27 @@ pub(crate) fn code_for_http_status(status: http::StatusCode) -> Code {
     }
 }
 
+/// The HTTP status of an answer in JSON that ends with a code: the table of `google.rpc.Code`, which Connect shares.
+#[cfg(any(feature = "gateway", feature = "connect"))]
+pub(crate) fn http_status_for_code(code: Code) -> http::StatusCode {
+    use http::StatusCode;
+    match code {
+        Code::Ok => StatusCode::OK,
+        // nginx's number for a caller that went away; it has no name.
+        Code::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => StatusCode::BAD_REQUEST,
+        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
 /// The code for a stream that the peer reset with an HTTP/2 error code
 /// (gRPC's `PROTOCOL-HTTP2.md`, "HTTP2 Transport Mapping", and RFC 9113 section 7 for the numbers).
 #[cfg(feature = "client")]

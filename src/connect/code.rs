@@ -1,38 +1,41 @@
-//! Codes as Connect writes them, and the HTTP statuses that go with them.
+//! Codes as Connect writes them.
 
 use http::StatusCode;
 
-use crate::status::Code;
+use crate::status::{Code, http_status_for_code};
 
-/// Codes, their names, and their HTTP statuses.
-const CODES: [(Code, &str, u16); 16] = [
-    (Code::Cancelled, "canceled", 499),
-    (Code::Unknown, "unknown", 500),
-    (Code::InvalidArgument, "invalid_argument", 400),
-    (Code::DeadlineExceeded, "deadline_exceeded", 504),
-    (Code::NotFound, "not_found", 404),
-    (Code::AlreadyExists, "already_exists", 409),
-    (Code::PermissionDenied, "permission_denied", 403),
-    (Code::ResourceExhausted, "resource_exhausted", 429),
-    (Code::FailedPrecondition, "failed_precondition", 400),
-    (Code::Aborted, "aborted", 409),
-    (Code::OutOfRange, "out_of_range", 400),
-    (Code::Unimplemented, "unimplemented", 501),
-    (Code::Internal, "internal", 500),
-    (Code::Unavailable, "unavailable", 503),
-    (Code::DataLoss, "data_loss", 500),
-    (Code::Unauthenticated, "unauthenticated", 401),
+/// Codes and their names.
+const CODES: [(Code, &str); 16] = [
+    (Code::Cancelled, "canceled"),
+    (Code::Unknown, "unknown"),
+    (Code::InvalidArgument, "invalid_argument"),
+    (Code::DeadlineExceeded, "deadline_exceeded"),
+    (Code::NotFound, "not_found"),
+    (Code::AlreadyExists, "already_exists"),
+    (Code::PermissionDenied, "permission_denied"),
+    (Code::ResourceExhausted, "resource_exhausted"),
+    (Code::FailedPrecondition, "failed_precondition"),
+    (Code::Aborted, "aborted"),
+    (Code::OutOfRange, "out_of_range"),
+    (Code::Unimplemented, "unimplemented"),
+    (Code::Internal, "internal"),
+    (Code::Unavailable, "unavailable"),
+    (Code::DataLoss, "data_loss"),
+    (Code::Unauthenticated, "unauthenticated"),
 ];
 
 /// The name of a code. There is none for success, which is no error.
 pub(crate) fn name(code: Code) -> &'static str {
-    CODES.iter().find(|(known, ..)| *known == code).map_or("unknown", |(_, name, _)| name)
+    CODES.iter().find(|(known, _)| *known == code).map_or("unknown", |(_, name)| name)
 }
 
 /// The HTTP status of a unary answer that failed.
 pub(crate) fn http_status(code: Code) -> StatusCode {
-    let status = CODES.iter().find(|(known, ..)| *known == code).map_or(500, |(.., status)| *status);
-    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    match code {
+        // A handler that fails with success has no word for it.
+        Code::Ok => StatusCode::INTERNAL_SERVER_ERROR,
+        failed => http_status_for_code(failed),
+    }
 }
 
 #[cfg(test)]

@@ -3,55 +3,52 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http::HeaderMap;
-use prost::Message as _;
+use prost_reflect::DescriptorPool;
+use prost_types::Any;
 use serde_json::{Map, Value, json};
 
 use crate::connect::code;
+use crate::json::details;
 use crate::metadata;
 use crate::status::Status;
 
-/// Tells a detail of an error in JSON, if its type is known.
-pub(crate) type Tell<'a> = &'a dyn Fn(&str, &[u8]) -> Option<Value>;
+/// The types of a service, if its schema is known.
+pub(crate) type Types<'a> = Option<&'a DescriptorPool>;
 
 /// A status as Connect writes it.
-pub(crate) fn error(status: &Status, tell: Tell<'_>) -> Value {
+pub(crate) fn error(status: &Status, types: Types<'_>) -> Value {
     let mut error = Map::new();
     error.insert("code".to_owned(), code::name(status.code()).into());
     if !status.message().is_empty() {
         error.insert("message".to_owned(), status.message().into());
     }
-    let details = details(status.details(), tell);
+    let details = written_details(status, types);
     if !details.is_empty() {
         error.insert("details".to_owned(), details.into());
     }
     Value::Object(error)
 }
 
-/// The details of a status: what `google.rpc.Status` holds of them.
-fn details(status: &[u8], tell: Tell<'_>) -> Vec<Value> {
-    // A status may carry bytes that are no such message; its code and message stand by themselves.
-    let Ok(status) = tonic_types::Status::decode(status) else { return Vec::new() };
-    status
-        .details
-        .iter()
-        .map(|detail| {
-            let name = detail.type_url.rsplit('/').next().unwrap_or_default();
-            let mut written = json!({ "type": name, "value": STANDARD_NO_PAD.encode(&detail.value) });
-            if let Some(debug) = tell(name, &detail.value) {
-                written["debug"] = debug;
-            }
-            written
-        })
-        .collect()
+/// The details of a status, and what those of known types say.
+fn written_details(status: &Status, types: Types<'_>) -> Vec<Value> {
+    let details = details::details(status);
+    let write = |detail: &Any| {
+        let mut written = json!({ "type": details::type_name(detail), "value": STANDARD_NO_PAD.encode(&detail.value) });
+        if let Some(debug) = details::tell(detail, types) {
+            written["debug"] = debug;
+        }
+        written
+    };
+    details.iter().map(write).collect()
 }
 
 /// What ends a stream: how, and the trailing metadata.
-pub(crate) fn end_of_stream(trailers: HeaderMap, tell: Tell<'_>) -> Vec<u8> {
+pub(crate) fn end_of_stream(trailers: HeaderMap, types: Types<'_>) -> Vec<u8> {
     let mut end = Map::new();
     if let Some(status) = crate::status::from_headers(&trailers)
         && status.code() != crate::Code::Ok
     {
-        end.insert("error".to_owned(), error(&status, tell));
+        end.insert("error".to_owned(), error(&status, types));
     }
     let mut entries = Map::new();
     for (name, value) in &metadata::user_metadata(trailers).into_headers() {
@@ -68,7 +65,7 @@ pub(crate) fn end_of_stream(trailers: HeaderMap, tell: Tell<'_>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use prost_types::Any;
+    use prost::Message as _;
 
     use super::*;
     use crate::Code;
@@ -96,7 +93,7 @@ mod tests {
             (Status::with_details(Code::Aborted, "x", vec![0xff].into()), r#"{"code":"aborted","message":"x"}"#),
         ];
         for (status, expected) in table {
-            let written: Value = serde_json::from_str(&error(&status, &|_, _| None).to_string()).expect("it is JSON");
+            let written: Value = serde_json::from_str(&error(&status, None).to_string()).expect("it is JSON");
             let expected: Value = serde_json::from_str(expected).expect("it is JSON");
             assert_eq!(written, expected);
         }
@@ -104,10 +101,10 @@ mod tests {
 
     #[test]
     fn details_of_known_types_can_be_read() {
-        let status = with_details(&[("type.googleapis.com/a.B", b"1"), ("type.googleapis.com/a.C", b"2")]);
-        let tell: Tell<'_> = &|name, value| (name == "a.B").then(|| json!({ "bytes": value.len() }));
-        let details = &error(&status, tell)["details"];
-        assert_eq!(details[0]["debug"], json!({ "bytes": 1 }));
+        let retry = tonic_types::pb::RetryInfo { retry_delay: None }.encode_to_vec();
+        let status = with_details(&[("type.googleapis.com/google.rpc.RetryInfo", &retry), ("a/b.C", b"2")]);
+        let details = &error(&status, None)["details"];
+        assert_eq!(details[0]["debug"], json!({}));
         assert_eq!(details[1].get("debug"), None);
     }
 
@@ -127,7 +124,7 @@ mod tests {
             ),
         ];
         for (trailers, expected) in table {
-            let written: Value = serde_json::from_slice(&end_of_stream(trailers, &|_, _| None)).expect("it is JSON");
+            let written: Value = serde_json::from_slice(&end_of_stream(trailers, None)).expect("it is JSON");
             let expected: Value = serde_json::from_str(expected).expect("it is JSON");
             assert_eq!(written, expected);
         }

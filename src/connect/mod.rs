@@ -30,7 +30,6 @@
 //! other origins need [`Cors`](crate::server::Cors).
 
 mod code;
-mod details;
 mod error;
 mod query;
 mod request;
@@ -44,10 +43,9 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http_body_util::Full;
-use serde_json::Value;
+use prost_reflect::DescriptorPool;
 use tonic::body::Body;
 
-use crate::connect::details::Details;
 use crate::connect::request::{Form, Meaning, meaning, takes_get};
 use crate::server::json;
 use crate::server::translated::Recode;
@@ -65,16 +63,14 @@ pub struct Connect {
     methods: HashMap<&'static str, Method>,
 }
 
-/// Tells details of errors in JSON.
-type TellDetail = dyn Fn(&str, &[u8]) -> Option<Value> + Send + Sync;
-
 /// A method that can be called.
 #[derive(Clone)]
 pub(crate) struct Method {
     descriptor: &'static MethodDescriptor,
     /// Its messages in JSON, where its schema is known.
     json: Option<Arc<dyn Recode>>,
-    tell: Arc<TellDetail>,
+    /// The types of its service, which the details of its errors may have.
+    types: Option<DescriptorPool>,
 }
 
 impl Connect {
@@ -108,18 +104,13 @@ impl std::fmt::Debug for Connect {
 impl Protocol for Connect {
     fn begin(&mut self, served: &Served<'_>) -> Result<(), BeginError> {
         let json = json::methods(served, self.options.clone())?;
-        let details = Details::new();
         for service in served.services() {
             self.services.insert(service.name);
             for descriptor in service.methods {
-                let method = match json.get(descriptor.path).cloned() {
-                    Some(json) => {
-                        let (details, schema) = (details.clone(), Arc::clone(&json));
-                        let tell = Arc::new(move |name: &str, value: &[u8]| details.tell(&schema, name, value));
-                        Method { descriptor, json: Some(json), tell }
-                    }
-                    None => Method { descriptor, json: None, tell: Arc::new(|_, _| None) },
-                };
+                let known = json.get(descriptor.path);
+                let types = known.map(|known| known.descriptor().parent_pool().clone());
+                let json = known.map(|known| Arc::clone(known) as Arc<dyn Recode>);
+                let method = Method { descriptor, json, types };
                 self.methods.insert(descriptor.path, method);
             }
         }
@@ -223,7 +214,7 @@ fn at_once(response: http::Response<Body>) -> ProtocolHandler {
 
 fn no_method(path: &str) -> http::Response<Body> {
     let status = Status::unimplemented(format!("there is no method {path}"));
-    let text = error::error(&status, &|_, _| None).to_string();
+    let text = error::error(&status, None).to_string();
     response(StatusCode::NOT_FOUND, "application/json", text)
 }
 

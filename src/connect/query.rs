@@ -2,20 +2,12 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::alphabet::URL_SAFE;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::Uri;
 use percent_encoding::percent_decode;
 
 use crate::connect::request::Form;
+use crate::json::base64;
 use crate::status::Status;
-
-/// Base64 as URLs have it, padded or not.
-const URL_BASE64: GeneralPurpose = GeneralPurpose::new(
-    &URL_SAFE,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// The query of a request, as it came.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +60,7 @@ impl<'a> Query<'a> {
         };
         let message = decoded(message);
         match self.text("base64").as_deref() {
-            Some("1") => URL_BASE64.decode(&message).map_err(|error| {
+            Some("1") => base64::decode_url(&message).map_err(|error| {
                 Status::invalid_argument(format!("the parameter message is not base64 as URLs have it: {error}"))
             }),
             None | Some("0" | "") => Ok(message.into_owned()),

@@ -134,5 +134,5 @@ fn write_end(method: Method) -> WriteTrailers {
 }
 
 fn last_frame(trailers: HeaderMap, method: &Method) -> Bytes {
-    frame(END_FLAG, &error::end_of_stream(trailers, &*method.tell))
+    frame(END_FLAG, &error::end_of_stream(trailers, method.types.as_ref()))
 }

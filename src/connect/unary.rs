@@ -109,7 +109,7 @@ async fn answer(
 
 /// An answer that says how a call failed. What else the status holds is among its headers.
 fn failed(status: &Status, metadata: MetadataMap, method: &Method, settings: &CallSettings) -> http::Response<Body> {
-    let text = error::error(status, &*method.tell).to_string();
+    let text = error::error(status, method.types.as_ref()).to_string();
     let mut response = http::Response::new(Body::new(Full::new(Bytes::from(text))));
     *response.status_mut() = code::http_status(status.code());
     let headers = response.headers_mut();

@@ -1,18 +1,15 @@
 //! Errors as HTTP answers: `google.rpc.Status` in JSON, with the HTTP status that its code stands for.
 
-use std::sync::OnceLock;
-
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
-use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage};
+use prost_reflect::DescriptorPool;
 use serde_json::{Map, Value};
 use tonic::body::Body;
 
-use crate::json::{JsonOptions, base64, write_message};
-use crate::status::{Code, Status};
+use crate::json::{base64, details};
+use crate::status::{Status, http_status_for_code};
 
 /// Why a request gets no answer from a handler, or what the handler said.
 #[derive(Debug)]
@@ -22,35 +19,9 @@ pub(crate) struct Failure {
     allow: Option<HeaderValue>,
 }
 
-/// `google.rpc.Status`, as far as it is not in the status itself.
-#[derive(Clone, PartialEq, Message)]
-struct Details {
-    #[prost(message, repeated, tag = "3")]
-    details: Vec<prost_types::Any>,
-}
-
-/// The HTTP status of a gRPC code.
-pub(crate) fn http_status(code: Code) -> StatusCode {
-    match code {
-        Code::Ok => StatusCode::OK,
-        // nginx's number for a caller that went away; it has no name.
-        Code::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
-        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => StatusCode::BAD_REQUEST,
-        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
-        Code::NotFound => StatusCode::NOT_FOUND,
-        Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
-        Code::PermissionDenied => StatusCode::FORBIDDEN,
-        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
-        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
-        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
-        Failure { http: http_status(status.code()), status, allow: None }
+        Failure { http: http_status_for_code(status.code()), status, allow: None }
     }
 }
 
@@ -94,8 +65,7 @@ impl Failure {
 
 /// `google.rpc.Status` in JSON.
 pub(crate) fn status_json(status: &Status, pool: Option<&DescriptorPool>) -> Value {
-    let details = Details::decode(status.details()).unwrap_or_default().details;
-    let details = details.iter().map(|detail| detail_json(detail, pool)).collect();
+    let details = details::details(status).iter().map(|detail| detail_json(detail, pool)).collect();
     let mut object = Map::new();
     object.insert("code".to_owned(), Value::from(status.code() as i32));
     object.insert("message".to_owned(), Value::from(status.message()));
@@ -106,26 +76,11 @@ pub(crate) fn status_json(status: &Status, pool: Option<&DescriptorPool>) -> Val
 /// One detail, with its type; what has no schema here comes as base64.
 fn detail_json(detail: &prost_types::Any, pool: Option<&DescriptorPool>) -> Value {
     let mut object = Map::new();
-    let name = detail.type_url.rsplit('/').next().unwrap_or_default();
-    let known = pool.and_then(|pool| pool.get_message_by_name(name));
-    let known = known.or_else(|| rpc_types().and_then(|pool| pool.get_message_by_name(name)));
-    let written = known.and_then(|descriptor| {
-        let message = DynamicMessage::decode(descriptor, &*detail.value).ok()?;
-        let mut json = Vec::new();
-        write_message(&message, &JsonOptions::new(), &mut json).ok()?;
-        serde_json::from_slice::<Value>(&json).ok()
-    });
-    match written {
-        Some(Value::Object(fields)) if !name.starts_with("google.protobuf.") => object = fields,
+    match details::tell(detail, pool) {
+        Some(Value::Object(fields)) if !details::type_name(detail).starts_with("google.protobuf.") => object = fields,
         Some(value) => drop(object.insert("value".to_owned(), value)),
         None => drop(object.insert("value".to_owned(), Value::from(base64::encode(&detail.value)))),
     }
     object.insert("@type".to_owned(), Value::from(detail.type_url.as_str()));
     Value::Object(object)
-}
-
-/// The standard details.
-fn rpc_types() -> Option<&'static DescriptorPool> {
-    static POOL: OnceLock<Option<DescriptorPool>> = OnceLock::new();
-    POOL.get_or_init(|| DescriptorPool::decode(tonic_types::pb::FILE_DESCRIPTOR_SET).ok()).as_ref()
 }

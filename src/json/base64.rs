@@ -1,49 +1,36 @@
-//! Bytes as text: base64, with either alphabet, padded or not.
+//! Bytes as text, as protobuf's JSON mapping has them: base64 with either alphabet, padded or not.
+
+use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{DecodeError, Engine as _};
+
+/// Reads either form, whatever the last letter's unused bits are.
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
 
 /// Reads base64 as protobuf's JSON mapping allows it.
 pub(crate) fn decode(text: &str) -> Result<Vec<u8>, &'static str> {
-    let digits = text.trim_end_matches('=');
-    let padding = text.len() - digits.len();
-    if padding > 2 || (padding > 0 && !text.len().is_multiple_of(4)) {
-        return Err("this is not base64: the padding is wrong");
-    }
-    if digits.len() % 4 == 1 {
-        return Err("this is not base64: it was cut off");
-    }
-    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
-    let (mut held, mut bits) = (0u32, 0);
-    for digit in digits.bytes() {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return Err("this is not base64: bytes are written in base64"),
-        };
-        held = (held << 6) | u32::from(value);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((held >> bits) as u8);
-            held &= (1 << bits) - 1;
-        }
-    }
-    Ok(bytes)
+    decode_in(if text.contains(['-', '_']) { &URL_SAFE } else { &STANDARD }, text).map_err(|error| match error {
+        DecodeError::InvalidByte(..) => "this is not base64: bytes are written in base64",
+        DecodeError::InvalidLength(_) | DecodeError::InvalidLastSymbol(..) => "this is not base64: it was cut off",
+        DecodeError::InvalidPadding => "this is not base64: the padding is wrong",
+    })
+}
+
+/// Reads base64 as URLs have it.
+#[cfg(feature = "connect")]
+pub(crate) fn decode_url(text: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    decode_in(&URL_SAFE, text)
 }
 
 /// Writes bytes as base64, padded.
 pub(crate) fn encode(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let held = three.iter().fold(0u32, |held, byte| (held << 8) | u32::from(*byte)) << (8 * (3 - three.len()));
-        for place in 0..4 {
-            let digit = DIGITS[(held >> (18 - 6 * place)) as usize & 63];
-            text.push(if place <= three.len() { char::from(digit) } else { '=' });
-        }
-    }
-    text
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+fn decode_in(alphabet: &Alphabet, text: impl AsRef<[u8]>) -> Result<Vec<u8>, DecodeError> {
+    GeneralPurpose::new(alphabet, LENIENT).decode(text)
 }
 
 #[cfg(test)]
@@ -56,6 +43,7 @@ mod tests {
             ("", &b""[..]),
             ("AA==", b"\0"),
             ("AA", b"\0"),
+            ("AB", b"\0"),
             ("aGk=", b"hi"),
             ("aGk", b"hi"),
             ("aGV5", b"hey"),
@@ -68,7 +56,7 @@ mod tests {
             assert_eq!(decode(&encode(bytes)).as_deref(), Ok(bytes));
         }
         assert_eq!(encode(b"\xfb\xff"), "+/8=");
-        for text in ["A", "AA=", "AA===", "AAAA=", "A A=", "\u{e9}a", "AA\n", "====", "a=Gk"] {
+        for text in ["A", "AA===", "AAAA=", "A A=", "\u{e9}a", "AA\n", "====", "a=Gk", "-/8="] {
             assert!(decode(text).is_err(), "{text}");
         }
     }

@@ -6,6 +6,7 @@
 
 pub(crate) mod base64;
 mod depth;
+pub(crate) mod details;
 mod error;
 mod messages;
 mod number;
