@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use seltzer::transport;
+use seltzer::{Code, transport};
 
 use crate::output;
 use crate::text::{in_flags, one_line, printable};
@@ -36,6 +36,11 @@ impl Failure {
     /// The command line, or what it names, makes no sense.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Failure { exit_code: EXIT_USAGE, ..Failure::new(message) }
+    }
+
+    /// A server does not do its part; the exit status is the code of a gRPC status.
+    pub(crate) fn of_code(code: Code, message: impl Into<String>) -> Self {
+        Failure { exit_code: u8::try_from(i32::from(code)).unwrap_or(EXIT_FAILED), ..Failure::new(message) }
     }
 
     /// What was to be written could not be.

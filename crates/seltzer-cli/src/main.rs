@@ -5,8 +5,13 @@ mod banner;
 mod call;
 mod catalogue;
 mod compile;
+mod connection;
+mod describe;
 mod error;
+mod health;
 mod inherited;
+mod json;
+mod list;
 mod log;
 mod openapi;
 mod output;
@@ -47,6 +52,9 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
     match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Call(arguments) => call::run(&arguments),
+        Command::List(arguments) => list::run(&arguments),
+        Command::Describe(arguments) => describe::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
         Command::Compile(arguments) => compile::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
     }

@@ -43,6 +43,14 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
+/// Prints text and the end of its line on standard output.
+///
+/// # Errors
+/// It cannot be written, unless it is for its reader's leaving.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    write_file(Path::new("-"), format!("{text}\n").as_bytes())
+}
+
 /// Lines for standard output, each flushed at once.
 ///
 /// A thread of its own writes them: while a reader is slow, the call's deadline and Ctrl-C still work.

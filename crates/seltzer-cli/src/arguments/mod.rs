@@ -2,12 +2,17 @@
 
 mod call;
 mod compile;
+mod connection;
+mod describe;
+mod health;
 mod include;
 mod limits;
+mod list;
 mod load;
 mod openapi;
 mod protocols;
 mod quantities;
+mod schemas;
 mod serve;
 mod values;
 
@@ -15,14 +20,19 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use self::call::{CallArguments, ClientTls, SchemaSource};
+pub(crate) use self::call::CallArguments;
 pub(crate) use self::compile::CompileArguments;
+pub(crate) use self::connection::{ClientTls, ConnectionArguments};
+pub(crate) use self::describe::DescribeArguments;
+pub(crate) use self::health::HealthArguments;
 pub(crate) use self::include::{Include, builder};
 pub(crate) use self::limits::{KeepaliveArguments, LifetimeArguments, LimitArguments};
+pub(crate) use self::list::ListArguments;
 pub(crate) use self::load::{CallRate, LoadArguments, RateKey, TimeoutArguments};
 pub(crate) use self::openapi::{DocumentFormat, OpenApiArguments};
 pub(crate) use self::protocols::ProtocolArguments;
 pub(crate) use self::quantities::{Bytes, Count, Seconds};
+pub(crate) use self::schemas::SchemaSource;
 pub(crate) use self::serve::{CarrierName, ServeArguments, ServerTls};
 pub(crate) use self::values::{Header, NamedIdentity};
 
@@ -36,9 +46,12 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// In a box: it has by far the most options.
+    /// In a box, as other commands with very many options.
     Serve(Box<ServeArguments>),
-    Call(CallArguments),
+    Call(Box<CallArguments>),
+    List(ListArguments),
+    Describe(DescribeArguments),
+    Health(HealthArguments),
     Compile(CompileArguments),
     Openapi(OpenApiArguments),
 }
@@ -50,6 +63,8 @@ const AFTER_HELP: &str = "\
 Examples:
   seltzer
   seltzer call 127.0.0.1:50051 Calculator/Divide -d '{\"a\": 1, \"b\": 4}'
+  seltzer describe 127.0.0.1:50051 hello.Greeter
+  seltzer health 127.0.0.1:50051
   seltzer compile proto/hello.proto -I proto --descriptor-set-out hello.bin
   seltzer openapi proto/hello.proto -I proto -o openapi.yaml
 

@@ -39,6 +39,14 @@ pub(crate) enum Header {
 }
 
 impl Header {
+    /// What it is called.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Header::Text(key, _) => key.as_str(),
+            Header::Bytes(key, _) => key.as_str(),
+        }
+    }
+
     /// Adds it to what a call sends.
     pub(crate) fn append_to(&self, metadata: &mut MetadataMap) {
         match self {
@@ -52,9 +60,10 @@ impl Header {
     }
 }
 
-/// Reads `name:value`, or `name-bin:base64`.
+/// Reads `name:value`, or `name-bin:base64`; `${NAME}` in a value is an environment variable.
 pub(super) fn header(text: &str) -> Result<Header, String> {
     let (name, value) = text.split_once(':').ok_or("write it as name:value")?;
+    let value = &expanded(value, |name| std::env::var(name).ok())?;
     let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
     if let Some((_, instead)) = RESERVED.iter().find(|(reserved, _)| *reserved == name) {
         return Err(format!("`{name}` belongs to the protocol: {instead}"));
@@ -73,6 +82,24 @@ pub(super) fn header(text: &str) -> Result<Header, String> {
         Ok(value) if is_printable => Ok(Header::Text(key, value)),
         _ => Err("the value is not printable ASCII: give it a name in -bin, and write it in base64".to_owned()),
     }
+}
+
+/// Text with the values of variables in the place of `${NAME}`. `$${` is `${`.
+fn expanded(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut whole = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        if let Some(before) = before.strip_suffix('$') {
+            whole = whole + before + "${";
+            rest = after;
+            continue;
+        }
+        let (name, after) = after.split_once('}').ok_or("`${` has no `}`; `$${` stands for itself")?;
+        let value = variable(name).ok_or_else(|| format!("there is no environment variable `{name}`"))?;
+        whole = whole + before + &value;
+        rest = after;
+    }
+    Ok(whole + rest)
 }
 
 /// The files of a certificate and its key, for a name that clients ask for.
@@ -163,6 +190,28 @@ mod tests {
                 (Err(message), Err(part)) => assert!(message.contains(part), "{text}: {message}"),
                 (found, _) => panic!("{text}: {found:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn variables_stand_in_values() {
+        let table = [
+            ("Bearer ${TOKEN}", Ok("Bearer t0ps3cret")),
+            ("${TOKEN}${TOKEN}", Ok("t0ps3crett0ps3cret")),
+            ("$TOKEN $ {TOKEN}", Ok("$TOKEN $ {TOKEN}")),
+            ("$${TOKEN} ${TOKEN}", Ok("${TOKEN} t0ps3cret")),
+            ("${EMPTY}", Ok("")),
+            ("${NONE}", Err("there is no environment variable `NONE`")),
+            ("${TOKEN", Err("`${` has no `}`; `$${` stands for itself")),
+        ];
+        let variable = |name: &str| match name {
+            "TOKEN" => Some("t0ps3cret".to_owned()),
+            "EMPTY" => Some(String::new()),
+            _ => None,
+        };
+        for (text, expected) in table {
+            let expected = expected.map(str::to_owned).map_err(str::to_owned);
+            assert_eq!(expanded(text, variable), expected, "{text}");
         }
     }
 

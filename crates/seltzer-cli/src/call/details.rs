@@ -2,7 +2,7 @@
 
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, Value};
 use seltzer::Status;
-use seltzer::dynamic::{MethodDescriptor, message_to_json};
+use seltzer::dynamic::message_to_json;
 
 use crate::catalogue::NO_INCLUDES;
 
@@ -10,13 +10,14 @@ use crate::catalogue::NO_INCLUDES;
 const GOOGLE_RPC: &[&str] = &["google/rpc/status.proto", "google/rpc/error_details.proto"];
 
 /// A line for each detail: its type, and its content if the type is known.
-pub(crate) fn lines(status: &Status, method: &MethodDescriptor) -> Vec<String> {
+pub(crate) fn lines(status: &Status, types: Option<&DescriptorPool>) -> Vec<String> {
     if status.details().is_empty() {
         return Vec::new();
     }
     let Ok(schemas) = seltzer_build::configure().load(GOOGLE_RPC, NO_INCLUDES) else { return Vec::new() };
     // The service's own schema may define details as well.
-    let pools = [method.parent_pool().clone(), schemas.descriptor_pool()];
+    let mut pools: Vec<DescriptorPool> = types.into_iter().cloned().collect();
+    pools.push(schemas.descriptor_pool());
     match read(status.details(), &pools) {
         Some(lines) => lines,
         None => vec![format!("details of {} bytes that are no google.rpc.Status", status.details().len())],
@@ -58,7 +59,7 @@ mod tests {
 
     fn lines_of(status: &Status) -> Vec<String> {
         let schemas = catalogue::demo_services().expect("they are built in");
-        lines(status, &schemas.method("Calculator/Add").expect("it is built in"))
+        lines(status, Some(schemas.method("Calculator/Add").expect("it is built in").parent_pool()))
     }
 
     #[test]

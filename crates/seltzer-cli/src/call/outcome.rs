@@ -1,9 +1,9 @@
 //! How a call ended, as the user is told.
 
 use std::error::Error as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use seltzer::dynamic::MethodDescriptor;
+use prost_reflect::DescriptorPool;
 use seltzer::status::code_name;
 use seltzer::{Code, Status, StatusOrigin, transport};
 
@@ -14,21 +14,28 @@ use crate::text::{in_flags, printable};
 
 /// How a call ended.
 pub(crate) enum Outcome {
-    /// With a status.
-    Over { status: Status, elapsed: Duration },
-    /// Nobody reads the replies any more, so it was given up.
-    NobodyReads,
+    /// With a status. Its details may have the types of the service's schema.
+    Over { status: Status, elapsed: Duration, types: Option<DescriptorPool> },
+    /// There was none, or nobody reads the replies any more.
+    NotMade,
+}
+
+impl Outcome {
+    /// Ctrl-C ended it.
+    pub(crate) fn interrupted(started: Instant) -> Self {
+        Outcome::Over { status: Status::cancelled("interrupted here"), elapsed: started.elapsed(), types: None }
+    }
 }
 
 /// Prints the status, unless it is OK and nobody asked; gives the exit status.
-pub(crate) fn report(status: &Status, elapsed: Duration, method: &MethodDescriptor, verbose: u8) -> u8 {
+pub(crate) fn report(status: &Status, elapsed: Option<Duration>, types: Option<&DescriptorPool>, verbose: u8) -> u8 {
     let code = status.code();
     if verbose > 0 {
         metadata::print('<', 2, status.metadata());
     }
     if code == Code::Ok {
         if verbose > 0 {
-            tell(format_args!("OK in {elapsed:.1?}"));
+            tell(format_args!("OK in {:.1?}", elapsed.unwrap_or_default()));
         }
         return 0;
     }
@@ -37,10 +44,10 @@ pub(crate) fn report(status: &Status, elapsed: Duration, method: &MethodDescript
     if let Some(hint) = hint {
         tell(format_args!("  hint: {}", printable(&hint)));
     }
-    for detail in details::lines(status, method) {
+    for detail in details::lines(status, types) {
         tell(format_args!("  {}", printable(&detail)));
     }
-    if verbose > 0 {
+    if let (1.., Some(elapsed)) = (verbose, elapsed) {
         tell(format_args!("after {elapsed:.1?}"));
     }
     u8::try_from(i32::from(code)).unwrap_or(u8::MAX)

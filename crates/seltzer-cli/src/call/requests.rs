@@ -8,13 +8,14 @@ use std::task::{Context, Poll, ready};
 use std::thread;
 
 use futures_core::Stream;
-use seltzer::dynamic::{DynamicMessage, MessageDescriptor, MethodDescriptor, message_from_json};
+use seltzer::dynamic::{DynamicMessage, MessageDescriptor, MethodDescriptor};
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::fields;
 use crate::call::utf8::{BYTE_ORDER_MARK, Utf8};
 use crate::error::Failure;
+use crate::json;
 
 /// How many messages are read ahead of what the server takes.
 const READ_AHEAD_MESSAGES: usize = 1;
@@ -32,7 +33,7 @@ impl Requests {
     ///
     /// # Errors
     /// It is not JSON of the method's messages, not as many as the method takes, or not there.
-    pub(crate) fn read(data: &[String], method: &MethodDescriptor) -> Result<Self, Failure> {
+    pub(crate) fn read(data: &[String], method: &MethodDescriptor, allow_unknown: bool) -> Result<Self, Failure> {
         let input = method.input();
         let source: Box<dyn BufRead + Send> = match data {
             [] if method.is_client_streaming() => return Ok(Requests::Ready(Vec::new())),
@@ -44,7 +45,7 @@ impl Requests {
             }
             many => {
                 let texts: Vec<&str> = many.iter().map(|text| text.trim_start_matches(BYTE_ORDER_MARK)).collect();
-                let messages = Messages::new(Cursor::new(texts.join("\n")), input.clone());
+                let messages = Messages::new(Cursor::new(texts.join("\n")), input.clone(), allow_unknown);
                 let messages = messages.collect::<Result<Vec<_>, _>>();
                 let messages = messages.map_err(|failure| match texts.iter().find_map(|text| place(text)) {
                     Some(hint) => failure.with_hint(hint),
@@ -58,17 +59,17 @@ impl Requests {
             return Ok(Requests::Arriving(source));
         }
         // A method that takes one message must have it whole, and no other after it.
-        let messages = Messages::new(source, input).collect::<Result<Vec<_>, _>>()?;
+        let messages = Messages::new(source, input, allow_unknown).collect::<Result<Vec<_>, _>>()?;
         check_count(messages.len(), method)?;
         Ok(Requests::Ready(messages))
     }
 
     /// The messages as a call takes them, and the failure that may come instead of one.
-    pub(crate) fn into_stream(self, input: MessageDescriptor) -> (RequestStream, Failed) {
+    pub(crate) fn into_stream(self, input: MessageDescriptor, allow_unknown: bool) -> (RequestStream, Failed) {
         let (failure, failed) = oneshot::channel();
         let source = match self {
             Requests::Ready(messages) => Source::Ready(messages.into_iter()),
-            Requests::Arriving(reader) => Source::Arriving(arriving(Messages::new(reader, input))),
+            Requests::Arriving(reader) => Source::Arriving(arriving(Messages::new(reader, input, allow_unknown))),
         };
         (RequestStream { source, failure: Some(failure) }, Failed(failed))
     }
@@ -108,12 +109,14 @@ fn check_count(count: usize, method: &MethodDescriptor) -> Result<(), Failure> {
 struct Messages<R: BufRead> {
     values: serde_json::StreamDeserializer<'static, serde_json::de::IoRead<Utf8<R>>, Box<RawValue>>,
     descriptor: MessageDescriptor,
+    allow_unknown: bool,
     count: u64,
 }
 
 impl<R: BufRead> Messages<R> {
-    fn new(reader: R, descriptor: MessageDescriptor) -> Self {
-        Messages { values: serde_json::Deserializer::from_reader(Utf8::new(reader)).into_iter(), descriptor, count: 0 }
+    fn new(reader: R, descriptor: MessageDescriptor, allow_unknown: bool) -> Self {
+        let values = serde_json::Deserializer::from_reader(Utf8::new(reader)).into_iter();
+        Messages { values, descriptor, allow_unknown, count: 0 }
     }
 }
 
@@ -125,7 +128,7 @@ impl<R: BufRead> Iterator for Messages<R> {
         self.count += 1;
         let fail = |what: &dyn std::fmt::Display| Failure::usage(format!("message {}: {what}", self.count));
         Some(match value {
-            Ok(json) => message_from_json(&self.descriptor, json.get()).map_err(|error| {
+            Ok(json) => json::read(&self.descriptor, json.get(), self.allow_unknown).map_err(|error| {
                 let failure = fail(&error);
                 match fields::describe(&self.descriptor) {
                     Some(hint) => failure.with_hint(hint),
@@ -211,7 +214,7 @@ mod tests {
         let schemas = catalogue::demo_services().expect("they are built in");
         let method = schemas.method(method).expect(method);
         let data: Vec<String> = data.iter().map(|&text| text.to_owned()).collect();
-        match Requests::read(&data, &method) {
+        match Requests::read(&data, &method, false) {
             Ok(Requests::Ready(messages)) => Ok(messages.len()),
             Ok(Requests::Arriving(_)) => panic!("nothing arrives"),
             Err(failure) => Err(failure.to_string()),

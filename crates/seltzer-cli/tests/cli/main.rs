@@ -12,6 +12,7 @@ mod mistakes;
 mod openapi;
 mod operations;
 mod program;
+mod schemas;
 mod serving;
 mod streams;
 mod wire;

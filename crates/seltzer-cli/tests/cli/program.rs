@@ -144,14 +144,15 @@ impl Server {
         Server { program, address }
     }
 
-    /// Runs `seltzer call` with this server's address in front of the arguments.
+    /// Runs `seltzer call` with this server's address in front of the arguments. It is the only call: the server is not
+    /// asked for its schemas.
     pub(crate) fn call(&self, arguments: &[&str]) -> Ended {
-        run(&[&["call", &self.address], arguments].concat())
+        run(&[&["call", &self.address, "--reflection", "never"], arguments].concat())
     }
 
-    /// Starts `seltzer call` with this server's address in front of the arguments.
+    /// Starts the same.
     pub(crate) fn start_call(&self, arguments: &[&str]) -> Program {
-        Program::start(&[&["call", &self.address], arguments].concat())
+        Program::start(&[&["call", &self.address, "--reflection", "never"], arguments].concat())
     }
 }
 

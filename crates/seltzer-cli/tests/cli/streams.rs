@@ -66,7 +66,8 @@ fn half_a_stream_is_not_taken_for_a_whole_one() {
 fn a_reader_who_leaves_ends_the_call_quietly() {
     use std::io::{BufRead as _, BufReader, Read as _};
     let server = Server::start(&["-v"]);
-    let arguments = ["call", &server.address, "Calculator/GetSquares", "-d", r#"{"value": 1e15}"#];
+    let arguments =
+        ["call", &server.address, "--reflection", "never", "Calculator/GetSquares", "-d", r#"{"value": 1e15}"#];
     let mut child = crate::program::command(&arguments).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

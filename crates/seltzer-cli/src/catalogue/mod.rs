@@ -1,12 +1,22 @@
-//! Which methods there are: those of the demo services, or those of the user's own schemas.
+//! Which methods there are: those of the user's own schemas, those that the server tells of, or those of the demo
+//! services.
+
+mod known;
+mod reflection;
+mod symbol;
 
 use std::fs;
 
-use seltzer::dynamic::{MethodDescriptor, Schemas};
+use prost_reflect::DescriptorPool;
+use seltzer::dynamic::MethodDescriptor;
+use seltzer::dynamic::Schemas;
 use seltzer::services::schemas as demo;
 
 use crate::arguments::{SchemaSource, builder};
 use crate::error::Failure;
+
+pub(crate) use self::known::{Known, Unknown};
+pub(crate) use self::symbol::Symbol;
 
 /// The descriptor sets of the demo services and of those that every server may have; what `serve` serves, in the order
 /// in which it is listed.
@@ -37,7 +47,7 @@ const TESTING_SERVED: &[&str] =
 const LISTED_SERVICES_MAX: usize = 20;
 
 /// Where methods are looked up unless the user has schemas.
-const BUILT_IN: &str = "the built-in schemas";
+const BUILT_IN: &str = "in the built-in schemas";
 
 /// How many near names are suggested.
 const SUGGESTIONS_MAX: usize = 3;
@@ -62,16 +72,6 @@ pub(crate) fn is_served(service: &str, channelz: bool) -> bool {
     }
 }
 
-/// The method of a name such as `package.Service/Method`.
-///
-/// # Errors
-/// A schema cannot be read, or there is no such method; the failure names near ones.
-pub(crate) fn find(name: &str, source: &SchemaSource) -> Result<MethodDescriptor, Failure> {
-    let is_built_in = source.proto.is_empty() && source.descriptor_set.is_empty();
-    let schemas = if is_built_in { demo_services()? } else { load(source).map_err(Failure::into_usage)? };
-    schemas.method(name).ok_or_else(|| not_found(name, &schemas, if is_built_in { BUILT_IN } else { "these schemas" }))
-}
-
 /// A method that `serve` answers, by a name such as `package.Service/Method`.
 ///
 /// # Errors
@@ -79,26 +79,32 @@ pub(crate) fn find(name: &str, source: &SchemaSource) -> Result<MethodDescriptor
 pub(crate) fn find_served(name: &str, channelz: bool) -> Result<MethodDescriptor, Failure> {
     let schemas = demo_services()?;
     let found = schemas.method(name).filter(|method| is_served(method.parent_service().full_name(), channelz));
-    found.ok_or_else(|| not_found(name, &schemas, "what is served"))
+    found.ok_or_else(|| not_found(name, &schemas, "in what is served"))
 }
 
-fn load(source: &SchemaSource) -> Result<Schemas, Failure> {
-    let mut schemas = Schemas::default();
+/// The schemas in files, a pool for each.
+///
+/// # Errors
+/// One cannot be read.
+fn load(source: &SchemaSource) -> Result<Vec<DescriptorPool>, Failure> {
+    let mut pools = Vec::new();
     let (builder, includes) = builder(&source.include, &source.proto);
+    // With comments, which are shown.
+    let builder = builder.include_source_info(true);
     for proto in &source.proto {
         // Each by itself: two files without a package may declare the same names.
-        schemas.add_pool(builder.load(&[proto], &includes)?.descriptor_pool());
+        pools.push(builder.load(&[proto], &includes)?.descriptor_pool());
     }
     for path in &source.descriptor_set {
         let shown = path.display();
         let set =
             fs::read(path).map_err(|error| Failure::new(format!("cannot read the descriptor set {shown}: {error}")))?;
-        schemas.add(&set).map_err(|error| {
-            Failure::new(format!("{shown} is {error}"))
+        pools.push(DescriptorPool::decode(&*set).map_err(|error| {
+            Failure::new(format!("{shown} is not a usable FileDescriptorSet: {error}"))
                 .with_hint("write it with `seltzer compile ... --descriptor-set-out FILE --include-imports`")
-        })?;
+        })?);
     }
-    Ok(schemas)
+    Ok(pools)
 }
 
 /// For schemas that are built in.
@@ -106,7 +112,7 @@ pub(crate) const NO_INCLUDES: &[&str] = &[];
 
 fn not_found(name: &str, schemas: &Schemas, place: &str) -> Failure {
     let mut hints = Vec::new();
-    let near = near(name, &names(schemas));
+    let near = near(name, &names(schemas), forms);
     if !near.is_empty() {
         hints.push(format!("did you mean {}?", near.join(" or ")));
     }
@@ -120,11 +126,11 @@ fn not_found(name: &str, schemas: &Schemas, place: &str) -> Failure {
             let services: Vec<_> = services.map(|service| service.full_name().to_owned()).collect();
             hints.push(format!("write SERVICE/METHOD; the services are {}", or_none(&services)));
         }
-        if place == BUILT_IN {
+        if place.starts_with(BUILT_IN) {
             hints.push("`--proto FILE` takes a schema of your own".to_owned());
         }
     }
-    Failure::usage(format!("there is no method {name:?} in {place}")).with_hint(hints.join("; ").replace("?; ", "? "))
+    Failure::usage(format!("there is no method {name:?} {place}")).with_hint(hints.join("; ").replace("?; ", "? "))
 }
 
 fn or_none(names: &[String]) -> String {
@@ -140,15 +146,15 @@ fn names(schemas: &Schemas) -> Vec<String> {
     schemas.services().flat_map(of_service).collect()
 }
 
-/// The names that were perhaps meant, the nearest first.
-fn near(name: &str, known: &[String]) -> Vec<String> {
+/// The names that were perhaps meant, the nearest first. `forms` are the ways in which people write a name.
+fn near(name: &str, known: &[String], forms: impl Fn(&str) -> Vec<String>) -> Vec<String> {
     let wanted = name.trim_start_matches('/').to_lowercase();
     // A quarter of the letters may be wrong, but not more than the shortest names have.
     let distance_max = (wanted.chars().count() / 4).clamp(1, 5);
     let mut scored: Vec<(usize, &String)> = known
         .iter()
         .filter_map(|candidate| {
-            let distance = forms(candidate).map(|form| strsim::damerau_levenshtein(&wanted, &form)).min()?;
+            let distance = forms(candidate).iter().map(|form| strsim::damerau_levenshtein(&wanted, form)).min()?;
             (distance <= distance_max).then_some((distance, candidate))
         })
         .collect();
@@ -160,12 +166,11 @@ fn near(name: &str, known: &[String]) -> Vec<String> {
 }
 
 /// A method's name in the ways in which people shorten it: as it is, without the package, and the method alone.
-fn forms(name: &str) -> impl Iterator<Item = String> {
+fn forms(name: &str) -> Vec<String> {
     let full = name.to_lowercase();
     let (service, method) = full.split_once('/').unwrap_or(("", &full));
     let short = format!("{}/{method}", service.rsplit('.').next().unwrap_or_default());
-    let forms = [short, method.to_owned(), full.replace('/', "."), full.clone()];
-    forms.into_iter()
+    vec![short, method.to_owned(), full.replace('/', "."), full.clone()]
 }
 
 #[cfg(test)]
@@ -184,7 +189,7 @@ mod tests {
             ("Nothing/LikeThis", &[]),
         ];
         for (wanted, expected) in table {
-            assert_eq!(near(wanted, &known), *expected, "{wanted}");
+            assert_eq!(near(wanted, &known, forms), *expected, "{wanted}");
         }
     }
 

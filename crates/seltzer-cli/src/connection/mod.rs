@@ -1,0 +1,119 @@
+//! The way to a server, found out where the user left it open.
+
+mod probe;
+mod target;
+
+use std::future::Future;
+
+use seltzer::Channel;
+use seltzer::metadata::MetadataMap;
+use tokio::runtime;
+
+use crate::arguments::{ConnectionArguments, Header};
+use crate::connection::probe::Spoken;
+use crate::error::Failure;
+use crate::output::tell;
+
+pub(crate) use self::target::check_order;
+
+/// How many turns the tasks of a connection get after its calls: a reset takes three, from task to task. It is not
+/// worth waiting for a peer that does not read.
+const FAREWELL_TURNS: usize = 16;
+
+/// Headers that prove who calls, and are not shown to everybody on the way without being told to.
+const SECRET_HEADERS: &[&str] = &["authorization", "proxy-authorization", "cookie"];
+
+/// A way to a server.
+pub(crate) struct Connection<'a> {
+    pub(crate) channel: Channel,
+    headers: &'a [Header],
+}
+
+impl<'a> Connection<'a> {
+    /// Finds the way to an address. A HOST:PORT with nothing said about TLS is asked what it speaks.
+    ///
+    /// # Errors
+    /// The address cannot be read, a file cannot be, or the server has no TLS and would be told a secret.
+    pub(crate) async fn open(
+        address: &str,
+        arguments: &'a ConnectionArguments,
+        is_verbose: bool,
+    ) -> Result<Self, Failure> {
+        let mut endpoint = target::endpoint(address, arguments)?;
+        if let Some(asked) = target::open_question(address, arguments) {
+            let timeout = target::connect_timeout(arguments);
+            let mut spoken = probe::ask(asked, timeout).await;
+            if spoken == Spoken::HungUp && probe::shakes_hands(asked, timeout).await {
+                spoken = Spoken::Tls;
+            }
+            match spoken {
+                Spoken::Tls => {
+                    if is_verbose {
+                        tell(format_args!("{address} speaks TLS, so this is https://{address}"));
+                    }
+                    endpoint = target::encrypted(asked, arguments)?;
+                }
+                Spoken::Plaintext => check_secrets(asked, &arguments.header)?,
+                // What is wrong shows when a connection for calls is opened.
+                Spoken::HungUp | Spoken::Nothing => {}
+            }
+        }
+        Ok(Connection { channel: endpoint.connect_lazy(), headers: &arguments.header })
+    }
+
+    /// Adds what every call says.
+    pub(crate) fn append_headers(&self, metadata: &mut MetadataMap) {
+        for header in self.headers {
+            header.append_to(metadata);
+        }
+    }
+}
+
+/// Runs to the end, and gives connections the time to say goodbye: a server that is told of a cancelled call knows more
+/// than one that sees a connection break.
+///
+/// # Errors
+/// As the task; or the system does not let a runtime start.
+pub(crate) fn run<T, E: From<Failure>>(task: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start to make calls: {error}")))?;
+    let result = runtime.block_on(async {
+        let result = task.await;
+        for _ in 0..FAREWELL_TURNS {
+            tokio::task::yield_now().await;
+        }
+        result
+    });
+    // A name that is still being resolved is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+/// A server that was found to speak without TLS is told no secret, unless it is on this machine.
+fn check_secrets(address: &str, headers: &[Header]) -> Result<(), Failure> {
+    let secret = headers.iter().map(Header::name).find(|name| SECRET_HEADERS.contains(name));
+    match secret {
+        Some(name) if !target::is_on_this_machine(address) => {
+            Err(Failure::usage(format!("{address} has no TLS, and everybody on the way could read the header {name}"))
+                .with_hint(format!("write http://{address}, or --plaintext, to send it all the same")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The address among the words of a command, and the names behind it. Where there are schemas in files the address may
+/// be left out: a name has no colon, and an address has one.
+///
+/// # Errors
+/// There is neither an address nor a schema.
+pub(crate) fn address_and_names(words: &[String], has_files: bool) -> Result<(Option<&str>, &[String]), Failure> {
+    match words {
+        [] if has_files => Ok((None, words)),
+        [first, ..] if has_files && !first.contains(':') => Ok((None, words)),
+        [address, names @ ..] => Ok((Some(address), names)),
+        [] => Err(Failure::usage("whom to ask? There is no address, and no schema either")
+            .with_hint("write HOST:PORT, or name a schema with `--proto FILE`")),
+    }
+}
