@@ -23,7 +23,7 @@ pub(crate) fn write(message: &DynamicMessage, emit_defaults: bool) -> Result<Str
     let mut text = Vec::new();
     let options = SerializeOptions::new().skip_default_fields(!emit_defaults);
     let written = message.serialize_with_options(&mut Serializer::new(&mut text), &options);
-    finish(message, text, written)
+    finish(message, &text, written)
 }
 
 /// Writes a message with all its fields, one a line.
@@ -34,12 +34,12 @@ pub(crate) fn write_pretty(message: &DynamicMessage) -> Result<String, String> {
     let mut text = Vec::new();
     let options = SerializeOptions::new().skip_default_fields(false);
     let written = message.serialize_with_options(&mut Serializer::pretty(&mut text), &options);
-    finish(message, text, written)
+    finish(message, &text, written)
 }
 
-fn finish(message: &DynamicMessage, text: Vec<u8>, written: Result<(), Error>) -> Result<String, String> {
+fn finish(message: &DynamicMessage, text: &[u8], written: Result<(), Error>) -> Result<String, String> {
     match written {
-        Ok(()) => Ok(String::from_utf8_lossy(&text).into_owned()),
+        Ok(()) => Ok(String::from_utf8_lossy(text).into_owned()),
         Err(error) => Err(format!("a {} has no JSON: {error}", message.descriptor().full_name())),
     }
 }

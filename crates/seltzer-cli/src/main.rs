@@ -7,6 +7,7 @@ mod catalogue;
 mod compile;
 mod connection;
 mod describe;
+mod diagnosis;
 mod error;
 mod health;
 mod inherited;

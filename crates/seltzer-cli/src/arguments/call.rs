@@ -21,8 +21,8 @@ pub(crate) struct CallArguments {
     pub(crate) address: String,
 
     /// What to call: [package.]Service/Method
-    #[arg(value_name = "SERVICE/METHOD")]
-    pub(crate) method: String,
+    #[arg(value_name = "SERVICE/METHOD", required_unless_present = "diagnose")]
+    pub(crate) method: Option<String>,
 
     /// The message in JSON, or several one after another; `@` reads standard input, `@FILE` a file
     ///
@@ -49,6 +49,10 @@ pub(crate) struct CallArguments {
     /// Pass over fields in JSON that the schema does not have
     #[arg(long)]
     pub(crate) allow_unknown_fields: bool,
+
+    /// Go the way to the server step by step first, and say how long each takes, and which one fails
+    #[arg(long)]
+    pub(crate) diagnose: bool,
 
     /// Make no call: print what the method's message looks like in JSON
     #[arg(long, visible_alias = "msg-template")]

@@ -27,7 +27,9 @@ use crate::signals::Signals;
 /// # Errors
 /// The call was never made because of its arguments, or replies could not be written.
 pub(crate) fn run(arguments: &CallArguments) -> Result<u8, Failure> {
-    connection::check_order(&arguments.address, &arguments.method)?;
+    if let Some(method) = &arguments.method {
+        connection::check_order(&arguments.address, method)?;
+    }
     match connection::run(make(arguments))? {
         Outcome::Over { status, elapsed, types } => {
             Ok(outcome::report(&status, Some(elapsed), types.as_ref(), arguments.verbose))

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use seltzer::Status;
 use seltzer::dynamic::MethodDescriptor;
 
 use crate::arguments::CallArguments;
@@ -10,12 +11,13 @@ use crate::call::requests::Requests;
 use crate::catalogue::{Known, Unknown};
 use crate::connection::Connection;
 use crate::describe::template;
+use crate::diagnosis;
 use crate::error::Failure;
 use crate::output;
 
 /// What there is before a call.
 pub(super) enum Prepared<'a> {
-    Call(MethodDescriptor, Requests, Connection<'a>),
+    Call(MethodDescriptor, Requests, Box<Connection<'a>>),
     /// It needs none, or cannot be made.
     Nothing(Outcome),
 }
@@ -26,19 +28,28 @@ pub(super) enum Prepared<'a> {
 /// Something of it makes no sense.
 pub(super) async fn prepare(arguments: &CallArguments) -> Result<Prepared<'_>, Failure> {
     let started = Instant::now();
+    if arguments.diagnose && diagnosis::walk(arguments).await.is_err() {
+        let status = Status::unavailable("the server cannot be reached, as the steps above say");
+        return Ok(Prepared::Nothing(Outcome::Over { status, elapsed: started.elapsed(), types: None }));
+    }
+    let Some(name) = &arguments.method else { return Ok(Prepared::Nothing(Outcome::NotMade)) };
     // What needs no server is checked without one.
     if !arguments.schemas.asks_server() {
-        let method = find(arguments, None).await;
+        let method = find(arguments, name, None).await;
         return with_method(arguments, method, None, started).await;
     }
     let connection = Connection::open(&arguments.address, &arguments.connection, arguments.verbose > 0).await?;
-    let method = find(arguments, Some(&connection)).await;
+    let method = find(arguments, name, Some(&connection)).await;
     with_method(arguments, method, Some(connection), started).await
 }
 
-async fn find(arguments: &CallArguments, connection: Option<&Connection<'_>>) -> Result<MethodDescriptor, Unknown> {
+async fn find(
+    arguments: &CallArguments,
+    name: &str,
+    connection: Option<&Connection<'_>>,
+) -> Result<MethodDescriptor, Unknown> {
     let asked = connection.map(|connection| (connection, arguments.address.as_str()));
-    Known::open(&arguments.schemas, asked, arguments.timeout)?.method(&arguments.method).await
+    Known::open(&arguments.schemas, asked, arguments.timeout)?.method(name).await
 }
 
 async fn with_method<'a>(
@@ -55,6 +66,9 @@ async fn with_method<'a>(
             return Ok(Prepared::Nothing(over));
         }
     };
+    if arguments.diagnose {
+        diagnosis::tell_method(&method);
+    }
     if arguments.template {
         output::print(&template::of(&method.input())?)?;
         return Ok(Prepared::Nothing(Outcome::NotMade));
@@ -64,5 +78,5 @@ async fn with_method<'a>(
         Some(connection) => connection,
         None => Connection::open(&arguments.address, &arguments.connection, arguments.verbose > 0).await?,
     };
-    Ok(Prepared::Call(method, requests, connection))
+    Ok(Prepared::Call(method, requests, Box::new(connection)))
 }

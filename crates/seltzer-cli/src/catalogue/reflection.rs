@@ -173,14 +173,14 @@ fn strange(answer: &Answer) -> Untold {
         Answer::ListServicesResponse(_) => "a list of services",
         Answer::ErrorResponse(_) => "an error",
     };
-    broken(format!("its reflection answers another question than it was asked, with {what}"))
+    broken(&format!("its reflection answers another question than it was asked, with {what}"))
 }
 
 fn incomplete(symbol: &str, file: &str, status: &Status) -> Untold {
-    broken(format!("its schema of {symbol} needs {file}, which it does not tell ({})", status.message()))
+    broken(&format!("its schema of {symbol} needs {file}, which it does not tell ({})", status.message()))
 }
 
-fn broken(what: String) -> Untold {
+fn broken(what: &str) -> Untold {
     let failure = Failure::new(format!("the server's schemas cannot be used: {what}"));
     Untold::Broken(failure.with_hint("`--proto FILE` or `--descriptor-set FILE` takes them from files"))
 }
@@ -204,13 +204,13 @@ impl Files {
     fn add(&mut self, answered: Vec<Vec<u8>>) -> Result<(), Untold> {
         for bytes in answered {
             let file = FileDescriptorProto::decode(&*bytes)
-                .map_err(|error| broken(format!("what it sends is no FileDescriptorProto: {error}")))?;
+                .map_err(|error| broken(&format!("what it sends is no FileDescriptorProto: {error}")))?;
             self.missing.extend(file.dependency.iter().cloned());
             self.known.insert(file.name().to_owned(), bytes);
         }
         match self.known.len() {
             ..=FILES_MAX => Ok(()),
-            more => Err(broken(format!("one name led to {more} files, and there is no end of it"))),
+            more => Err(broken(&format!("one name led to {more} files, and there is no end of it"))),
         }
     }
 
@@ -229,6 +229,6 @@ impl Files {
             // FileDescriptorSet has one field: `repeated FileDescriptorProto file = 1`.
             prost_reflect::prost::encoding::bytes::encode(1, file, &mut set);
         }
-        DescriptorPool::decode(&*set).map_err(|error| broken(format!("that of {symbol} makes no sense: {error}")))
+        DescriptorPool::decode(&*set).map_err(|error| broken(&format!("that of {symbol} makes no sense: {error}")))
     }
 }

@@ -4,9 +4,10 @@ mod probe;
 mod target;
 
 use std::future::Future;
+use std::time::Duration;
 
-use seltzer::Channel;
 use seltzer::metadata::MetadataMap;
+use seltzer::{Channel, Endpoint};
 use tokio::runtime;
 
 use crate::arguments::{ConnectionArguments, Header};
@@ -14,7 +15,8 @@ use crate::connection::probe::Spoken;
 use crate::error::Failure;
 use crate::output::tell;
 
-pub(crate) use self::target::check_order;
+pub(crate) use self::probe::PREFACE;
+pub(crate) use self::target::{check_order, open_question};
 
 /// How many turns the tasks of a connection get after its calls: a reset takes three, from task to task. It is not
 /// worth waiting for a peer that does not read.
@@ -26,6 +28,7 @@ const SECRET_HEADERS: &[&str] = &["authorization", "proxy-authorization", "cooki
 /// A way to a server.
 pub(crate) struct Connection<'a> {
     pub(crate) channel: Channel,
+    endpoint: Endpoint,
     headers: &'a [Header],
 }
 
@@ -41,24 +44,27 @@ impl<'a> Connection<'a> {
     ) -> Result<Self, Failure> {
         let mut endpoint = target::endpoint(address, arguments)?;
         if let Some(asked) = target::open_question(address, arguments) {
-            let timeout = target::connect_timeout(arguments);
-            let mut spoken = probe::ask(asked, timeout).await;
-            if spoken == Spoken::HungUp && probe::shakes_hands(asked, timeout).await {
-                spoken = Spoken::Tls;
-            }
-            match spoken {
-                Spoken::Tls => {
+            match speaks_tls(asked, target::connect_timeout(arguments)).await {
+                Some(true) => {
                     if is_verbose {
                         tell(format_args!("{address} speaks TLS, so this is https://{address}"));
                     }
                     endpoint = target::encrypted(asked, arguments)?;
                 }
-                Spoken::Plaintext => check_secrets(asked, &arguments.header)?,
+                Some(false) => check_secrets(asked, &arguments.header)?,
                 // What is wrong shows when a connection for calls is opened.
-                Spoken::HungUp | Spoken::Nothing => {}
+                None => {}
             }
         }
-        Ok(Connection { channel: endpoint.connect_lazy(), headers: &arguments.header })
+        Ok(Connection { channel: endpoint.connect_lazy(), endpoint, headers: &arguments.header })
+    }
+
+    /// Waits until calls can be made.
+    ///
+    /// # Errors
+    /// They cannot: the step that failed, and what to try.
+    pub(crate) async fn ready(&self) -> Result<(), Failure> {
+        Ok(self.endpoint.connect().await.map(drop)?)
     }
 
     /// Adds what every call says.
@@ -66,6 +72,16 @@ impl<'a> Connection<'a> {
         for header in self.headers {
             header.append_to(metadata);
         }
+    }
+}
+
+/// Whether the server at HOST:PORT speaks TLS, found out by asking it; `None` if it does not answer.
+pub(crate) async fn speaks_tls(address: &str, timeout: Duration) -> Option<bool> {
+    match probe::ask(address, timeout).await {
+        Spoken::Tls => Some(true),
+        Spoken::Plaintext => Some(false),
+        Spoken::HungUp => probe::shakes_hands(address, timeout).await.then_some(true),
+        Spoken::Nothing => None,
     }
 }
 

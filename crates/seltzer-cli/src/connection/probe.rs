@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 const SILENCE_MAX: Duration = Duration::from_secs(2);
 
 /// The connection preface of RFC 9113 section 3.4: the magic words, and SETTINGS without any.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 /// Enough to tell a TLS record from a frame.
 const ANSWER_BYTES: usize = 5;

@@ -1,5 +1,6 @@
 //! Declarations as schemas write them. The names of types are whole, with a dot in front, wherever they stand.
 
+use prost_reflect::prost_types::EnumValueDescriptorProto;
 use prost_reflect::prost_types::field_descriptor_proto::Label;
 use prost_reflect::{
     DynamicMessage, EnumDescriptor, EnumValueDescriptor, ExtensionDescriptor, FieldDescriptor, FileDescriptor, Kind,
@@ -168,7 +169,7 @@ impl Source {
             source.options(&values.options());
             // In the order of the schema, which several names of one number keep.
             let proto = values.enum_descriptor_proto();
-            for name in proto.value.iter().map(|value| value.name()) {
+            for name in proto.value.iter().map(EnumValueDescriptorProto::name) {
                 if let Some(value) = values.get_value_by_name(name) {
                     source.enum_value(&value);
                 }

@@ -196,6 +196,44 @@ fn a_server_with_tls_is_recognised() {
 }
 
 #[test]
+fn the_way_to_a_server_is_told_step_by_step() {
+    let steps = |ended: &Ended| -> Vec<String> {
+        let first = |line: &str| line.split_whitespace().next().unwrap_or_default().to_owned();
+        ended.stderr.lines().map(first).collect()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    let ca = ca.to_str().unwrap();
+    let plain = Server::start(&[]);
+    let encrypted = Server::start(&["--tls-self-signed", "--tls-self-signed-out", ca]);
+    let address = encrypted.address.trim_start_matches("https://");
+    let port = address.rsplit(':').next().unwrap();
+    let (localhost, https) = (format!("localhost:{port}"), format!("https://localhost:{port}"));
+    let told = ["resolve", "connect", "ask", "HTTP/2", "channel", "reflection", "method"];
+    let with_tls = ["resolve", "connect", "TLS", "HTTP/2", "channel", "reflection", "method"];
+    let distrusted = ["resolve", "connect", "ask", "TLS", "HTTP/2", "channel"];
+    let greeting = "{\"message\":\"Hello, \"}\n";
+    // (address, further arguments, exit status, standard output, steps, what the last one says)
+    type Row<'a> = (&'a str, &'a [&'a str], i32, &'a str, &'a [&'a str], &'a str);
+    let table: &[Row<'_>] = &[
+        (&plain.address, &[], 0, greeting, &told, "the server speaks without TLS"),
+        (&localhost, &["--cacert", ca], 0, greeting, &with_tls, "TLS 1.3, ALPN h2, one certificate"),
+        (&https, &["--insecure"], 0, greeting, &with_tls, "streams at once"),
+        (&localhost, &[], 14, "", &distrusted, "FAILED: TLS failed with https://localhost:"),
+        ("127.0.0.1:1", &[], 14, "", &["resolve", "connect"], "FAILED: no address can be connected to: 127.0.0.1:1: "),
+        ("no.such.host.invalid:1", &[], 14, "", &["resolve"], "FAILED: cannot resolve no.such.host.invalid: "),
+    ];
+    for (address, more, code, stdout, expected, part) in table {
+        let ended = run(&[&["call", address, "hello.Greeter/SayHello", "--diagnose"], *more].concat());
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(*code), *stdout), "{ended:#?}");
+        assert_eq!(steps(&ended)[..expected.len()], **expected, "{ended:#?}");
+        assert!(ended.stderr.contains(part), "{part:?} is not in {ended:#?}");
+    }
+    let alone = run(&["call", &plain.address, "--diagnose"]);
+    assert_eq!((alone.code, steps(&alone)), (Some(0), told[..6].iter().map(|&step| step.to_owned()).collect()));
+}
+
+#[test]
 fn secrets_come_from_the_environment() {
     let server = Server::start(&["--token", "t0ps3cret"]);
     let call = |variable: &str| {
