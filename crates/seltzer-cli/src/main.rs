@@ -2,6 +2,7 @@
 
 mod arguments;
 mod banner;
+mod bench;
 mod call;
 mod catalogue;
 mod compile;
@@ -56,6 +57,7 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::List(arguments) => list::run(&arguments),
         Command::Describe(arguments) => describe::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Compile(arguments) => compile::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
     }

@@ -1,5 +1,6 @@
 //! The command line as users write it.
 
+mod bench;
 mod call;
 mod compile;
 mod connection;
@@ -20,6 +21,9 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use crate::bench::RateSchedule;
+
+pub(crate) use self::bench::{BenchArguments, ReportFormat};
 pub(crate) use self::call::CallArguments;
 pub(crate) use self::compile::CompileArguments;
 pub(crate) use self::connection::{ClientTls, ConnectionArguments};
@@ -52,6 +56,7 @@ pub(crate) enum Command {
     List(ListArguments),
     Describe(DescribeArguments),
     Health(HealthArguments),
+    Bench(Box<BenchArguments>),
     Compile(CompileArguments),
     Openapi(OpenApiArguments),
 }
@@ -65,6 +70,7 @@ Examples:
   seltzer call 127.0.0.1:50051 Calculator/Divide -d '{\"a\": 1, \"b\": 4}'
   seltzer describe 127.0.0.1:50051 hello.Greeter
   seltzer health 127.0.0.1:50051
+  seltzer bench 127.0.0.1:50051 hello.Greeter/SayHello -d '{\"name\": \"world\"}'
   seltzer compile proto/hello.proto -I proto --descriptor-set-out hello.bin
   seltzer openapi proto/hello.proto -I proto -o openapi.yaml
 

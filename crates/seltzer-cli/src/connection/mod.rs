@@ -67,6 +67,14 @@ impl<'a> Connection<'a> {
         Ok(self.endpoint.connect().await.map(drop)?)
     }
 
+    /// A channel of one connection, which is open.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub(crate) async fn one(&self) -> Result<Channel, Failure> {
+        Ok(self.endpoint.clone().connections_max(1).connect().await?)
+    }
+
     /// Adds what every call says.
     pub(crate) fn append_headers(&self, metadata: &mut MetadataMap) {
         for header in self.headers {

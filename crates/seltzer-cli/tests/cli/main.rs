@@ -3,6 +3,7 @@
 // Signals and unix sockets are tested where there are some.
 #![cfg_attr(not(unix), allow(dead_code, reason = "some helpers are for unix only"))]
 
+mod bench;
 mod calls;
 mod compile;
 mod connections;
