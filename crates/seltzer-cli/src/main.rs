@@ -15,6 +15,7 @@ mod inherited;
 mod json;
 mod list;
 mod log;
+mod manual;
 mod openapi;
 mod output;
 mod pem;
@@ -60,5 +61,7 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Compile(arguments) => compile::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
+        Command::Completions(arguments) => manual::completions(&arguments),
+        Command::Man(arguments) => manual::man(&arguments),
     }
 }

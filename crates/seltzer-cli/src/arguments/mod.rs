@@ -10,6 +10,7 @@ mod include;
 mod limits;
 mod list;
 mod load;
+mod manual;
 mod openapi;
 mod protocols;
 mod quantities;
@@ -33,6 +34,7 @@ pub(crate) use self::include::{Include, builder};
 pub(crate) use self::limits::{KeepaliveArguments, LifetimeArguments, LimitArguments};
 pub(crate) use self::list::ListArguments;
 pub(crate) use self::load::{CallRate, LoadArguments, RateKey, TimeoutArguments};
+pub(crate) use self::manual::{CompletionsArguments, ManArguments};
 pub(crate) use self::openapi::{DocumentFormat, OpenApiArguments};
 pub(crate) use self::protocols::ProtocolArguments;
 pub(crate) use self::quantities::{Bytes, Count, Seconds};
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Bench(Box<BenchArguments>),
     Compile(CompileArguments),
     Openapi(OpenApiArguments),
+    Completions(CompletionsArguments),
+    Man(ManArguments),
 }
 
 /// Longer lines are hard to read, however wide the terminal.

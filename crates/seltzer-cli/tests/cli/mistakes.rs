@@ -175,3 +175,22 @@ fn unix_sockets_are_not_told_about_ports() {
         check(&run(&["--listen", &place(name)]), 1, "", stderr);
     }
 }
+
+#[test]
+fn shells_and_man_know_the_commands() {
+    for (shell, part) in
+        [("bash", "complete -F _seltzer"), ("zsh", "#compdef seltzer"), ("fish", "complete -c seltzer")]
+    {
+        let ended = run(&["completions", shell]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{shell}");
+        assert!(ended.stdout.contains(part) && ended.stdout.contains("describe"), "{shell}: {}", ended.stdout);
+    }
+    let page = run(&["man", "call"]);
+    assert!(page.stdout.contains(".TH seltzer-call 1") && page.stdout.contains("emit\\-defaults"), "{}", page.stdout);
+    check(&run(&["man", "cal"]), 64, "", "there is no command \"cal\"\n  hint: there are serve, call, ");
+    let folder = tempfile::tempdir().unwrap();
+    check(&run(&["man", "--out", folder.path().to_str().unwrap()]), 0, "", "");
+    let mut pages: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    pages.sort();
+    assert!(pages.contains(&"seltzer.1".into()) && pages.contains(&"seltzer-serve.1".into()), "{pages:?}");
+}
