@@ -164,6 +164,12 @@ pub mod transport {
     #[cfg(feature = "client")]
     pub(crate) mod replay;
     pub(crate) mod response_body;
+    #[cfg(feature = "http1")]
+    #[cfg_attr(
+        not(all(feature = "web", feature = "connect", feature = "gateway")),
+        allow(dead_code, reason = "each protocol collects bodies in its own way")
+    )]
+    pub(crate) mod retained;
     #[cfg(feature = "telemetry")]
     pub(crate) mod scanned_body;
     #[cfg(feature = "client")]

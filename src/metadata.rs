@@ -46,6 +46,12 @@ pub(crate) fn is_reserved_name(name: &str) -> bool {
     )
 }
 
+/// Whether a header says which pages may read an answer: that is the server's to say (`Server::cors`), not a handler's.
+#[cfg(any(feature = "web", feature = "connect", feature = "gateway"))]
+pub(crate) fn is_of_pages(name: &HeaderName) -> bool {
+    name.as_str().starts_with("access-control-")
+}
+
 /// Up to so many headers are looked through in less time than a name takes to be hashed.
 const FEW_HEADERS: usize = 8;
 

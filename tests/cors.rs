@@ -1,7 +1,10 @@
 //! Calls from pages of other origins, in all protocols.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use seltzer::Server;
 use seltzer::connect::Connect;
+use seltzer::gateway::Gateway;
 use seltzer::server::Cors;
 use seltzer::web::GrpcWeb;
 
@@ -84,4 +87,39 @@ async fn an_origin_that_is_none_keeps_the_server_from_starting() {
     let server = speaking(Server::builder().cors(Cors::origins(["app.example"])));
     let error = server.bind("127.0.0.1:0").await.expect_err("it is no origin").to_string();
     assert!(error.contains("\"app.example\" is no origin"), "{error}");
+    let server = speaking(Server::builder().cors(Cors::any_origin().allow_credentials()));
+    let error = server.bind("127.0.0.1:0").await.expect_err("anybody could act as anybody").to_string();
+    assert!(error.contains("Cors::origins([...])"), "{error}");
+}
+
+#[tokio::test]
+async fn which_pages_may_read_is_not_the_handlers_to_say() {
+    use prost::Message as _;
+    let rest = Gateway::new().response_headers(["access-control-allow-origin", "access-control-allow-credentials"]);
+    let server = Server::builder().cors(Cors::origins([PAGE]));
+    let server = Running::start(speaking(server).speak(rest)).await;
+    let other = "https://other.example";
+    let message = ask(&format!("claim {other}")).encode_to_vec();
+    let json = format!(r#"{{"payload":{{"body":"{}"}}}}"#, STANDARD.encode(format!("claim {other}"))).into_bytes();
+    let stream = "/grpc.testing.BenchmarkService/StreamingCall";
+    for http in BOTH {
+        for (path, content_type, body) in [
+            (UNARY, "application/proto", message.clone()),
+            (stream, "application/connect+proto", framed(0, &message)),
+            (stream, "application/connect+json", framed(0, &json)),
+            (UNARY, "application/grpc-web", framed(0, &message)),
+            (UNARY, "application/grpc-web+json", framed(0, &json)),
+            (UNARY, "application/json; charset=utf-8", json.clone()),
+            (UNARY, "text/json", json.clone()),
+        ] {
+            for (origin, admitted) in [(other, None), (PAGE, Some(PAGE))] {
+                let headers = [("origin", origin), ("content-type", content_type)];
+                let answer = request(http, server.address, "POST", path, &headers, &body).await;
+                let said = |name: &str| answer.headers.get(name).map(|value| value.to_str().unwrap());
+                assert_eq!(answer.status, 200, "{content_type}");
+                assert_eq!(said("access-control-allow-origin"), admitted, "{content_type}");
+                assert_eq!(said("access-control-allow-credentials"), None, "{content_type}");
+            }
+        }
+    }
 }

@@ -20,7 +20,9 @@
 //! | `channels` | how channels open, keep and lose connections |
 //! | `endings` | how soon deadlines, cancellation and dead peers show |
 //! | `engine` | what our own engine's connections do under strain |
+//! | `every_protocol` | what holds for calls in every protocol: limits, and TLS |
 //! | `gateway` | REST: JSON over HTTP/1.1 and HTTP/2 |
+//! | `http1` | HTTP/1.1 as strangers speak it |
 //! | `health` | `grpc.health.v1.Health` |
 //! | `hedging` | calls that are made several times at once |
 //! | `interception` | what stands around the calls of a server, and around all of its requests |
@@ -70,9 +72,13 @@ mod endings;
 #[cfg(unix)]
 mod engine;
 #[cfg(feature = "gateway")]
+mod every_protocol;
+#[cfg(feature = "gateway")]
 mod gateway;
 mod health;
 mod hedging;
+#[cfg(feature = "gateway")]
+mod http1;
 mod interception;
 mod interceptors;
 mod lifecycle;

@@ -283,6 +283,24 @@ fn queries_reach_into_messages() {
 }
 
 #[test]
+fn what_stands_in_the_path_is_not_in_the_query() {
+    let rules = r#"{"http": {"rules": [
+        {"selector": "library.v1.Library.Search", "get": "/v1/{path=fixed}/{author.fullName}/{seen}"}
+    ]}}"#;
+    let document = document(&OpenApi::new().gateway(&Gateway::new().rules_json(rules).unwrap()));
+    let operation = document["paths"].as_object().unwrap().iter().find(|(path, _)| path.starts_with("/v1/fixed/"));
+    let parameters = operation.unwrap().1["get"]["parameters"].as_array().unwrap();
+    let of = |place: &str| {
+        let there = parameters.iter().filter(|parameter| parameter["in"] == place);
+        there.map(|parameter| parameter["name"].as_str().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("path"), ["author.fullName", "seen"]);
+    let query = of("query");
+    assert!(query.contains(&"author.born") && query.contains(&"words"), "{query:?}");
+    assert!(!query.contains(&"path") && !query.contains(&"author.fullName"), "{query:?}");
+}
+
+#[test]
 fn streams_say_their_forms() {
     let document = document(&OpenApi::new());
     let book = reference("library.v1.Book");
@@ -433,6 +451,10 @@ async fn pages_are_served() {
         ("GET /", 200, "content-security-policy: default-src 'none'", "data-health=\"library.v1.Library\">SERVING<"),
         ("GET /?script", 200, "content-type: text/javascript", "fetch(\"?news\""),
         ("GET /?news", 200, "content-type: application/json", "\"library.v1.Library\":\"SERVING\""),
+        ("HEAD /", 200, "content-type: text/html", ""),
+        ("POST /\ncontent-length: 0", 405, "allow: get, head", "GET it"),
+        ("DELETE /", 405, "allow: get, head", ""),
+        ("OPTIONS /", 204, "allow: get, head", ""),
     ];
     for (request, status, head, body) in table {
         let (said, heads, bytes) = ask(&running, request).await;
@@ -446,6 +468,20 @@ async fn pages_are_served() {
         let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
         let (status, _, body) = ask(&running, &format!("GET {path}\nif-none-match: {tag}")).await;
         assert_eq!((status, body.len()), (304, 0), "{path}");
+    }
+    // Two codings of one page have two tags.
+    let tag = async |headers: &str| {
+        let (_, head, _) = ask(&running, &format!("GET /swagger-ui/swagger-ui-bundle.js{headers}")).await;
+        assert!(head.contains("vary: accept-encoding"), "{head}");
+        head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned()
+    };
+    let (plain, gzip) = (tag("").await, tag("\naccept-encoding: gzip").await);
+    assert_ne!(plain, gzip);
+    for (known, status) in [(&gzip, 304), (&plain, 200)] {
+        let request = format!("GET /swagger-ui/swagger-ui-bundle.js\naccept-encoding: gzip\nif-none-match: {known}");
+        let (said, head, _) = ask(&running, &request).await;
+        assert_eq!(said, status, "{head}");
+        assert!(head.contains(&format!("etag: {gzip}")), "{head}");
     }
     running.stop().await;
 }

@@ -256,3 +256,31 @@ async fn what_a_layer_answers_stays_as_it_is() {
         request(Http::One, server.address, "POST", &path, &[("content-type", BINARY)], &messages(&["x"])).await;
     assert_eq!(answer.status, 418);
 }
+
+#[tokio::test]
+async fn an_answer_is_text_or_binary_as_it_is_accepted() {
+    let server = server().await;
+    let binary = messages(&["hello"]);
+    let text = STANDARD.encode(&binary).into_bytes();
+    let path = format!("{SERVICE}/UnaryCall");
+    // (content type, accept, body, content type of the answer)
+    let table = [
+        (BINARY, "application/grpc-web-text", &binary, "application/grpc-web-text+proto"),
+        (TEXT, "application/grpc-web+proto", &text, "application/grpc-web+proto"),
+        (TEXT, "*/*", &text, "application/grpc-web-text+proto"),
+        (BINARY, "application/json", &binary, "application/grpc-web+proto"),
+    ];
+    for http in BOTH {
+        for (content_type, accept, body, expected) in table {
+            let headers = [("content-type", content_type), ("accept", accept)];
+            let answer = request(http, server.address, "POST", &path, &headers, body).await;
+            assert_eq!(answer.headers["content-type"], expected, "{content_type} {accept}");
+            assert_eq!(told(&answer), "hello | grpc-status: 0", "{content_type} {accept}");
+        }
+        let json = framed(0, format!(r#"{{"payload":{{"body":"{}"}}}}"#, STANDARD.encode("hello")).as_bytes());
+        let headers = [("content-type", "application/grpc-web+json"), ("accept", "application/grpc-web-text+json")];
+        let answer = request(http, server.address, "POST", &path, &headers, &json).await;
+        assert_eq!(answer.headers["content-type"], "application/grpc-web-text+json");
+        assert!(told(&answer).ends_with("| grpc-status: 0"), "{}", told(&answer));
+    }
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use crate::codec::{Compression, CompressionEncoding};
 use crate::connect::query::Query;
@@ -151,24 +151,6 @@ pub(crate) fn metadata(headers: &HeaderMap) -> HeaderMap {
     metadata
 }
 
-/// Whether a unary request's `accept-encoding` permits an encoding, by its name or by `*`.
-pub(crate) fn accepts(headers: &HeaderMap, encoding: &str) -> bool {
-    let listed = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    let mut any = false;
-    for item in listed.flat_map(|list| list.split(',')) {
-        let mut parts = item.split(';').map(str::trim);
-        let name = parts.next().unwrap_or_default();
-        let is_refused = parts
-            .filter_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")))
-            .any(|weight| weight.trim().parse::<f32>().is_ok_and(|weight| weight <= 0.0));
-        if name.eq_ignore_ascii_case(encoding) {
-            return !is_refused;
-        }
-        any |= name == "*" && !is_refused;
-    }
-    any
-}
-
 /// The encoding that a request names.
 ///
 /// # Errors
@@ -267,27 +249,6 @@ mod tests {
             }
         }
         assert_eq!(timeout(&HeaderMap::new()).expect("none"), None);
-    }
-
-    #[test]
-    fn encodings_are_accepted_by_name_and_weight() {
-        let table = [
-            ("gzip", true),
-            ("br, gzip", true),
-            ("GZIP", true),
-            ("gzip;q=0.5", true),
-            ("gzip; q=0", false),
-            ("gzip;q=0.000, *", false),
-            ("*", true),
-            ("*;q=0", false),
-            ("identity", false),
-            ("", false),
-            ("xgzip, gzipx", false),
-        ];
-        for (text, expected) in table {
-            assert_eq!(accepts(&headers(&[("accept-encoding", text)]), "gzip"), expected, "{text:?}");
-        }
-        assert!(!accepts(&HeaderMap::new(), "gzip"));
     }
 
     #[test]

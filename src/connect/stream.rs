@@ -20,6 +20,7 @@ use crate::server::translated::{
 use crate::server::{Calls, ProtocolCall};
 use crate::service::CallSettings;
 use crate::status::{self, Status};
+use crate::transport::retained::{RetainedBody, Retainer};
 
 /// The flag of the frame that ends a stream.
 const END_FLAG: u8 = 0x02;
@@ -42,7 +43,8 @@ pub(crate) async fn answer(
     method: Method,
     calls: Calls,
 ) -> http::Response<Body> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let body = Body::new(RetainedBody::of_messages(body, Retainer::take(&mut head.extensions)));
     let settings = method.settings(&calls);
     let checked = request::check_version(&head.headers, None).and_then(|()| request::timeout(&head.headers));
     let name = head.headers.get(STREAM_ENCODING).map(HeaderValue::as_bytes);
@@ -118,7 +120,7 @@ fn ended(trailers: HeaderMap, form: Form, method: &Method, settings: &CallSettin
 fn response(grpc: &HeaderMap, form: Form, body: Body, settings: &CallSettings) -> http::Response<Body> {
     let mut response = http::Response::new(body);
     let headers = response.headers_mut();
-    for (name, value) in grpc.iter().filter(|(name, _)| !is_of_transfer(name)) {
+    for (name, value) in grpc.iter().filter(|(name, _)| !is_of_transfer(name) && !metadata::is_of_pages(name)) {
         headers.append(name, value.clone());
     }
     if let Some(encoding) = grpc.get(GRPC_ENCODING) {

@@ -16,11 +16,13 @@ use crate::codec::CompressionEncoding;
 use crate::connect::query::Query;
 use crate::connect::request::{self, Form};
 use crate::connect::{Method, code, error};
-use crate::metadata::MetadataMap;
+use crate::metadata::{MetadataMap, is_of_pages};
+use crate::server::accepted::takes_coding;
 use crate::server::translated::is_of_transfer;
 use crate::server::{Calls, ProtocolCall, ReplyMessages};
 use crate::service::CallSettings;
 use crate::status::Status;
+use crate::transport::retained::{RetainedBody, Retainer};
 
 /// Trailing metadata travels among the headers, its names behind this.
 const TRAILER_PREFIX: &str = "trailer-";
@@ -32,7 +34,8 @@ pub(crate) async fn post(
     method: Method,
     calls: Calls,
 ) -> http::Response<Body> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let body = RetainedBody::whole(body, Retainer::take(&mut head.extensions));
     let settings = method.settings(&calls);
     let message = request::check_version(&head.headers, None).and_then(|()| {
         let name = head.headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
@@ -89,7 +92,7 @@ async fn answer(
     let mut reply = calls.call(call).await;
     let answered = only_message(&mut reply.messages).await;
     let answered = answered.and_then(|message| method.encode(form, message, settings));
-    let encoding = settings.compression.send.filter(|send| request::accepts(&head.headers, send.name()));
+    let encoding = settings.compression.send.filter(|send| takes_coding(&head.headers, send.name()));
     match answered.and_then(|message| compressed(message, encoding, settings)) {
         Ok((message, encoding)) => {
             let mut response = http::Response::new(Body::new(Full::new(message)));
@@ -123,7 +126,7 @@ fn failed(status: &Status, metadata: MetadataMap, method: &Method, settings: &Ca
 /// Adds a user's metadata to the headers of an answer, its names behind a prefix.
 fn append(headers: &mut HeaderMap, prefix: &str, metadata: MetadataMap) {
     for (name, value) in &metadata.into_headers() {
-        if is_of_transfer(name) {
+        if is_of_transfer(name) || (prefix.is_empty() && is_of_pages(name)) {
             continue;
         }
         if prefix.is_empty() {
@@ -146,7 +149,7 @@ async fn only_message(messages: &mut ReplyMessages) -> Result<Bytes, Status> {
 }
 
 /// All of a body, which is read as it is asked for.
-async fn collect(body: Body, limit: usize) -> Result<Bytes, Status> {
+async fn collect(body: RetainedBody, limit: usize) -> Result<Bytes, Status> {
     let too_large = || {
         Status::resource_exhausted(format!("the request's body is larger than {limit} bytes, the limit for receiving"))
     };

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use prost::Message;
 use prost_reflect::DynamicMessage;
 
-use crate::gateway::query as parameters;
+use crate::gateway::query::Parameters;
 use crate::gateway::rule::{Binding, bindings};
 use crate::gateway::stream::Splitter;
 use crate::gateway::template::{Found, Path, Reserved, Routes, Template};
@@ -25,8 +25,8 @@ pub fn template(text: &str, path: &str) {
         let _ = routes.add("GET", &template, template.clone());
     }
     let Some(path) = Path::new(path) else { return };
-    let _ = path.has_dot_segment();
     if let Found::Match(template) = routes.find("GET", &path) {
+        let _ = path.has_dot_segment(template);
         let kept = path.variables(template, Reserved::SlashKept);
         let decoded = path.variables(template, Reserved::Decoded);
         assert_eq!(kept.is_ok(), decoded.is_ok());
@@ -44,7 +44,8 @@ pub fn query(set: &'static [u8], text: &str) {
         all.into_iter().find(|binding| binding.template.to_string() == "/v1/echo/{text}").expect("it is there")
     });
     let mut message = DynamicMessage::new(binding.call.input().clone());
-    if parameters::fill(&mut message, text, binding, false).is_ok() {
+    let filled = Parameters::read(text, binding, false).and_then(|parameters| parameters.fill(&mut message));
+    if filled.is_ok() {
         let again = DynamicMessage::decode(binding.call.input().clone(), message.encode_to_vec().as_slice());
         assert!(again.is_ok());
     }

@@ -1,6 +1,7 @@
 //! From the reply of a call to an HTTP answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
@@ -11,13 +12,20 @@ use prost_reflect::Value;
 use tonic::body::Body;
 
 use crate::gateway::error::Failure;
-use crate::gateway::headers::{append_metadata, append_trailers};
+use crate::gateway::headers::{announce, append_metadata, append_trailers};
 use crate::gateway::request::{is_http_body, is_http_body_field};
 use crate::gateway::rule::Binding;
 use crate::gateway::stream::{Replies, ReplyWriter, StreamFormat};
 use crate::json::{JsonError, write_field};
 use crate::server::ProtocolReply;
+use crate::service::MethodKind;
 use crate::status::Status;
+
+/// How long the head of an answer that is read piece by piece waits for the first of them.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The same of an answer that is read as a whole: well below what proxies wait for a head.
+const ARRAY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// `google.api.HttpBody`.
 #[derive(Clone, PartialEq, Message)]
@@ -110,7 +118,8 @@ pub(crate) async fn once(
     Ok(response)
 }
 
-/// The answer to a call that replies with a stream. A call that fails before its first message is an HTTP error.
+/// The answer to a call that replies with a stream. A call that fails before its first message is an HTTP error, if it
+/// does so before the answer has to begin.
 ///
 /// # Errors
 /// It did fail.
@@ -119,6 +128,7 @@ pub(crate) async fn stream(
     binding: &Arc<Binding>,
     format: StreamFormat,
     plain: &Arc<[HeaderName]>,
+    trailers: &[HeaderName],
 ) -> Result<Response<Body>, (Failure, HeaderMap)> {
     let mut headers = HeaderMap::new();
     append_metadata(&mut headers, reply.metadata, plain);
@@ -127,12 +137,9 @@ pub(crate) async fn stream(
         // What the bytes are is in the first message.
         Some(reply.messages.next().await.transpose())
     } else {
-        // It may take long: the answer begins without it.
-        std::future::poll_fn(|cx| match reply.messages.poll_next(cx) {
-            std::task::Poll::Ready(first) => std::task::Poll::Ready(Some(first)),
-            std::task::Poll::Pending => std::task::Poll::Ready(None),
-        })
-        .await
+        // It may take long: then the answer begins without it.
+        let first = tokio::time::timeout(first_message_timeout(binding, format), reply.messages.next()).await;
+        first.ok().map(Result::transpose)
     };
     let content_type = match &first {
         Some(Some(Err(status))) => return Err(failed(status.clone(), headers, plain)),
@@ -144,6 +151,7 @@ pub(crate) async fn stream(
         _ => format.content_type(),
     };
     headers.insert(CONTENT_TYPE, content_type);
+    announce(&mut headers, trailers, plain);
     if !is_raw {
         // The form was chosen by it.
         headers.append(VARY, HeaderValue::from_static("accept"));
@@ -158,6 +166,17 @@ pub(crate) async fn stream(
     let mut response = Response::new(Body::new(body));
     *response.headers_mut() = headers;
     Ok(response)
+}
+
+/// How long the answer to a call waits for its first message, so that a call that fails at once is an HTTP error: clients
+/// take that for what it is, and an `EventSource` does not ask again.
+fn first_message_timeout(binding: &Binding, format: StreamFormat) -> Duration {
+    match (binding.kind, format) {
+        // Nobody can do anything with the beginning of it.
+        (MethodKind::ServerStreaming, StreamFormat::Array) => ARRAY_TIMEOUT,
+        // The client learns with the head that its stream is open, and may wait for that to say more itself.
+        _ => OPEN_TIMEOUT,
+    }
 }
 
 fn failed(status: Status, mut headers: HeaderMap, plain: &[HeaderName]) -> (Failure, HeaderMap) {

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue, TRAILER};
 use http::request::Parts;
 
 use crate::deadline::parse_timeout;
 use crate::gateway::error::Failure;
-use crate::metadata::{GRPC_TIMEOUT, MetadataMap, is_reserved};
+use crate::metadata::{GRPC_TIMEOUT, MetadataMap, is_of_pages, is_reserved};
 
 /// What stands before the names of metadata, where these are no headers of HTTP.
 const METADATA_PREFIX: &str = "grpc-metadata-";
@@ -88,15 +88,30 @@ pub(crate) fn append_trailers(headers: &mut HeaderMap, metadata: MetadataMap, pl
     append(headers, metadata, TRAILER_PREFIX, plain);
 }
 
+/// Names the metadata that may come behind the messages: over HTTP/1.1 nothing else can.
+pub(crate) fn announce(headers: &mut HeaderMap, trailers: &[HeaderName], plain: &[HeaderName]) {
+    let names = trailers.iter().filter_map(|name| shown(name, TRAILER_PREFIX, plain));
+    let names: Vec<_> = names.map(|name| name.to_string()).collect();
+    if let (false, Ok(names)) = (names.is_empty(), HeaderValue::from_str(&names.join(", "))) {
+        headers.insert(TRAILER, names);
+    }
+}
+
 fn append(headers: &mut HeaderMap, metadata: MetadataMap, prefix: &str, plain: &[HeaderName]) {
     for (name, value) in &metadata.into_headers() {
-        if is_reserved(name) {
-            continue;
-        }
-        if plain.contains(name) {
-            headers.append(name, value.clone());
-        } else if let Ok(name) = HeaderName::from_bytes(format!("{prefix}{name}").as_bytes()) {
+        if let Some(name) = shown(name, prefix, plain) {
             headers.append(name, value.clone());
         }
     }
+}
+
+/// What a reply's metadata is called among the headers of an answer.
+fn shown(name: &HeaderName, prefix: &str, plain: &[HeaderName]) -> Option<HeaderName> {
+    if is_reserved(name) {
+        return None;
+    }
+    if plain.contains(name) && !is_of_pages(name) {
+        return Some(name.clone());
+    }
+    HeaderName::from_bytes(format!("{prefix}{name}").as_bytes()).ok()
 }

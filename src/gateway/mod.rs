@@ -42,12 +42,12 @@ mod text;
 mod yaml;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "gzip")]
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
 #[cfg(feature = "gzip")]
 use http::header::{ETAG, VARY};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -56,14 +56,16 @@ use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full};
 
 use crate::gateway::error::Failure;
-use crate::gateway::request::Bound;
+use crate::gateway::request::{Bound, Patience};
 use crate::gateway::rule::{Binding, HttpRule};
 use crate::gateway::stream::{Requests, StreamFormat};
 use crate::gateway::template::{Found, Path, Reserved, Routes};
 use crate::json::Messages;
+use crate::server::accepted::takes_coding;
 use crate::server::{BeginError, Body, Calls, Protocol, ProtocolCall, ProtocolHandler, Served};
 use crate::service::MethodKind;
 use crate::status::Status;
+use crate::transport::retained::{RetainedBody, Retainer};
 
 pub use self::service_config::RulesError;
 pub use crate::json::JsonOptions;
@@ -95,6 +97,7 @@ struct Settings {
     body_timeout: Duration,
     reserved: Reserved,
     plain_headers: Arc<[HeaderName]>,
+    trailers: Arc<[HeaderName]>,
 }
 
 /// A gateway at work.
@@ -127,6 +130,7 @@ impl Gateway {
             body_timeout: BODY_TIMEOUT_DEFAULT,
             reserved: Reserved::SlashKept,
             plain_headers: Arc::default(),
+            trailers: Arc::default(),
         };
         Gateway { options: JsonOptions::new(), rules: Vec::new(), settings, with_implicit: true, served: None }
     }
@@ -224,7 +228,8 @@ impl Gateway {
     }
 
     /// Metadata of replies that become headers by their own names, without `Grpc-Metadata-` before them: `location`,
-    /// `etag`, `cache-control`. Names that are none are left out.
+    /// `etag`, `cache-control`. Names that are none are left out, and so is what begins with `access-control-`: which
+    /// pages may call says [`Server::cors`](crate::Server::cors).
     ///
     /// ```
     /// let gateway = seltzer::gateway::Gateway::new().response_headers(["location", "etag"]);
@@ -234,6 +239,21 @@ impl Gateway {
     pub fn response_headers(mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let names = names.into_iter().filter_map(|name| HeaderName::from_bytes(name.as_ref().as_bytes()).ok());
         self.settings.plain_headers = names.collect();
+        self
+    }
+
+    /// Metadata that calls with streams of replies may end with, by its own names. Over HTTP/2 all of it is sent whatever
+    /// it is called; over HTTP/1.1 what is announced here, to clients that say `TE: trailers`. Names that are none are
+    /// left out.
+    ///
+    /// ```
+    /// let gateway = seltzer::gateway::Gateway::new().announce_trailers(["x-next-page"]);
+    /// # drop(gateway);
+    /// ```
+    #[must_use]
+    pub fn announce_trailers(mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let names = names.into_iter().filter_map(|name| HeaderName::from_bytes(name.as_ref().as_bytes()).ok());
+        self.settings.trailers = names.collect();
         self
     }
 }
@@ -305,12 +325,13 @@ impl Gate {
             query: request.uri().query().map(str::to_owned),
             ignore_unknown_query: self.settings.ignore_unknown_query,
             content_type: content_type.map(str::to_owned),
+            known: OnceLock::new(),
         }))
     }
 
     async fn answer(&self, bound: Bound, request: Request<Body>, calls: Calls) -> Response<Body> {
         let binding = Arc::clone(&bound.binding);
-        let accepts_gzip = accepts_gzip(request.headers());
+        let accepts_gzip = takes_coding(request.headers(), "gzip");
         match self.transcode(bound, request, calls).await {
             Ok(response) => compress(response, accepts_gzip).await,
             Err((failure, headers)) => {
@@ -337,14 +358,15 @@ impl Gate {
         match binding.kind {
             MethodKind::Unary | MethodKind::ClientStreaming => answer::once(reply, &binding, plain).await,
             MethodKind::ServerStreaming | MethodKind::BidiStreaming => {
-                answer::stream(reply, &binding, format, plain).await
+                answer::stream(reply, &binding, format, plain, &self.settings.trailers).await
             }
         }
     }
 
     /// The call that a request means.
     async fn call(&self, bound: Bound, request: Request<Body>, calls: &Calls) -> Result<ProtocolCall, Failure> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        let retainer = Retainer::take(&mut head.extensions);
         let (begun, timeout) = (Instant::now(), headers::timeout(&head.headers)?);
         let metadata = headers::metadata(&head, calls.peer().remote_addr());
         request::check_page(&head)?;
@@ -356,8 +378,8 @@ impl Gate {
         let bytes_max = bytes_max.unwrap_or(BODY_BYTES_MAX_DEFAULT);
         let mut call = match bound.binding.kind {
             MethodKind::Unary | MethodKind::ServerStreaming => {
-                let body_timeout = timeout.unwrap_or(self.settings.body_timeout).min(self.settings.body_timeout);
-                let body = request::collect(body, bytes_max, body_timeout).await?;
+                let patience = Patience::new(self.settings.body_timeout, timeout);
+                let body = request::collect(RetainedBody::whole(body, retainer), bytes_max, patience).await?;
                 let body = request::decompress(&head.headers, body, bytes_max)?;
                 ProtocolCall::new(path, bound.message(&body)?)
             }
@@ -366,7 +388,7 @@ impl Gate {
                     let status = Status::invalid_argument("a stream of requests is not compressed as a whole");
                     return Err(Failure::with_http(StatusCode::UNSUPPORTED_MEDIA_TYPE, status));
                 }
-                ProtocolCall::streaming(path, Requests::new(body, bound, bytes_max))
+                ProtocolCall::streaming(path, Requests::new(body, retainer, bound, bytes_max))
             }
         };
         call.metadata = metadata;
@@ -390,20 +412,6 @@ fn without_body(response: Response<Body>) -> Response<Body> {
         head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     Response::from_parts(head, Body::empty())
-}
-
-/// Whether an answer may be compressed.
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|encoding| {
-            let (name, parameters) = encoding.split_once(';').unwrap_or((encoding, ""));
-            let quality = parameters.trim().strip_prefix("q=").and_then(|quality| quality.trim().parse::<f32>().ok());
-            name.trim().eq_ignore_ascii_case("gzip") && quality != Some(0.0)
-        })
 }
 
 /// Two forms of one answer are alike, and not the same byte by byte (RFC 9110, section 8.8.3.3).

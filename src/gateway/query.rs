@@ -16,14 +16,20 @@ const PARAMETERS_MAX: usize = 1000;
 /// How deep a parameter's field may lie.
 const DEPTH_MAX: usize = 32;
 
-/// What is known of fields that are filled already.
-struct Filling<'a> {
-    binding: &'a Binding,
-    /// The paths of single fields that came in the query.
-    seen: HashSet<String>,
+/// The parameters of a query, read once for all messages of a request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Parameters(Vec<Parameter>);
+
+/// One that has found its field.
+#[derive(Debug, Clone)]
+struct Parameter {
+    name: String,
+    target: Target,
+    value: Value,
 }
 
 /// Where a parameter goes.
+#[derive(Debug, Clone)]
 struct Target {
     /// From the message to the field.
     fields: Vec<FieldDescriptor>,
@@ -31,35 +37,51 @@ struct Target {
     key: Option<MapKey>,
 }
 
-/// Fills a message with what a query says.
-///
-/// # Errors
-/// A parameter is unknown, has a value that its field does not take, or comes twice; the text names it.
-pub(crate) fn fill(
-    message: &mut DynamicMessage,
-    query: &str,
-    binding: &Binding,
-    ignore_unknown: bool,
-) -> Result<(), String> {
-    let mut filling = Filling { binding, seen: HashSet::new() };
-    for (index, parameter) in query.split('&').filter(|parameter| !parameter.is_empty()).enumerate() {
-        if index >= PARAMETERS_MAX {
-            return Err(format!("the query has more than {PARAMETERS_MAX} parameters"));
-        }
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        let fail = |what: &str| format!("the query parameter {:?}: {what}", shortened(name));
-        let (name, value) = (decode(name).map_err(fail)?, decode(value).map_err(fail)?);
-        let fail = |what: String| format!("the query parameter {}: {what}", shortened(&name));
-        let Some(target) = target(binding.call.input(), &name).map_err(fail)? else {
-            if ignore_unknown {
-                continue;
+impl Parameters {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// A parameter is unknown, has a value that its field does not take, or comes twice; the text names it.
+    pub(crate) fn read(query: &str, binding: &Binding, ignore_unknown: bool) -> Result<Self, String> {
+        // The paths of single fields.
+        let mut seen = HashSet::new();
+        let mut parameters = Vec::new();
+        for (index, parameter) in query.split('&').filter(|parameter| !parameter.is_empty()).enumerate() {
+            if index >= PARAMETERS_MAX {
+                return Err(format!("the query has more than {PARAMETERS_MAX} parameters"));
             }
-            let input = binding.call.input().full_name();
-            return Err(fail(format!("the message {input} has no such field")));
-        };
-        filling.set(message, &target, &value).map_err(fail)?;
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let fail = |what: &str| format!("the query parameter {:?}: {what}", shortened(name));
+            let (name, value) = (decode(name).map_err(fail)?, decode(value).map_err(fail)?);
+            let fail = |what: String| named(&name, &what);
+            let Some(target) = target(binding.call.input(), &name).map_err(fail)? else {
+                if ignore_unknown {
+                    continue;
+                }
+                let input = binding.call.input().full_name();
+                return Err(fail(format!("the message {input} has no such field")));
+            };
+            check_bound(binding, &target.fields).map_err(fail)?;
+            let value = target.value(&value, &mut seen).map_err(fail)?;
+            parameters.push(Parameter { name: name.into_owned(), target, value });
+        }
+        Ok(Parameters(parameters))
     }
-    Ok(())
+
+    /// Fills a message with them.
+    ///
+    /// # Errors
+    /// A parameter does not go with what is there already; the text names it.
+    pub(crate) fn fill(&self, message: &mut DynamicMessage) -> Result<(), String> {
+        for Parameter { name, target, value } in &self.0 {
+            target.set(message, value.clone()).map_err(|what| named(name, &what))?;
+        }
+        Ok(())
+    }
+}
+
+fn named(name: &str, what: &str) -> String {
+    format!("the query parameter {}: {what}", shortened(name))
 }
 
 /// Decodes as forms are encoded: a plus is a space.
@@ -106,16 +128,31 @@ fn target(message: &MessageDescriptor, name: &str) -> Result<Option<Target>, Str
     }
 }
 
-impl Filling<'_> {
-    fn set(&mut self, message: &mut DynamicMessage, target: &Target, text: &str) -> Result<(), String> {
-        let Target { fields, key } = target;
-        self.check(fields)?;
+impl Target {
+    /// The value that a text means here.
+    fn value(&self, text: &str, seen: &mut HashSet<String>) -> Result<Value, String> {
+        let Some(field) = self.fields.last() else { return Err("there is no such field".to_owned()) };
+        if self.key.is_some() {
+            let Kind::Message(entry) = field.kind() else { return Err("this is no map".to_owned()) };
+            return value_from_text(&entry.map_entry_value_field().kind(), text);
+        }
+        if field.is_map() {
+            return Err(format!("a map is filled as {}[KEY]=VALUE", field.json_name()));
+        }
+        let value = value_from_text(&field.kind(), text)?;
+        let path: Vec<_> = self.fields.iter().map(FieldDescriptor::name).collect();
+        if !field.is_list() && !seen.insert(path.join(".")) {
+            return Err("it is there twice, and the field is not repeated".to_owned());
+        }
+        Ok(value)
+    }
+
+    fn set(&self, message: &mut DynamicMessage, value: Value) -> Result<(), String> {
+        let Target { fields, key } = self;
         let Some(field) = fields.last() else { return Err("there is no such field".to_owned()) };
         check_oneofs(message, fields)?;
         let holder = holder(message, fields)?;
         if let Some(key) = key {
-            let Kind::Message(entry) = field.kind() else { return Err("this is no map".to_owned()) };
-            let value = value_from_text(&entry.map_entry_value_field().kind(), text)?;
             return match holder.get_field_mut(field) {
                 Value::Map(map) if map.contains_key(key) => Err("the key is there twice".to_owned()),
                 Value::Map(map) => {
@@ -125,35 +162,27 @@ impl Filling<'_> {
                 _ => Err("this is no map".to_owned()),
             };
         }
-        if field.is_map() {
-            return Err(format!("a map is filled as {}[KEY]=VALUE", field.json_name()));
-        }
-        let value = value_from_text(&field.kind(), text)?;
         if field.is_list() {
             if let Value::List(list) = holder.get_field_mut(field) {
                 list.push(value);
             }
             return Ok(());
         }
-        let path: Vec<_> = fields.iter().map(FieldDescriptor::name).collect();
-        if !self.seen.insert(path.join(".")) {
-            return Err("it is there twice, and the field is not repeated".to_owned());
-        }
         holder.try_set_field(field, value).map_err(|error| error.to_string())
     }
+}
 
-    /// What is bound elsewhere does not come in the query.
-    fn check(&self, fields: &[FieldDescriptor]) -> Result<(), String> {
-        if self.binding.variables.iter().any(|variable| variable == fields) {
-            return Err("the field stands in the path already".to_owned());
+/// What is bound elsewhere does not come in the query.
+fn check_bound(binding: &Binding, fields: &[FieldDescriptor]) -> Result<(), String> {
+    if binding.variables.iter().any(|variable| variable == fields) {
+        return Err("the field stands in the path already".to_owned());
+    }
+    match &binding.body {
+        BoundBody::Field(field) if fields.first() == Some(field) => {
+            Err(format!("the field {} is the body", field.json_name()))
         }
-        match &self.binding.body {
-            BoundBody::Field(field) if fields.first() == Some(field) => {
-                Err(format!("the field {} is the body", field.json_name()))
-            }
-            BoundBody::Whole => Err("the body holds all fields that are not in the path".to_owned()),
-            _ => Ok(()),
-        }
+        BoundBody::Whole => Err("the body holds all fields that are not in the path".to_owned()),
+        _ => Ok(()),
     }
 }
 

@@ -1,28 +1,30 @@
 //! From an HTTP request to the messages of a call.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use http_body::Body as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use prost::Message;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
-use tonic::body::Body;
 
 use crate::gateway::error::Failure;
+use crate::gateway::mask;
+use crate::gateway::query::Parameters;
 use crate::gateway::rule::{Binding, BoundBody};
 use crate::gateway::text::{holder, value_from_text};
-use crate::gateway::{mask, query};
 use crate::json::{read_field, read_message};
-use crate::status::Status;
+use crate::status::{Code, Status};
+use crate::transport::retained::RetainedBody;
 
 /// The message that is bytes of any kind.
 const HTTP_BODY: &str = "google.api.HttpBody";
 
 /// What of a request says which message it is, besides its body.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Bound {
     pub(crate) binding: Arc<Binding>,
     /// The texts of the path's variables.
@@ -31,6 +33,16 @@ pub(crate) struct Bound {
     pub(crate) ignore_unknown_query: bool,
     /// The request's own, for `google.api.HttpBody`.
     pub(crate) content_type: Option<String>,
+    /// What path and query mean: read once, however many messages they fill.
+    pub(crate) known: OnceLock<Result<Known, String>>,
+}
+
+/// What stands in path and query.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    /// The values of the path's variables.
+    variables: Vec<Value>,
+    query: Parameters,
 }
 
 impl Bound {
@@ -56,7 +68,7 @@ impl Bound {
         let (input, options) = (binding.call.input(), binding.call.options());
         let wrong = |error: &dyn std::fmt::Display| Failure::bad_request(format!("the body: {error}"));
         let mut message = match (self.raw_body(), &binding.body) {
-            (Some(field), _) => self.raw(field, body)?,
+            (Some(field), _) => self.raw(field, self.content_type.as_deref(), body)?,
             (None, BoundBody::Whole) if !body.is_empty() => {
                 read_message(input, body, options).map_err(|error| wrong(&error))?
             }
@@ -71,20 +83,40 @@ impl Bound {
             }
             _ => {}
         }
-        for (fields, text) in binding.variables.iter().zip(&self.variables) {
-            set_variable(&mut message, fields, text).map_err(Failure::bad_request)?;
+        let known = self.known.get_or_init(|| self.read()).as_ref();
+        let known = known.map_err(|what| Failure::bad_request(what.as_str()))?;
+        for (fields, value) in binding.variables.iter().zip(&known.variables) {
+            set_variable(&mut message, fields, value.clone()).map_err(Failure::bad_request)?;
         }
-        if let Some(query) = &self.query {
-            query::fill(&mut message, query, binding, self.ignore_unknown_query).map_err(Failure::bad_request)?;
-        }
+        known.query.fill(&mut message).map_err(Failure::bad_request)?;
         if !body.is_empty() {
             mask::fill(&mut message, binding, body);
         }
         Ok(message)
     }
 
+    /// Reads path and query.
+    fn read(&self) -> Result<Known, String> {
+        let variables = self.binding.variables.iter().zip(&self.variables);
+        let variables = variables.filter_map(|(fields, text)| {
+            let field = fields.last()?;
+            Some(value_from_text(&field.kind(), text).map_err(|what| in_path(fields, &what)))
+        });
+        let variables = variables.collect::<Result<_, _>>()?;
+        let query = match &self.query {
+            Some(query) => Parameters::read(query, &self.binding, self.ignore_unknown_query)?,
+            None => Parameters::default(),
+        };
+        Ok(Known { variables, query })
+    }
+
     /// A message with bytes as they are.
-    fn raw(&self, field: Option<&FieldDescriptor>, body: &[u8]) -> Result<DynamicMessage, Failure> {
+    fn raw(
+        &self,
+        field: Option<&FieldDescriptor>,
+        content_type: Option<&str>,
+        body: &[u8],
+    ) -> Result<DynamicMessage, Failure> {
         let mut message = DynamicMessage::new(self.binding.call.input().clone());
         let target = match field {
             Some(field) => match message.get_field_mut(field) {
@@ -93,15 +125,14 @@ impl Bound {
             },
             None => &mut message,
         };
-        fill_http_body(target, self.content_type.as_deref(), body).map_err(Failure::from)?;
+        fill_http_body(target, content_type, body).map_err(Failure::from)?;
         Ok(message)
     }
 
     /// A message that goes on with the bytes of the one before.
     pub(crate) fn continued(&self, body: &[u8]) -> Result<Bytes, Failure> {
         let field = self.raw_body().flatten();
-        let again = Bound { content_type: None, ..self.clone() };
-        again.raw(field, body).map(|message| message.encode_to_vec().into())
+        self.raw(field, None, body).map(|message| message.encode_to_vec().into())
     }
 }
 
@@ -130,29 +161,73 @@ fn is_blank(body: &[u8]) -> bool {
     matches!(body.trim_ascii(), b"" | b"{}" | b"null")
 }
 
-fn set_variable(message: &mut DynamicMessage, fields: &[FieldDescriptor], text: &str) -> Result<(), String> {
+fn set_variable(message: &mut DynamicMessage, fields: &[FieldDescriptor], value: Value) -> Result<(), String> {
     let Some(field) = fields.last() else { return Ok(()) };
-    let named = |what: String| {
-        let path: Vec<_> = fields.iter().map(FieldDescriptor::name).collect();
-        format!("{} in the path: {what}", path.join("."))
-    };
-    let value = value_from_text(&field.kind(), text).map_err(named)?;
-    holder(message, fields)?.try_set_field(field, value).map_err(|error| named(error.to_string()))
+    holder(message, fields)?.try_set_field(field, value).map_err(|error| in_path(fields, &error.to_string()))
+}
+
+fn in_path(fields: &[FieldDescriptor], what: &str) -> String {
+    let path: Vec<_> = fields.iter().map(FieldDescriptor::name).collect();
+    format!("{} in the path: {what}", path.join("."))
 }
 
 /// All of a body.
 ///
 /// # Errors
 /// It is too long, takes too long to come, or breaks off.
-pub(crate) async fn collect(body: Body, bytes_max: usize, timeout: Duration) -> Result<Bytes, Failure> {
-    match tokio::time::timeout(timeout, Limited::new(body, bytes_max).collect()).await {
+pub(crate) async fn collect(body: RetainedBody, bytes_max: usize, patience: Patience) -> Result<Bytes, Failure> {
+    // Known beforehand: then nobody is invited to send it.
+    if usize::try_from(body.size_hint().lower()).map_or(true, |bytes| bytes > bytes_max) {
+        return Err(too_long(bytes_max));
+    }
+    match tokio::time::timeout(patience.timeout(), Limited::new(body, bytes_max).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long(bytes_max)),
-        Ok(Err(error)) => Err(Failure::bad_request(format!("the body broke off: {error}"))),
-        Err(_) => {
-            let status = Status::deadline_exceeded(format!("the body did not come within {timeout:?}"));
-            Err(Failure::with_http(StatusCode::REQUEST_TIMEOUT, status))
+        Ok(Err(error)) => Err(broken_off(&*error).into()),
+        Err(_) => Err(patience.failure()),
+    }
+}
+
+/// How long a body is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Patience {
+    /// As long as any client's.
+    Ours(Duration),
+    /// As long as the caller wants to wait for the whole call.
+    Theirs(Duration),
+}
+
+impl Patience {
+    /// The shorter one of the two.
+    pub(crate) fn new(ours: Duration, theirs: Option<Duration>) -> Self {
+        match theirs {
+            Some(theirs) if theirs <= ours => Patience::Theirs(theirs),
+            _ => Patience::Ours(ours),
         }
+    }
+
+    fn timeout(self) -> Duration {
+        match self {
+            Patience::Ours(timeout) | Patience::Theirs(timeout) => timeout,
+        }
+    }
+
+    /// What it means that it has run out.
+    fn failure(self) -> Failure {
+        let status = Status::deadline_exceeded(format!("the body did not come within {:?}", self.timeout()));
+        match self {
+            Patience::Ours(_) => Failure::with_http(StatusCode::REQUEST_TIMEOUT, status),
+            // The call's own deadline, wherever the time went.
+            Patience::Theirs(_) => status.into(),
+        }
+    }
+}
+
+/// What it means that a body ends before its end: what we say of it ourselves, or that the client went away.
+pub(crate) fn broken_off(error: &(dyn std::error::Error + 'static)) -> Status {
+    match error.downcast_ref::<Status>() {
+        Some(status) if status.code() == Code::ResourceExhausted => status.clone(),
+        _ => Status::invalid_argument(format!("the body broke off: {error}")),
     }
 }
 

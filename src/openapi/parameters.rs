@@ -24,7 +24,7 @@ pub(crate) fn parameters(components: &mut Components, route: &Route, names: &[St
     }
     let mut query = Query {
         components,
-        bound: route.path.parameters.iter().filter_map(|parameter| parameter.field.as_deref()).collect(),
+        bound: route.path.fields.iter().filter_map(|path| schema_path(&input, path)).collect(),
         body: match &route.body {
             RouteBody::Field(field) => Some(field),
             RouteBody::None | RouteBody::Whole => None,
@@ -67,7 +67,20 @@ fn path_parameter(
     object.with("required", true).with("schema", schema)
 }
 
-/// The field at a path of the schema's names.
+/// A path in the schema's names, of one that may have JSON's.
+fn schema_path(message: &MessageDescriptor, path: &str) -> Option<String> {
+    let mut fields = Vec::new();
+    let mut message = Some(message.clone());
+    for name in path.split('.') {
+        let holder = message.take()?;
+        let field = holder.get_field_by_name(name).or_else(|| holder.get_field_by_json_name(name))?;
+        message = field.kind().as_message().cloned();
+        fields.push(field.name().to_owned());
+    }
+    Some(fields.join("."))
+}
+
+/// The field at a path of the schema's names, or of JSON's.
 pub(crate) fn find(message: &MessageDescriptor, path: &str) -> Option<FieldDescriptor> {
     let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
     let field = message.get_field_by_name(first).or_else(|| message.get_field_by_json_name(first))?;
@@ -85,7 +98,7 @@ fn comment(components: &mut Components, field: &FieldDescriptor) -> Option<Strin
 struct Query<'a> {
     components: &'a mut Components,
     /// Fields that the path has, by the schema's names.
-    bound: Vec<&'a str>,
+    bound: Vec<String>,
     /// The field that the body has.
     body: Option<&'a str>,
     /// The messages around the one that is looked at: one that contains itself has no end.
@@ -106,7 +119,7 @@ impl Query<'_> {
             let path = format!("{path}{}", field.name());
             let shown = format!("{shown}{}", self.components.name_of(&field));
             let is_body = self.body.is_some_and(|body| body == path);
-            if is_body || self.bound.contains(&path.as_str()) || self.found.len() >= QUERY_PARAMETERS_MAX {
+            if is_body || self.bound.contains(&path) || self.found.len() >= QUERY_PARAMETERS_MAX {
                 continue;
             }
             self.field(&field, &path, shown);

@@ -29,6 +29,8 @@ pub(crate) struct RoutePath {
     /// With a `{name}` for each parameter.
     pub(crate) path: String,
     pub(crate) parameters: Vec<PathParameter>,
+    /// The fields that stand in the path, those among them that callers do not choose, as the template writes them.
+    pub(crate) fields: Vec<String>,
 }
 
 /// A part of a path that callers choose.
@@ -50,7 +52,7 @@ impl RoutePath {
     /// OpenAPI's parameters are single segments. So the literal parts of a variable stand in the path by themselves, and
     /// each of its wildcards is a parameter: `/v1/{name=shelves/*}` is `/v1/shelves/{name}`.
     pub(crate) fn new(template: &str) -> Self {
-        let mut reader = Reader { path: String::new(), parameters: Vec::new(), anonymous: 0 };
+        let mut reader = Reader { path: String::new(), parameters: Vec::new(), fields: Vec::new(), anonymous: 0 };
         let mut rest = template;
         while let Some(open) = rest.find('{') {
             let close = rest[open..].find('}').map_or(rest.len(), |length| open + length);
@@ -59,7 +61,7 @@ impl RoutePath {
             rest = rest.get(close + 1..).unwrap_or_default();
         }
         reader.plain(rest);
-        RoutePath { path: reader.path, parameters: reader.parameters }
+        RoutePath { path: reader.path, parameters: reader.parameters, fields: reader.fields }
     }
 
     /// The path without the names of its parameters: two that are equal match the same requests.
@@ -76,6 +78,7 @@ impl RoutePath {
 struct Reader {
     path: String,
     parameters: Vec<PathParameter>,
+    fields: Vec<String>,
     /// How many wildcards stand outside of any variable.
     anonymous: usize,
 }
@@ -105,6 +108,7 @@ impl Reader {
     /// What stands between the braces of one.
     fn variable(&mut self, text: &str) {
         let (field, pattern) = text.split_once('=').unwrap_or((text, "*"));
+        self.fields.push(field.to_owned());
         let segments: Vec<_> = pattern.split('/').collect();
         let is_wildcard = |segment: &str| matches!(segment, "*" | "**");
         let wildcards = segments.iter().filter(|segment| is_wildcard(segment)).count();

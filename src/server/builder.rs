@@ -273,7 +273,7 @@ impl Server {
     /// the call with the most ends as RESOURCE_EXHAUSTED. What waits on a single stream is bounded by
     /// [`initial_stream_window_size`](Self::initial_stream_window_size) and by
     /// [`max_decoding_message_size`](Self::max_decoding_message_size) as well; with a small budget, lower these too, or
-    /// streams end that only came faster than they were read. Holds with our own engine only.
+    /// streams end that only came faster than they were read. Holds with our own engine, and over HTTP/1.1.
     pub fn connection_memory_budget(mut self, bytes: impl Into<Option<usize>>) -> Self {
         self.settings.connection_memory_bytes = bytes.into();
         self

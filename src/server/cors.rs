@@ -153,7 +153,8 @@ impl Cors {
 
     /// Lets browsers send cookies and certificates along. Off unless called.
     ///
-    /// Together with [`any_origin`](Self::any_origin) every page that a user visits can act as that user.
+    /// Together with [`any_origin`](Self::any_origin) every page that a user visits could act as that user: a server that
+    /// is told both does not start.
     pub fn allow_credentials(mut self) -> Self {
         self.credentials = true;
         self
@@ -182,7 +183,12 @@ impl Cors {
 
     /// Whether all that was said can be meant.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        match &self.wrong {
+        let is_open = self.credentials && matches!(self.origins, Origins::Any);
+        let open = is_open.then_some(
+            "any_origin() with allow_credentials() lets every page act as the user who visits it: name the pages with \
+             Cors::origins([...]), or judge them with Cors::origins_such_that(...)",
+        );
+        match self.wrong.as_deref().or(open) {
             Some(wrong) => Err(Error::new(Step::Serve, format!("CORS: {wrong}"))),
             None => Ok(()),
         }
@@ -195,7 +201,7 @@ impl Cors {
             Origins::List(list) => list.contains(origin),
             Origins::Such(predicate) => origin.to_str().is_ok_and(|origin| predicate(origin)),
         };
-        let names_any = matches!(self.origins, Origins::Any) && !self.credentials;
+        let names_any = matches!(self.origins, Origins::Any);
         is_admitted.then(|| if names_any { HeaderValue::from_static("*") } else { origin.clone() })
     }
 
@@ -271,7 +277,7 @@ impl Cors {
 
     /// Caches must not give one origin's answer to another.
     fn vary(&self, headers: &mut HeaderMap) {
-        if !matches!(self.origins, Origins::Any) || self.credentials {
+        if !matches!(self.origins, Origins::Any) {
             headers.append(VARY, HeaderValue::from_name(ORIGIN));
         }
     }
@@ -369,7 +375,7 @@ mod tests {
         let table: [(Cors, &str, Option<&str>, bool); 11] = [
             (Cors::any_origin(), PAGE, Some("*"), false),
             (Cors::any_origin(), "null", Some("*"), false),
-            (Cors::any_origin().allow_credentials(), PAGE, Some(PAGE), true),
+            (Cors::origins([PAGE]).allow_credentials(), PAGE, Some(PAGE), true),
             (Cors::origins([PAGE]), PAGE, Some(PAGE), true),
             (Cors::origins(["https://app.example/"]), PAGE, Some(PAGE), true),
             (Cors::origins([PAGE]), "https://app.example:8443", None, true),
@@ -405,6 +411,8 @@ mod tests {
             (Cors::origins([""]), Some("\"\"")),
             (Cors::any_origin().allow_headers(["x-ok", "not ok"]), Some("not ok")),
             (Cors::any_origin().expose_headers([""]), Some("\"\"")),
+            (Cors::any_origin().allow_credentials(), Some("Cors::origins")),
+            (Cors::origins_such_that(|_| true).allow_credentials(), None),
         ];
         for (cors, wrong) in table {
             let checked = cors.check().map_err(|error| error.to_string());
@@ -427,7 +435,7 @@ mod tests {
         assert_eq!(value(&answer, "access-control-max-age"), Some("7200"));
         assert_eq!(value(&answer, "access-control-allow-credentials"), None);
 
-        let any = Cors::any_origin().allow_any_header().allow_credentials().max_age(Duration::from_secs(5));
+        let any = Cors::origins([PAGE]).allow_any_header().allow_credentials().max_age(Duration::from_secs(5));
         let answer = preflight(&any, PAGE, "X-One, x-two,bad name,,x-three");
         assert_eq!(value(&answer, "access-control-allow-headers"), Some("x-one, x-two, x-three"));
         assert_eq!(value(&answer, "access-control-max-age"), Some("5"));

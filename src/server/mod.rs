@@ -16,6 +16,8 @@
 
 #[cfg(feature = "server")]
 mod accept;
+#[cfg(any(feature = "web", feature = "connect", feature = "gateway"))]
+pub(crate) mod accepted;
 #[cfg(feature = "server")]
 mod around;
 #[cfg(feature = "server")]

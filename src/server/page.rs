@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPECT, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt as _;
 
@@ -95,14 +95,22 @@ pub(crate) struct Facts {
 pub(crate) async fn answer(request: http::Request<IncomingBody>, facts: Facts) -> http::Response<ResponseBody> {
     let (head, body) = request.into_parts();
     let body = pin!(http_body_util::Limited::new(body, BODY_BYTES_MAX).collect());
-    // Too long, too slow or broken: the answer is the same.
-    let _ = tokio::time::timeout(BODY_TIMEOUT, body).await;
+    // Who waits to be invited is told before that.
+    if !head.headers.contains_key(EXPECT) {
+        // Too long, too slow or broken: the answer is the same.
+        let _ = tokio::time::timeout(BODY_TIMEOUT, body).await;
+    }
     respond(&http::Request::from_parts(head, ()), &facts)
 }
 
 fn respond(request: &http::Request<()>, facts: &Facts) -> http::Response<ResponseBody> {
     if request.uri().path() != "/" {
         return plain(StatusCode::NOT_FOUND, "there is nothing here; GET / lists what is served\n");
+    }
+    match *request.method() {
+        Method::GET | Method::HEAD => {}
+        Method::OPTIONS => return allowing(http::Response::new(ResponseBody::empty()), StatusCode::NO_CONTENT),
+        _ => return allowing(plain(StatusCode::OK, "this is a page: GET it\n"), StatusCode::METHOD_NOT_ALLOWED),
     }
     let (text, content_type) = match request.uri().query() {
         Some(SCRIPT_QUERY) => (SCRIPT.to_owned(), "text/javascript; charset=utf-8"),
@@ -116,9 +124,13 @@ fn respond(request: &http::Request<()>, facts: &Facts) -> http::Response<Respons
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if request.method() == Method::OPTIONS {
-        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-    }
+    response
+}
+
+/// An answer that says what the page can be asked by.
+fn allowing(mut response: http::Response<ResponseBody>, status: StatusCode) -> http::Response<ResponseBody> {
+    *response.status_mut() = status;
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
 }
 

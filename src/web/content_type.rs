@@ -1,6 +1,9 @@
 //! The content types of gRPC-Web.
 
 use http::HeaderValue;
+use http::header::HeaderMap;
+
+use crate::server::accepted::media_ranges;
 
 /// What a content type of gRPC-Web says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +25,11 @@ pub(crate) enum MessageForm {
 /// Reads a content type; `None` if it is not gRPC-Web's.
 pub(crate) fn form(content_type: &HeaderValue) -> Option<Form> {
     let all = content_type.to_str().ok()?;
-    let name = all.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    form_of(&all.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
+/// The same of a name in lower case.
+fn form_of(name: &str) -> Option<Form> {
     let rest = name.strip_prefix("application/grpc-web")?;
     let (is_text, rest) = match rest.strip_prefix("-text") {
         Some(rest) => (true, rest),
@@ -38,6 +45,19 @@ pub(crate) fn form(content_type: &HeaderValue) -> Option<Form> {
 }
 
 impl Form {
+    /// The form of the answer to a request in this one: text or binary as its `accept` says; like the request, if that
+    /// says neither or both.
+    pub(crate) fn of_answer(self, headers: &HeaderMap) -> Form {
+        let (mut text, mut binary) = (0.0, 0.0);
+        for (kind, quality) in media_ranges(headers) {
+            let Some(form) = form_of(&kind) else { continue };
+            let best = if form.is_text { &mut text } else { &mut binary };
+            *best = quality.max(*best);
+        }
+        let is_text = if text == binary { self.is_text } else { text > binary };
+        Form { is_text, ..self }
+    }
+
     /// The content type of an answer in this form.
     pub(crate) fn content_type(self) -> HeaderValue {
         HeaderValue::from_static(match (self.is_text, self.form) {
@@ -51,6 +71,8 @@ impl Form {
 
 #[cfg(test)]
 mod tests {
+    use http::header::ACCEPT;
+
     use super::*;
 
     #[test]
@@ -80,6 +102,33 @@ mod tests {
             assert_eq!(form(&HeaderValue::from_static(text)), expected, "{text:?}");
         }
         assert_eq!(form(&HeaderValue::from_bytes(b"application/grpc-web\xff").expect("allowed")), None);
+    }
+
+    #[test]
+    fn an_answer_is_in_the_form_that_is_accepted() {
+        // (whether the request is text, what it accepts, whether the answer is text)
+        let table: [(bool, &[&str], bool); 12] = [
+            (false, &[], false),
+            (true, &[], true),
+            (false, &["*/*"], false),
+            (true, &["*/*"], true),
+            (false, &["application/grpc-web-text"], true),
+            (true, &["application/grpc-web"], false),
+            (true, &["Application/gRPC-Web+Proto; charset=x"], false),
+            (true, &["application/grpc-web-text, application/grpc-web"], true),
+            (false, &["application/grpc-web-text", "application/grpc-web"], false),
+            (true, &["application/grpc-web-text;q=0.5, application/grpc-web"], false),
+            (true, &["application/grpc-web;q=0"], true),
+            (true, &["application/grpc-web; q=x, text/html"], true),
+        ];
+        for (is_text, accept, expected) in table {
+            let mut headers = HeaderMap::new();
+            for value in accept {
+                headers.append(ACCEPT, HeaderValue::from_static(value));
+            }
+            let answer = Form { is_text, form: MessageForm::Json }.of_answer(&headers);
+            assert_eq!(answer, Form { is_text: expected, form: MessageForm::Json }, "{is_text} {accept:?}");
+        }
     }
 
     #[test]

@@ -44,6 +44,7 @@ use crate::server::translated::{
 };
 use crate::server::{BeginError, Calls, Protocol, ProtocolCall, ProtocolHandler, Served, requested_timeout};
 use crate::status::Status;
+use crate::transport::retained::{RetainedBody, Retainer};
 use crate::web::content_type::{Form, MessageForm, form};
 use crate::web::text::{TextAnswer, TextRequest};
 
@@ -132,14 +133,17 @@ impl Protocol for GrpcWeb {
 /// Answers a call whose messages pass through.
 async fn forward(request: http::Request<Body>, form: Form, calls: &Calls) -> http::Response<Body> {
     let (mut head, body) = request.into_parts();
+    let answer_form = form.of_answer(&head.headers);
     head.headers = grpc_headers(head.headers);
-    let answer = calls.forward(http::Request::from_parts(head, plain_body(body, form))).await;
+    let body = plain_body(body, form, &mut head.extensions);
+    let answer = calls.forward(http::Request::from_parts(head, body)).await;
     let (mut head, body) = answer.into_parts();
     if !head.headers.get(CONTENT_TYPE).is_some_and(metadata::is_grpc) {
         // It is not gRPC's: whoever answered knows what it means.
         return http::Response::from_parts(head, body);
     }
-    head.headers.insert(CONTENT_TYPE, form.content_type());
+    remove_pages(&mut head.headers);
+    head.headers.insert(CONTENT_TYPE, answer_form.content_type());
     // Trailers without messages go into the body like any others: pages of other origins may always read that.
     let body = match head.headers.contains_key(GRPC_STATUS) {
         true => {
@@ -149,7 +153,7 @@ async fn forward(request: http::Request<Body>, form: Form, calls: &Calls) -> htt
         }
         false => Body::new(TrailersWithin::new(body, write_trailers())),
     };
-    http::Response::from_parts(head, wire_body(body, form))
+    http::Response::from_parts(head, wire_body(body, answer_form))
 }
 
 /// The same of one whose messages are in another form.
@@ -159,7 +163,9 @@ async fn recoded(
     recode: Arc<dyn Recode>,
     calls: &Calls,
 ) -> http::Response<Body> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let body = plain_body(body, form, &mut head.extensions);
+    let form = form.of_answer(&head.headers);
     let headers = grpc_headers(head.headers);
     let path = head.uri.path();
     let Some(settings) = calls.settings(path) else { return unknown_form() };
@@ -169,7 +175,7 @@ async fn recoded(
         Err(status) => return failed(&status, form),
     };
     let reply_encoding = settings.compression.chosen(headers.get(GRPC_ACCEPT_ENCODING));
-    let requests = RecodedRequests::new(plain_body(body, form), Arc::clone(&recode), encoding, &settings);
+    let requests = RecodedRequests::new(body, Arc::clone(&recode), encoding, &settings);
     let mut call = ProtocolCall::streaming(path, requests);
     call.timeout = timeout;
     call.extensions = head.extensions;
@@ -177,6 +183,7 @@ async fn recoded(
     let reply = calls.call(call).await;
     let mut headers = HeaderMap::new();
     metadata::append_user_metadata(&mut headers, reply.metadata);
+    remove_pages(&mut headers);
     headers.insert(CONTENT_TYPE, form.content_type());
     headers.insert(GRPC_ACCEPT_ENCODING, settings.compression.accept_header());
     if let Some(encoding) = reply_encoding {
@@ -204,8 +211,18 @@ fn grpc_headers(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-fn plain_body(body: Body, form: Form) -> Body {
-    if form.is_text { Body::new(TextRequest::new(body)) } else { body }
+/// Takes out what a handler cannot say in the head of an answer.
+fn remove_pages(headers: &mut HeaderMap) {
+    let names: Vec<_> = headers.keys().filter(|name| metadata::is_of_pages(name)).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+/// A request's body as gRPC has it.
+fn plain_body(body: Body, form: Form, extensions: &mut http::Extensions) -> Body {
+    let body = if form.is_text { Body::new(TextRequest::new(body)) } else { body };
+    Body::new(RetainedBody::of_messages(body, Retainer::take(extensions)))
 }
 
 fn wire_body(body: Body, form: Form) -> Body {

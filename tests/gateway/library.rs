@@ -8,6 +8,7 @@ use seltzer::{Code, Request, Response, Status, Streaming};
 use seltzer_fixtures::nested::google::api::HttpBody;
 use seltzer_fixtures::nested::rest::library_server::LibraryServer;
 use seltzer_fixtures::nested::rest::{self, Author, Book, Everything};
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 
 type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -79,6 +80,10 @@ impl rest::library_server::Library for Library {
         &self,
         request: Request<rest::ListBooksRequest>,
     ) -> Result<Response<Self::WatchBooksStream>, Status> {
+        if let Some(value) = request.metadata().get("x-last") {
+            seltzer::context::current().set_trailing_metadata("x-last", value.to_str().unwrap())?;
+            seltzer::context::current().set_trailing_metadata("x-other", "unannounced")?;
+        }
         let rest::ListBooksRequest { parent, page_size, .. } = request.into_inner();
         if page_size < 0 {
             return Err(Status::out_of_range("no such page"));
@@ -162,7 +167,15 @@ impl rest::library_server::Library for Library {
         let request = request.into_inner();
         let before = (1..=request.after).map(|born| Ok(Author { born, ..Author::default() }));
         let all: Vec<_> = before.chain([Err(failure(&request))]).collect();
-        Ok(Response::new(Box::pin(tokio_stream::iter(all))))
+        // Nothing of it is there when it is looked at first.
+        let (sender, stream) = tokio::sync::mpsc::channel(1);
+        tokio::spawn(async move {
+            tokio::task::yield_now().await;
+            for reply in all {
+                let _ = sender.send(reply).await;
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
 }
 

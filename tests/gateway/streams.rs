@@ -136,3 +136,25 @@ async fn an_answer_begins_before_its_first_message() {
     drop(stream);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn what_comes_behind_a_stream_is_announced_over_http_1() {
+    let server = serve(Gateway::new().announce_trailers(["x-last", "not a name"])).await;
+    let request = "GET /v1/shelves/1/books:watch?page_size=1";
+    for (headers, announced, last) in [
+        (&[("x-last", "seen"), ("te", "trailers")][..], "grpc-trailer-x-last", Some("seen")),
+        // Whoever does not say so is not sent any (RFC 9110, section 6.5.1).
+        (&[("x-last", "seen")], "grpc-trailer-x-last", None),
+    ] {
+        let answer = ask(&server, request, headers, "").await;
+        assert_eq!((answer.status, answer.header("trailer")), (200, announced), "{headers:?}");
+        let got = answer.trailers.get("grpc-trailer-x-last").map(|value| value.to_str().unwrap());
+        assert_eq!((got, answer.trailers.get("grpc-trailer-x-other")), (last, None), "{headers:?}");
+    }
+    // HTTP/2 has all of them.
+    let path = "/v1/shelves/1/books:watch?page_size=1";
+    let answer = raw::send(server.address, "GET", path, &[("x-last", "seen")], b"").await.unwrap();
+    assert_eq!(answer.trailers["grpc-trailer-x-last"], "seen");
+    assert_eq!(answer.trailers["grpc-trailer-x-other"], "unannounced");
+    server.stop().await;
+}

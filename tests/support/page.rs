@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 use crate::support::raw::{self, Answer};
 use crate::support::{http1, patiently};
@@ -26,14 +27,33 @@ pub(crate) async fn request(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Answer {
+    patiently(async {
+        let stream = TcpStream::connect(address).await.unwrap();
+        request_over(stream, http, method, path, headers, body).await
+    })
+    .await
+}
+
+/// The same on a connection that is there, and used for nothing else.
+pub(crate) async fn request_over<S>(
+    stream: S,
+    http: Http,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     match http {
         Http::One => {
-            let http1::Answer { status, headers, body, is_whole } =
-                http1::send(address, method, path, headers, body).await;
+            let http1::Answer { status, headers, body, trailers, is_whole } =
+                http1::send_over(stream, method, path, headers, body).await;
             assert!(is_whole, "the answer was cut off after {} bytes", body.len());
-            Answer { status, headers, body: Bytes::from(body), trailers: HeaderMap::new() }
+            Answer { status, headers, body: Bytes::from(body), trailers }
         }
-        Http::Two => patiently(raw::send(address, method, path, headers, body)).await.unwrap(),
+        Http::Two => raw::Connection::over(stream).await.unwrap().send(method, path, headers, body).await.unwrap(),
     }
 }
 

@@ -113,6 +113,13 @@ impl Probe {
                 context::current().send_initial_metadata(metadata)?;
                 if rest == "then-hang" { self.hang().await } else { Ok(say("ok")) }
             }
+            "claim" => {
+                let mut metadata = seltzer::metadata::MetadataMap::new();
+                metadata.insert("access-control-allow-origin", rest.parse().unwrap());
+                metadata.insert("access-control-allow-credentials", "true".parse().unwrap());
+                context::current().send_initial_metadata(metadata)?;
+                Ok(say("ok"))
+            }
             "deadline" => {
                 let left = context::current().time_remaining();
                 Ok(say(&left.map_or("none".to_owned(), |left| left.as_millis().to_string())))

@@ -1,6 +1,8 @@
 //! How a stream of messages is written in the body of an answer.
 
-use http::header::{ACCEPT, HeaderMap, HeaderValue};
+use http::header::{HeaderMap, HeaderValue};
+
+use crate::server::accepted::media_ranges;
 
 /// How a stream of messages is written in the body of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,24 +19,19 @@ impl StreamFormat {
     /// What a client likes best of these; the array where it does not say.
     pub(crate) fn accepted(headers: &HeaderMap) -> StreamFormat {
         let mut best = (StreamFormat::Array, 0.0);
-        for value in headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()) {
-            for range in value.split(',') {
-                let (kind, parameters) = range.split_once(';').unwrap_or((range, ""));
-                let quality = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("q="));
-                let quality = quality.map_or(1.0, |quality| quality.trim().parse::<f32>().unwrap_or(0.0));
-                let format = match kind.trim().to_ascii_lowercase().as_str() {
-                    "application/x-ndjson"
-                    | "application/ndjson"
-                    | "application/jsonl"
-                    | "application/x-jsonlines"
-                    | "application/json-lines" => StreamFormat::Lines,
-                    "text/event-stream" => StreamFormat::Events,
-                    "application/json" => StreamFormat::Array,
-                    _ => continue,
-                };
-                if quality > best.1 {
-                    best = (format, quality);
-                }
+        for (kind, quality) in media_ranges(headers) {
+            let format = match kind.as_str() {
+                "application/x-ndjson"
+                | "application/ndjson"
+                | "application/jsonl"
+                | "application/x-jsonlines"
+                | "application/json-lines" => StreamFormat::Lines,
+                "text/event-stream" => StreamFormat::Events,
+                "application/json" => StreamFormat::Array,
+                _ => continue,
+            };
+            if quality > best.1 {
+                best = (format, quality);
             }
         }
         best.0
@@ -59,6 +56,8 @@ impl StreamFormat {
 
 #[cfg(test)]
 mod tests {
+    use http::header::ACCEPT;
+
     use super::*;
 
     #[test]

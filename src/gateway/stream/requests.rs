@@ -12,13 +12,16 @@ use tonic::body::Body;
 use crate::gateway::request::Bound;
 use crate::gateway::stream::format::StreamFormat;
 use crate::gateway::stream::split::Splitter;
-use crate::status::Status;
+use crate::status::{Code, Status};
+use crate::transport::retained::Retainer;
 
 /// The messages of a request that streams them: JSON values, or pieces of bytes where the body is those.
 ///
 /// What stands in path and query is in each message; of bytes, in the first one alone.
 pub(crate) struct Requests {
     body: Body,
+    /// Hears of what is kept of the body.
+    retainer: Option<Retainer>,
     bound: Bound,
     /// None where the body is bytes.
     splitter: Option<Splitter>,
@@ -29,10 +32,10 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    pub(crate) fn new(body: Body, bound: Bound, bytes_max: usize) -> Self {
+    pub(crate) fn new(body: Body, retainer: Option<Retainer>, bound: Bound, bytes_max: usize) -> Self {
         let is_lines = StreamFormat::is_lines(bound.content_type.as_deref());
         let splitter = bound.raw_body().is_none().then(|| Splitter::new(is_lines, bytes_max));
-        Requests { body, bound, splitter, bytes_max, count: 0, raw: VecDeque::new(), has_ended: false }
+        Requests { body, retainer, bound, splitter, bytes_max, count: 0, raw: VecDeque::new(), has_ended: false }
     }
 
     /// The next message of what has come.
@@ -76,6 +79,33 @@ impl Requests {
     }
 }
 
+impl Requests {
+    /// Tells how much is kept of messages that nobody has taken.
+    fn tell(&self) {
+        if let Some(retainer) = &self.retainer {
+            let raw = self.raw.iter().map(Bytes::len).sum::<usize>();
+            retainer.retain(self.splitter.as_ref().map_or(raw, Splitter::bytes));
+        }
+    }
+
+    /// Nothing more comes.
+    fn end(&mut self, status: Status) -> Poll<Option<Result<Bytes, Status>>> {
+        self.has_ended = true;
+        self.splitter = Some(Splitter::new(true, 0));
+        self.raw.clear();
+        self.tell();
+        Poll::Ready(Some(Err(status)))
+    }
+}
+
+impl Drop for Requests {
+    fn drop(&mut self) {
+        if let Some(retainer) = &self.retainer {
+            retainer.retain(0);
+        }
+    }
+}
+
 impl Stream for Requests {
     type Item = Result<Bytes, Status>;
 
@@ -86,25 +116,17 @@ impl Stream for Requests {
                 Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
                 Ok(None) if this.has_ended => return Poll::Ready(None),
                 Ok(None) => {}
-                Err(status) => {
-                    this.has_ended = true;
-                    this.splitter = Some(Splitter::new(true, 0));
-                    this.raw.clear();
-                    return Poll::Ready(Some(Err(status)));
-                }
+                Err(status) => return this.end(status),
             }
+            this.tell();
             match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
                 Some(Ok(frame)) => {
                     if let Ok(piece) = frame.into_data() {
                         this.take(&piece);
                     }
                 }
-                Some(Err(error)) => {
-                    this.has_ended = true;
-                    this.splitter = Some(Splitter::new(true, 0));
-                    this.raw.clear();
-                    return Poll::Ready(Some(Err(Status::cancelled(format!("the body broke off: {error}")))));
-                }
+                Some(Err(status)) if status.code() == Code::ResourceExhausted => return this.end(status),
+                Some(Err(error)) => return this.end(Status::cancelled(format!("the body broke off: {error}"))),
                 None => this.has_ended = true,
             }
         }

@@ -53,6 +53,11 @@ impl Splitter {
         self.buffer.extend_from_slice(piece);
     }
 
+    /// How much is kept of what came.
+    pub(crate) fn bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// The next value that is there as a whole.
     ///
     /// # Errors

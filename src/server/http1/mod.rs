@@ -14,7 +14,8 @@ use crate::transport::io::Io;
 pub(crate) async fn serve(io: Io, head: Vec<u8>, peer: Arc<Peer>, shared: &Shared) -> Served {
     let dispatcher = shared.dispatcher.clone();
     let handler = move |request| dispatcher.answer(request, &peer);
-    serve_connection(io.with_head(head), &settings(&shared.settings.limits), handler, shared.drain()).await
+    let memory = shared.settings.shared_by_calls(shared.budget.as_ref());
+    serve_connection(io.with_head(head), &settings(&shared.settings.limits), handler, shared.drain(), memory).await
 }
 
 /// Limits in hyper's words, as far as it knows them.

@@ -21,6 +21,8 @@ use crate::transport::h2::server::ServerConnection;
 use crate::transport::h2::task::Work;
 use crate::transport::h2::{Answer, Later};
 use crate::transport::incoming_body::IncomingBody;
+#[cfg(feature = "http1")]
+use crate::transport::retained::{Retain, Retainer};
 
 /// Up to this size a body that came in one batch is handed over as it is: less than what its call takes anyway, so it
 /// is not counted.
@@ -124,7 +126,13 @@ impl<A: Answer> ServerConnection<A> {
             }
         };
         let head = begun.head;
-        let later = self.answer.answer(&head.meaning, head.request.clone().map(|()| body));
+        #[cfg_attr(not(feature = "http1"), allow(unused_mut, reason = "nobody but gRPC reads bodies"))]
+        let mut request = head.request.clone().map(|()| body);
+        #[cfg(feature = "http1")]
+        if let (true, Some(exchange)) = (head.is_told_of, &exchange) {
+            request.extensions_mut().insert(Retainer::new(Arc::clone(exchange) as Arc<dyn Retain>));
+        }
+        let later = self.answer.answer(&head.meaning, request);
         let later = Later { is_long: later.is_long || is_long, ..later };
         self.run(stream, exchange, later, is_head_only, Some(head));
     }

@@ -47,6 +47,8 @@ struct State {
     /// What is counted in the connection's memory: what is queued, and what the handler took of a message that is not
     /// complete.
     held: usize,
+    /// The same of what somebody else than gRPC's own reader keeps of a message that is not complete.
+    retained: usize,
     /// Bytes that the handler took, or will never take, and the peer was not told of yet.
     credit: usize,
     reader: Option<Waker>,
@@ -369,7 +371,7 @@ impl Exchange {
         state.collecting = None;
         let rest: usize = state.inbound.drain(..).map(|bytes| bytes.len()).sum();
         state.credit += rest;
-        self.ready.memory().give(std::mem::take(&mut state.held));
+        self.give_all(&mut state);
         if rest > 0 && state.inbound_end.is_none() {
             self.announce(state);
         }
@@ -383,7 +385,7 @@ impl Exchange {
             state.inbound_end = Some(Err(status));
             state.collecting = None;
             let rest = state.inbound.drain(..).map(|bytes| bytes.len()).sum();
-            self.ready.memory().give(std::mem::take(&mut state.held));
+            self.give_all(&mut state);
             (rest, state.reader.take())
         };
         wake(waker);
@@ -392,7 +394,13 @@ impl Exchange {
 
     /// What is kept of the request, here and with its handler.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.state().held
+        let state = self.state();
+        state.held + state.retained
+    }
+
+    /// Nothing is kept any more.
+    fn give_all(&self, state: &mut State) {
+        self.ready.memory().give(std::mem::take(&mut state.held) + std::mem::take(&mut state.retained));
     }
 
     /// These bytes are the handler's now; what is a part of a message that is not complete still counts.
@@ -501,8 +509,22 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let held = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).held;
-        self.ready.memory().give(held);
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.ready.memory().give(state.held + state.retained);
+    }
+}
+
+#[cfg(feature = "http1")]
+impl crate::transport::retained::Retain for Exchange {
+    fn retain(&self, bytes: usize) {
+        let mut state = self.state();
+        if state.is_abandoned {
+            return;
+        }
+        let before = std::mem::replace(&mut state.retained, bytes);
+        // What is more now was counted until it was taken; if it is too much, the next bytes show it.
+        self.ready.memory().take(bytes.saturating_sub(before));
+        self.ready.memory().give(before.saturating_sub(bytes));
     }
 }
 

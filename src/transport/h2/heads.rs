@@ -33,6 +33,9 @@ pub(super) struct GeneralHead<A: Answer> {
     pub(super) pace: Pace,
     /// Its body consists of messages that its reader puts together by itself.
     pub(super) counts_messages: bool,
+    /// It is read by others than gRPC's own reader, who tell what they keep of it.
+    #[cfg(feature = "http1")]
+    pub(super) is_told_of: bool,
     /// Its answer may be there at once.
     pub(super) answers_at_once: bool,
 }

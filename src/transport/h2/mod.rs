@@ -45,6 +45,8 @@ mod writing;
 pub(crate) use self::answer::{Answer, AnswerFuture, AtOnce, Beginning, Later, Rest, Routed, Unary};
 #[cfg(feature = "server")]
 pub(crate) use self::body::StreamBody;
+#[cfg(feature = "http1")]
+pub(crate) use self::memory::Framing;
 #[cfg(feature = "server")]
 pub(crate) use self::memory::{Budget, Memory, connection_bytes_max};
 #[cfg(fuzzing)]

@@ -106,7 +106,15 @@ impl<A: Answer> ServerConnection<A> {
                 let counts_messages = is_grpc && !A::collects_messages(&meaning);
                 let answers_at_once = self.answer.answers_at_once(&meaning);
                 let pace = Pace::default();
-                Known::General(Arc::new(GeneralHead { request, meaning, pace, counts_messages, answers_at_once }))
+                Known::General(Arc::new(GeneralHead {
+                    request,
+                    meaning,
+                    pace,
+                    counts_messages,
+                    #[cfg(feature = "http1")]
+                    is_told_of: !is_grpc,
+                    answers_at_once,
+                }))
             }
         };
         if !memo.is_none() {

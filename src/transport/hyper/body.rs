@@ -2,14 +2,20 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::EXPECT;
 use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 
 use crate::status::Status;
+use crate::transport::h2::ReadyQueue;
+use crate::transport::hyper::kept::{KeptBody, SMALL_BODY_BYTES_MAX};
+use crate::transport::retained::{Retain, Retainer};
 
 /// How much of a request is still taken that was answered before its end, and for how long. HTTP/1.1 has no other way
 /// to get an answer across: closing a connection on which bytes are under way destroys what was sent on it.
@@ -26,19 +32,66 @@ pub(crate) struct ReceivedBody {
     /// Whether an end without END_STREAM is an error: hyper takes a reset with NO_ERROR for an ordinary end, which
     /// would make half an upload look whole.
     must_end_properly: bool,
+    /// What its readers keep of it, unless that is little anyway.
+    kept: Option<Arc<KeptBody>>,
+    /// The client waits for a word before it sends it.
+    invitation: Option<Invitation>,
+}
+
+/// Whether a client that said `expect: 100-continue` was invited to send its body: it is by the first look at it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Invitation(Arc<AtomicBool>);
+
+impl Invitation {
+    fn of<B>(request: &http::Request<B>) -> Option<Self> {
+        let expected = request.headers().get(EXPECT).filter(|_| request.version() == http::Version::HTTP_11)?;
+        expected.as_bytes().eq_ignore_ascii_case(b"100-continue").then(Invitation::default)
+    }
+
+    /// Whether the body was let go before anybody looked: the client may never send it, and does not know whether it is
+    /// still to do so, so that nothing more can be read of its connection.
+    pub(crate) fn is_declined(&self) -> bool {
+        Arc::strong_count(&self.0) == 1 && !self.was_given()
+    }
+
+    fn give(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn was_given(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl ReceivedBody {
-    pub(crate) fn of_request(request: http::Request<Incoming>) -> http::Request<Self> {
-        let must_end_properly = request.version() == http::Version::HTTP_2;
-        let must_be_taken = !must_end_properly;
-        request.map(|body| ReceivedBody { body: Some(body), must_be_taken, must_end_properly })
+    /// The body of a request, counted with what else waits on its connection.
+    pub(crate) fn of_request(
+        mut request: http::Request<Incoming>,
+        connection: &Arc<ReadyQueue>,
+    ) -> (http::Request<Self>, Option<Invitation>) {
+        let is_http2 = request.version() == http::Version::HTTP_2;
+        let is_small = request.body().size_hint().upper().is_some_and(|bytes| bytes <= SMALL_BODY_BYTES_MAX);
+        let kept = (!is_http2 && !is_small).then(|| KeptBody::new(Arc::clone(connection)));
+        if let Some(kept) = &kept {
+            request.extensions_mut().insert(Retainer::new(Arc::clone(kept) as Arc<dyn Retain>));
+        }
+        let has_body = !request.body().is_end_stream();
+        let invitation = if has_body { Invitation::of(&request) } else { None };
+        let theirs = invitation.clone();
+        let request = request.map(|body| ReceivedBody {
+            body: Some(body),
+            must_be_taken: !is_http2,
+            must_end_properly: is_http2,
+            kept,
+            invitation: theirs,
+        });
+        (request, invitation)
     }
 
     /// Responses end with trailers, whose absence is an error by itself.
     #[cfg(all(feature = "client", feature = "carrier-hyper"))]
     pub(crate) fn of_response(body: Incoming) -> Self {
-        ReceivedBody { body: Some(body), must_be_taken: false, must_end_properly: false }
+        ReceivedBody { body: Some(body), must_be_taken: false, must_end_properly: false, kept: None, invitation: None }
     }
 }
 
@@ -47,6 +100,12 @@ impl http_body::Body for ReceivedBody {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let Some(invitation) = &self.invitation {
+            invitation.give();
+        }
+        if let Some(excess) = self.kept.as_ref().and_then(|kept| kept.excess(cx.waker())) {
+            return Poll::Ready(Some(Err(excess)));
+        }
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
         let is_proper = body.is_end_stream();
@@ -68,7 +127,9 @@ impl http_body::Body for ReceivedBody {
 
 impl Drop for ReceivedBody {
     fn drop(&mut self) {
-        let unwanted = self.body.take().filter(|body| self.must_be_taken && !body.is_end_stream());
+        // Who waits to be invited sends nothing that would have to be taken.
+        let comes = self.invitation.as_ref().is_none_or(Invitation::was_given);
+        let unwanted = self.body.take().filter(|body| self.must_be_taken && comes && !body.is_end_stream());
         if let (Some(body), Ok(runtime)) = (unwanted, tokio::runtime::Handle::try_current()) {
             runtime.spawn(tokio::time::timeout(UNWANTED_TIME_MAX, discard(body)));
         }

@@ -5,4 +5,6 @@ mod body;
 mod cancel;
 #[cfg(all(feature = "client", feature = "carrier-hyper"))]
 pub(crate) mod client;
+mod head;
+mod kept;
 pub(crate) mod server;

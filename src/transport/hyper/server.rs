@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use http::header::{CONNECTION, HeaderValue};
 use hyper::body::Incoming;
 #[cfg(not(feature = "carrier-hyper"))]
 use hyper::server::conn::http1;
@@ -17,10 +18,15 @@ use hyper_util::{rt::TokioExecutor, server::conn::auto};
 use tonic::body::Body;
 
 use crate::transport::drain::{Drain, FAREWELL, GRACE_MAX};
+use crate::transport::h2::ReadyQueue;
 use crate::transport::hyper::body::ReceivedBody;
+use crate::transport::hyper::head;
 use crate::transport::incoming_body::IncomingBody;
 use crate::transport::io::{Io, Moved};
 use crate::transport::response_body::ResponseBody;
+
+/// The least that hyper may buffer: enough to move bodies in pieces that are worth it.
+const BUFFER_BYTES_MIN: usize = 64 * 1024;
 
 /// Settings of a connection under hyper.
 #[derive(Debug, Clone)]
@@ -36,7 +42,7 @@ pub(crate) struct ConnectionSettings {
     pub(crate) header_read_timeout: Duration,
 }
 
-/// Serves a connection until the peer leaves, or until it is drained.
+/// Serves a connection until the peer leaves, or until it is drained. What waits of it counts in `memory`.
 ///
 /// # Errors
 /// What ended the connection early, in hyper's words.
@@ -45,19 +51,30 @@ pub(crate) async fn serve_connection<H, F>(
     settings: &ConnectionSettings,
     handler: H,
     drain: Drain,
+    memory: Arc<ReadyQueue>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
 where
     H: Fn(http::Request<IncomingBody>) -> F + Clone + Send + 'static,
     F: Future<Output = http::Response<ResponseBody>> + Send + 'static,
 {
     let active = Arc::new(AtomicUsize::new(0));
+    let header_list_bytes_max = usize::try_from(settings.header_list_bytes_max).unwrap_or(usize::MAX);
     let service = service_fn({
         let active = Arc::clone(&active);
         move |request: http::Request<Incoming>| {
             let call = ActiveCall::begin(&active);
-            let response = handler(ReceivedBody::of_request(request).map(|body| IncomingBody::Http(Body::new(body))));
+            let refused = head::refusal(&request, header_list_bytes_max);
+            let (request, invitation) = ReceivedBody::of_request(request, &memory);
+            let request = request.map(|body| IncomingBody::Http(Body::new(body)));
+            let response = refused.map_or_else(|| Ok(handler(request)), Err);
             async move {
-                let response = response.await;
+                let mut response = match response {
+                    Ok(response) => response.await,
+                    Err(refused) => refused,
+                };
+                if invitation.is_some_and(|invitation| invitation.is_declined()) {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
                 Ok::<_, Infallible>(response.map(|body| CountedBody { body, _call: call }))
             }
         }
@@ -75,9 +92,15 @@ where
     {
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(settings.header_read_timeout);
+        builder.max_buf_size(buffer_bytes_max(settings));
         let connection = pin!(builder.serve_connection(io, service));
         drive(connection, http1::Connection::graceful_shutdown, &watched, drain).await
     }
+}
+
+/// What hyper may buffer of one direction of a connection: heads of requests that are not complete, and pieces of bodies.
+fn buffer_bytes_max(settings: &ConnectionSettings) -> usize {
+    BUFFER_BYTES_MIN.max(usize::try_from(settings.header_list_bytes_max).unwrap_or(usize::MAX))
 }
 
 /// What tells whether a connection that drains still does anything.
@@ -125,7 +148,11 @@ where
 #[cfg(feature = "carrier-hyper")]
 fn any_version(settings: &ConnectionSettings) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(settings.header_read_timeout);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.header_read_timeout)
+        .max_buf_size(buffer_bytes_max(settings));
     builder
         .http2()
         .timer(TokioTimer::new())
