@@ -1,7 +1,7 @@
 //! Errors as HTTP answers: `google.rpc.Status` in JSON, with the HTTP status that its code stands for.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use prost_reflect::DescriptorPool;
@@ -16,12 +16,13 @@ use crate::status::{Status, http_status_for_code};
 pub(crate) struct Failure {
     http: StatusCode,
     status: Status,
-    allow: Option<HeaderValue>,
+    /// What the answer says beside that: what would be right.
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
-        Failure { http: http_status_for_code(status.code()), status, allow: None }
+        Failure { http: http_status_for_code(status.code()), status, header: None }
     }
 }
 
@@ -33,15 +34,21 @@ impl Failure {
 
     /// The request is wrong in a way that HTTP has a status for.
     pub(crate) fn with_http(http: StatusCode, status: Status) -> Self {
-        Failure { http, status, allow: None }
+        Failure { http, status, header: None }
     }
 
     /// The path is right, the method is not.
     pub(crate) fn other_methods(method: &http::Method, methods: &[&str]) -> Self {
         let allowed = methods.join(", ");
         let status = Status::unimplemented(format!("there is no {method} here: this path has {allowed}"));
-        let allow = HeaderValue::from_str(&allowed).ok();
-        Failure { http: StatusCode::METHOD_NOT_ALLOWED, status, allow }
+        let header = HeaderValue::from_str(&allowed).ok().map(|allowed| (ALLOW, allowed));
+        Failure { http: StatusCode::METHOD_NOT_ALLOWED, status, header }
+    }
+
+    /// The body is compressed in a way that is unknown here.
+    pub(crate) fn unknown_coding(what: impl Into<String>, known: &'static str) -> Self {
+        let header = Some((ACCEPT_ENCODING, HeaderValue::from_static(known)));
+        Failure { http: StatusCode::UNSUPPORTED_MEDIA_TYPE, status: Status::invalid_argument(what), header }
     }
 
     /// Which headers the answer takes from the status.
@@ -56,8 +63,8 @@ impl Failure {
         *response.status_mut() = self.http;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(allow) = &self.allow {
-            headers.insert(ALLOW, allow.clone());
+        if let Some((name, value)) = &self.header {
+            headers.insert(name.clone(), value.clone());
         }
         response
     }

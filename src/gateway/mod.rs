@@ -50,7 +50,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
 #[cfg(feature = "gzip")]
 use http::header::{ETAG, VARY};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 #[cfg(feature = "gzip")]
 use http_body_util::{BodyExt as _, Full};
@@ -64,7 +64,6 @@ use crate::json::Messages;
 use crate::server::accepted::takes_coding;
 use crate::server::{BeginError, Body, Calls, Protocol, ProtocolCall, ProtocolHandler, Served};
 use crate::service::MethodKind;
-use crate::status::Status;
 use crate::transport::retained::{RetainedBody, Retainer};
 
 pub use self::service_config::RulesError;
@@ -303,7 +302,11 @@ impl Gate {
             Found::Nothing => return None,
             Found::OtherMethods(mut others) => {
                 others.retain(|(_, binding)| !binding.is_implicit);
-                let others: Vec<_> = others.into_iter().map(|(method, _)| method).collect();
+                let mut others: Vec<_> = others.into_iter().map(|(method, _)| method).collect();
+                // They are in order, and HEAD is answered where GET is.
+                if let (Ok(_), Err(at)) = (others.binary_search(&"GET"), others.binary_search(&"HEAD")) {
+                    others.insert(at, "HEAD");
+                }
                 return (!others.is_empty()).then(|| Err(Failure::other_methods(method, &others)));
             }
         };
@@ -385,8 +388,8 @@ impl Gate {
             }
             MethodKind::ClientStreaming | MethodKind::BidiStreaming => {
                 if head.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-                    let status = Status::invalid_argument("a stream of requests is not compressed as a whole");
-                    return Err(Failure::with_http(StatusCode::UNSUPPORTED_MEDIA_TYPE, status));
+                    let what = "a stream of requests is not compressed as a whole";
+                    return Err(Failure::unknown_coding(what, "identity"));
                 }
                 ProtocolCall::streaming(path, Requests::new(body, retainer, bound, bytes_max))
             }

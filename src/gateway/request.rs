@@ -312,7 +312,7 @@ pub(crate) fn decompress(headers: &HeaderMap, body: Bytes, bytes_max: usize) -> 
         Some(other) => {
             let _ = bytes_max;
             let what = format!("the body's Content-Encoding {:?} is unknown here", String::from_utf8_lossy(other));
-            Err(Failure::with_http(StatusCode::UNSUPPORTED_MEDIA_TYPE, Status::invalid_argument(what)))
+            Err(Failure::unknown_coding(what, if cfg!(feature = "gzip") { "gzip, identity" } else { "identity" }))
         }
     }
 }

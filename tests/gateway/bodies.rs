@@ -55,12 +55,16 @@ async fn bodies_may_be_compressed() {
     assert_eq!((answer.status, answer.text().as_str()), (200, r#"{"text":"a"}"#));
     let answer = ask(&server, "POST /v1/echo", &gzip, b"no gzip").await;
     assert_eq!(answer.status, 400, "{}", answer.text());
+    for (request, known) in [("POST /v1/echo", "gzip, identity"), ("POST /v1/books:import", "identity")] {
+        let answer = ask(&server, request, &[("content-encoding", "br")], "{}").await;
+        assert_eq!((answer.status, answer.header("accept-encoding")), (415, known), "{request}: {}", answer.text());
+    }
     let bomb = compressed(&format!(r#"{{"text":"{}"}}"#, "x".repeat(1_000_000)));
     assert!(bomb.len() < 10_000);
     let answer = ask(&server, "POST /v1/echo", &gzip, bomb).await;
     assert_eq!(answer.status, 413, "{}", answer.text());
     let long = format!(r#"{{"text":"{}"}}"#, "x".repeat(2000));
-    for (accept, is_compressed) in [("gzip, br", true), ("br", false), ("gzip;q=0", false), ("*", false)] {
+    for (accept, is_compressed) in [("gzip, br", true), ("br", false), ("gzip;q=0", false), ("*", true)] {
         let answer = ask(&server, "POST /v1/echo", &[("accept-encoding", accept)], &long).await;
         assert_eq!(
             (answer.header("content-encoding") == "gzip", answer.header("vary")),
@@ -74,4 +78,26 @@ async fn bodies_may_be_compressed() {
         assert_eq!(text, long, "{accept}");
     }
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_waited_for_as_long_as_was_said() {
+    let server = serve(Gateway::new().body_timeout(std::time::Duration::from_millis(20))).await;
+    // Whoever waits longer hears that it was slow, whoever does not, that its time was up.
+    for (headers, status) in [("", 408), ("grpc-timeout: 1M\r\n", 408), ("grpc-timeout: 5m\r\n", 504)] {
+        let request = format!(
+            "POST /v1/echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{headers}transfer-encoding: chunked\r\n\r\n1\r\n{{\r\n"
+        );
+        let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
+        let mut read = Vec::new();
+        crate::support::patiently(async {
+            while !String::from_utf8_lossy(&read).contains("\"code\":4") {
+                assert_ne!(tokio::io::AsyncReadExt::read_buf(&mut stream, &mut read).await.unwrap(), 0);
+            }
+        })
+        .await;
+        let said = String::from_utf8_lossy(&read);
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{headers}: {said}");
+    }
 }

@@ -673,6 +673,25 @@ mod tests {
         assert_eq!(exchange.poll_collect(&mut cx, &mut buffer, 1 << 20), Poll::Ready(false), "not again");
     }
 
+    #[cfg(feature = "http1")]
+    #[test]
+    fn what_others_keep_counts_until_they_let_go_of_the_body() {
+        use crate::transport::retained::Retain as _;
+        let exchange = exchange();
+        let memory = exchange.ready.memory();
+        exchange.receive(&[0; 100]);
+        assert_eq!(read(&exchange).concat().len(), 100);
+        assert_eq!(memory.bytes(), 0, "it was taken");
+        for (kept, more, counted) in [(100, 0, 100), (40, 7, 47), (200, 0, 207)] {
+            exchange.retain(kept);
+            exchange.receive(&vec![0; more]);
+            assert_eq!((memory.bytes(), exchange.held_bytes()), (counted, counted), "{kept} and {more}");
+        }
+        exchange.abandon_inbound();
+        exchange.retain(50);
+        assert_eq!((memory.bytes(), exchange.held_bytes()), (0, 0));
+    }
+
     #[test]
     fn an_empty_piece_is_none() {
         let exchange = exchange();

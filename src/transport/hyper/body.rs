@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use crate::status::Status;
 use crate::transport::h2::ReadyQueue;
 use crate::transport::hyper::kept::{KeptBody, SMALL_BODY_BYTES_MAX};
+use crate::transport::hyper::watch::Heads;
 use crate::transport::retained::{Retain, Retainer};
 
 /// How much of a request is still taken that was answered before its end, and for how long. HTTP/1.1 has no other way
@@ -36,6 +37,8 @@ pub(crate) struct ReceivedBody {
     kept: Option<Arc<KeptBody>>,
     /// The client waits for a word before it sends it.
     invitation: Option<Invitation>,
+    /// Hears that it has ended.
+    heads: Option<Arc<Heads>>,
 }
 
 /// Whether a client that said `expect: 100-continue` was invited to send its body: it is by the first look at it.
@@ -68,6 +71,7 @@ impl ReceivedBody {
     pub(crate) fn of_request(
         mut request: http::Request<Incoming>,
         connection: &Arc<ReadyQueue>,
+        heads: &Arc<Heads>,
     ) -> (http::Request<Self>, Option<Invitation>) {
         let is_http2 = request.version() == http::Version::HTTP_2;
         let is_small = request.body().size_hint().upper().is_some_and(|bytes| bytes <= SMALL_BODY_BYTES_MAX);
@@ -78,12 +82,17 @@ impl ReceivedBody {
         let has_body = !request.body().is_end_stream();
         let invitation = if has_body { Invitation::of(&request) } else { None };
         let theirs = invitation.clone();
+        if !has_body && !is_http2 {
+            heads.expect();
+        }
+        let heads = (has_body && !is_http2).then(|| Arc::clone(heads));
         let request = request.map(|body| ReceivedBody {
             body: Some(body),
             must_be_taken: !is_http2,
             must_end_properly: is_http2,
             kept,
             invitation: theirs,
+            heads,
         });
         (request, invitation)
     }
@@ -91,7 +100,14 @@ impl ReceivedBody {
     /// Responses end with trailers, whose absence is an error by itself.
     #[cfg(all(feature = "client", feature = "carrier-hyper"))]
     pub(crate) fn of_response(body: Incoming) -> Self {
-        ReceivedBody { body: Some(body), must_be_taken: false, must_end_properly: false, kept: None, invitation: None }
+        ReceivedBody {
+            body: Some(body),
+            must_be_taken: false,
+            must_end_properly: false,
+            kept: None,
+            invitation: None,
+            heads: None,
+        }
     }
 }
 
@@ -109,6 +125,11 @@ impl http_body::Body for ReceivedBody {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
         let is_proper = body.is_end_stream();
+        if (is_proper || frame.is_none())
+            && let Some(heads) = self.heads.take()
+        {
+            heads.expect();
+        }
         if frame.is_none() && self.must_end_properly && !is_proper {
             self.must_end_properly = false;
             return Poll::Ready(Some(Err(Status::cancelled("the peer reset the stream before its end"))));
@@ -131,18 +152,28 @@ impl Drop for ReceivedBody {
         let comes = self.invitation.as_ref().is_none_or(Invitation::was_given);
         let unwanted = self.body.take().filter(|body| self.must_be_taken && comes && !body.is_end_stream());
         if let (Some(body), Ok(runtime)) = (unwanted, tokio::runtime::Handle::try_current()) {
-            runtime.spawn(tokio::time::timeout(UNWANTED_TIME_MAX, discard(body)));
+            let heads = self.heads.take();
+            runtime.spawn(tokio::time::timeout(UNWANTED_TIME_MAX, discard(body, heads)));
         }
     }
 }
 
 /// Takes what nobody wants.
-async fn discard(mut body: Incoming) {
+async fn discard(mut body: Incoming, heads: Option<Arc<Heads>>) {
     let mut left = UNWANTED_BYTES_MAX;
-    while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        let bytes = frame.data_ref().map_or(0, Bytes::len);
-        let Some(rest) = left.checked_sub(bytes) else { return };
-        left = rest;
+    loop {
+        match poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            Some(Ok(frame)) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                let Some(rest) = left.checked_sub(bytes) else { return };
+                left = rest;
+            }
+            Some(Err(_)) => return,
+            None => break,
+        }
+    }
+    if let Some(heads) = heads {
+        heads.expect();
     }
 }
 

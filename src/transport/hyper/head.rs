@@ -16,6 +16,7 @@ const HEADER_OVERHEAD: usize = 32;
 pub(crate) fn refusal<B>(
     request: &http::Request<B>,
     header_list_bytes_max: usize,
+    has_length: bool,
 ) -> Option<http::Response<ResponseBody>> {
     if request.version() >= Version::HTTP_2 {
         return None;
@@ -26,6 +27,8 @@ pub(crate) fn refusal<B>(
         (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text)
     } else if !has_one_host(request) {
         (StatusCode::BAD_REQUEST, "a request has one header Host\n".to_owned())
+    } else if has_length && request.headers().contains_key(TRANSFER_ENCODING) {
+        (StatusCode::BAD_REQUEST, "a body has a length or comes in chunks, not both\n".to_owned())
     } else if !is_chunked_alone(request) {
         (StatusCode::NOT_IMPLEMENTED, "no transfer coding is understood here but chunked, once\n".to_owned())
     } else {

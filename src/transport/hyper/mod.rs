@@ -8,3 +8,4 @@ pub(crate) mod client;
 mod head;
 mod kept;
 pub(crate) mod server;
+mod watch;

@@ -21,6 +21,7 @@ use crate::transport::drain::{Drain, FAREWELL, GRACE_MAX};
 use crate::transport::h2::ReadyQueue;
 use crate::transport::hyper::body::ReceivedBody;
 use crate::transport::hyper::head;
+use crate::transport::hyper::watch::{Heads, Watching};
 use crate::transport::incoming_body::IncomingBody;
 use crate::transport::io::{Io, Moved};
 use crate::transport::response_body::ResponseBody;
@@ -59,12 +60,13 @@ where
 {
     let active = Arc::new(AtomicUsize::new(0));
     let header_list_bytes_max = usize::try_from(settings.header_list_bytes_max).unwrap_or(usize::MAX);
+    let heads = Arc::new(Heads::default());
     let service = service_fn({
-        let active = Arc::clone(&active);
+        let (active, heads) = (Arc::clone(&active), Arc::clone(&heads));
         move |request: http::Request<Incoming>| {
             let call = ActiveCall::begin(&active);
-            let refused = head::refusal(&request, header_list_bytes_max);
-            let (request, invitation) = ReceivedBody::of_request(request, &memory);
+            let refused = head::refusal(&request, header_list_bytes_max, heads.take());
+            let (request, invitation) = ReceivedBody::of_request(request, &memory, &heads);
             let request = request.map(|body| IncomingBody::Http(Body::new(body)));
             let response = refused.map_or_else(|| Ok(handler(request)), Err);
             async move {
@@ -80,7 +82,7 @@ where
         }
     });
     let moved = Arc::new(Moved::default());
-    let io = TokioIo::new(io.counting(&moved));
+    let io = TokioIo::new(Watching::new(io.counting(&moved), &heads));
     let watched = Watched { active, moved };
     #[cfg(feature = "carrier-hyper")]
     {
