@@ -14,6 +14,12 @@ pub(crate) fn is_well_known(name: &str) -> bool {
     WELL_KNOWN.contains(&name)
 }
 
+/// Whether protox cannot read a schema although it is no edition: options at a single extension number are not known
+/// to it.
+pub(crate) fn needs_own_parser(name: &str) -> bool {
+    name == "google/protobuf/descriptor.proto"
+}
+
 /// The import names of every built-in schema, in alphabetical order.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     SCHEMAS.iter().map(|(name, _)| *name)
@@ -75,6 +81,10 @@ schemas![
     "google/api/resource.proto",
     "google/api/routing.proto",
     "google/api/visibility.proto",
+    "google/protobuf/cpp_features.proto",
+    "google/protobuf/descriptor.proto",
+    "google/protobuf/go_features.proto",
+    "google/protobuf/java_features.proto",
     "google/rpc/code.proto",
     "google/rpc/context/attribute_context.proto",
     "google/rpc/error_details.proto",

@@ -8,6 +8,7 @@ use protox::Compiler;
 
 use crate::check::rules;
 use crate::diagnostic;
+use crate::editions;
 use crate::error::Error;
 use crate::input;
 use crate::panics;
@@ -31,14 +32,26 @@ pub(crate) fn compile(protos: &[impl AsRef<Path>], roots: &[Root], settings: &Se
             Error::new(format!("the schema compiler failed on `{name}`: {panic}"))
                 .with_hint("this is a defect of the compiler, not of your schema: please report it")
         })?;
-        opened.map_err(|error| diagnostic::translate(&error, &mut seen.borrow_mut(), roots))?;
+        opened.map_err(|error| explain(&error, &compiler, &mut seen.borrow_mut(), roots))?;
     }
-    let sources = std::mem::take(&mut seen.borrow_mut().sources);
-    let files = compiler.files().map(|file| {
-        let source = sources.get(file.name()).cloned();
+    let seen = seen.borrow();
+    let listed = compiler.files().filter(|file| !file.is_import()).map(|file| file.name().to_owned()).collect();
+    let lowered = editions::lower(compiler.descriptor_pool(), &listed, &seen)?;
+    let kept = compiler.files().filter(|file| lowered.pool.get_file_by_name(file.name()).is_some());
+    let files = kept.map(|file| {
+        let source = seen.sources.get(file.name()).cloned();
         SchemaFile::new(file.name(), file.is_import(), source)
     });
-    let schemas = Schemas::new(compiler.descriptor_pool(), files.collect());
+    let files = files.collect();
+    let schemas = Schemas::new(lowered.pool, files).with_originals(lowered.originals);
     rules::check(&schemas)?;
     Ok(schemas.with_source_info(settings.source_info))
+}
+
+/// An error of the compiler in our words. In a file of an edition it has not seen the text: it is asked once more.
+fn explain(error: &protox::Error, compiler: &Compiler, seen: &mut Seen, roots: &[Root]) -> Error {
+    match editions::complaint(error, compiler.descriptor_pool(), seen) {
+        Some(complaint) => diagnostic::translate_complaint(&complaint, seen),
+        None => diagnostic::translate(error, seen, roots),
+    }
 }

@@ -1,9 +1,11 @@
 //! What the schema compiler says, in our words and with our places.
 
+use std::fmt::Debug;
 use std::ops::Range;
 use std::path::Path;
 
 use miette::{Diagnostic, LabeledSpan};
+use prost_reflect::DescriptorError;
 
 use crate::error::Error;
 use crate::hints;
@@ -26,9 +28,21 @@ pub(crate) fn translate(error: &protox::Error, seen: &mut Seen, roots: &[Root]) 
     let Some((shown, text)) = error.file().and_then(|name| shown(name, seen)) else {
         return Error::new(message);
     };
+    with_related(error, &shown, &text, main_offset(error.file(), error, &text))
+}
+
+/// Turns an error about a descriptor into one of ours.
+pub(crate) fn translate_complaint(error: &DescriptorError, seen: &Seen) -> Error {
+    match error.file().and_then(|name| shown(name, seen)) {
+        Some((shown, text)) => with_related(error, &shown, &text, main_offset(error.file(), error, &text)),
+        None => Error::new(error.to_string()),
+    }
+}
+
+fn with_related(error: &dyn Diagnostic, shown: &str, text: &str, main: Option<usize>) -> Error {
     let related = error.related().into_iter().flatten();
-    let related = related.map(|related| explain(related, &shown, &text, None));
-    explain(error, &shown, &text, main_offset(error, &text)).with_related(related)
+    let related = related.map(|related| explain(related, shown, text, None));
+    explain(error, shown, text, main).with_related(related)
 }
 
 /// One complaint of the compiler about a file, with words, marks and hint.
@@ -80,9 +94,9 @@ fn label_text(label: Option<&LabeledSpan>) -> String {
 }
 
 /// The place that the compiler itself names, which only its debug output tells: `file:line:column`.
-fn main_offset(error: &protox::Error, text: &str) -> Option<usize> {
+fn main_offset(file: Option<&str>, error: &dyn Debug, text: &str) -> Option<usize> {
     let debug = format!("{error:?}");
-    let place = debug.strip_prefix(error.file()?)?.strip_prefix(':')?;
+    let place = debug.strip_prefix(file?)?.strip_prefix(':')?;
     let mut numbers = place.splitn(3, ':');
     let line: usize = numbers.next()?.parse().ok()?;
     let column: usize = numbers.next()?.parse().ok()?;

@@ -40,7 +40,8 @@
 //!
 //! # What is not
 //!
-//! - Editions: `edition = "2023"` is an error that says what to write instead.
+//! - Editions later than 2024. Of 2023 and 2024 everything is, except that strings must be UTF-8
+//!   whatever `features.utf8_validation` says, and that enums are open: so they are in Rust.
 //! - Extension fields of proto2 have no Rust of their own. They are in the descriptors, for
 //!   dynamic messages.
 //! - Plugins of `protoc`, and other languages.
@@ -66,6 +67,7 @@ mod check;
 mod comments;
 mod compile;
 mod diagnostic;
+mod editions;
 mod error;
 mod generate;
 mod hints;

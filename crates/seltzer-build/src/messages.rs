@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use proc_macro2::TokenStream;
 use prost_build::{Config, Module};
+use prost_types::DescriptorProto;
+use prost_types::field_descriptor_proto::Label;
 
 use crate::comments;
 use crate::error::Error;
@@ -65,6 +67,7 @@ fn run(config: &mut Config, schemas: &Schemas) -> Result<Vec<(Module, String)>, 
         if let Some(info) = &mut file.source_code_info {
             comments::tame(info);
         }
+        required_is_not_optional(&mut file.message_type);
         (module_of(file.package()), file)
     });
     let requests = requests.collect();
@@ -77,6 +80,17 @@ fn run(config: &mut Config, schemas: &Schemas) -> Result<Vec<(Module, String)>, 
             .with_hint("look at the paths given to `extern_path`; well-known types have theirs already, unless `compile_well_known_types(true)` is set")
     })?;
     Ok(modules.into_iter().collect())
+}
+
+/// A required field of an edition may be in a file that was lowered to proto3: descriptors say that it has presence by
+/// marking it optional too, which prost-build takes for the whole truth.
+fn required_is_not_optional(messages: &mut [DescriptorProto]) {
+    for message in messages {
+        for field in message.field.iter_mut().filter(|field| field.label() == Label::Required) {
+            field.proto3_optional = None;
+        }
+        required_is_not_optional(&mut message.nested_type);
+    }
 }
 
 /// Adds an empty module for a listed schema without messages, so that its file can be included.

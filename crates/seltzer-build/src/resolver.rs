@@ -9,6 +9,7 @@ use std::rc::Rc;
 use protox::file::{File, FileResolver, GoogleFileResolver};
 
 use crate::builtin;
+use crate::editions::{self, Parsed};
 use crate::error::Error;
 use crate::scan;
 
@@ -83,6 +84,8 @@ pub(crate) struct Seen {
     pub(crate) failure: Option<Error>,
     /// The last name that was found nowhere.
     pub(crate) missing: Option<String>,
+    /// Schemas of editions.
+    pub(crate) parsed: BTreeMap<String, Parsed>,
 }
 
 /// The compiler's way to its files.
@@ -116,6 +119,14 @@ impl Resolver {
         };
         if let Err(error) = check_text(&source.display_name(name), &source.text) {
             return Err(self.fail(error));
+        }
+        if scan::edition(&source.text).is_some() || builtin::needs_own_parser(name) {
+            let parsed = editions::open(name, &source).map_err(|error| self.fail(error))?;
+            let file = parsed.to_file();
+            let mut seen = self.seen.borrow_mut();
+            seen.sources.insert(name.to_owned(), source);
+            seen.parsed.insert(name.to_owned(), parsed);
+            return Ok(Some(file));
         }
         let parsed = File::from_source(name, &source.text);
         self.seen.borrow_mut().sources.insert(name.to_owned(), source);
@@ -158,16 +169,6 @@ fn read(path: &Path) -> Result<String, Error> {
 
 /// What has to be said before the compiler sees the text.
 fn check_text(name: &str, text: &str) -> Result<(), Error> {
-    if let Some(range) = scan::edition(text) {
-        let statement = text[range.clone()].split_whitespace().collect::<Vec<_>>().join(" ");
-        return Err(Error::new(format!("editions are not supported yet: `{statement};`"))
-            .in_file(name, text)
-            .mark(range, "an edition instead of a syntax")
-            .with_hint(
-                "write `syntax = \"proto3\";` here instead, drop `features.*` options, and put \
-                 `optional` before fields whose absence matters",
-            ));
-    }
     if let Some(range) = scan::nested_deeper_than(text, NESTING_DEPTH_MAX) {
         return Err(Error::new(format!("brackets are nested deeper than {NESTING_DEPTH_MAX} levels"))
             .in_file(name, text)

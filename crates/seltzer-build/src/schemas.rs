@@ -1,6 +1,6 @@
 //! Compiled schemas, before any Rust is made of them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
@@ -17,6 +17,8 @@ pub struct Schemas {
     pool: DescriptorPool,
     files: Vec<SchemaFile>,
     source_info: bool,
+    /// Files of editions as they were before they were lowered, encoded.
+    originals: HashMap<String, Vec<u8>>,
 }
 
 /// One file of [`Schemas`].
@@ -29,11 +31,16 @@ pub struct SchemaFile {
 
 impl Schemas {
     pub(crate) fn new(pool: DescriptorPool, files: Vec<SchemaFile>) -> Self {
-        Schemas { pool, files, source_info: false }
+        Schemas { pool, files, source_info: false, originals: HashMap::new() }
     }
 
     pub(crate) fn with_source_info(mut self, source_info: bool) -> Self {
         self.source_info = source_info;
+        self
+    }
+
+    pub(crate) fn with_originals(mut self, originals: HashMap<String, Vec<u8>>) -> Self {
+        self.originals = originals;
         self
     }
 
@@ -47,10 +54,11 @@ impl Schemas {
     /// asked for them.
     #[must_use]
     pub fn descriptor_set(&self) -> Vec<u8> {
-        encode_set(self.pool.files(), self.source_info)
+        self.encode_set(self.pool.files())
     }
 
-    /// All schemas as descriptors that can be asked, for messages without generated types.
+    /// All schemas as descriptors that can be asked, for messages without generated types. Schemas of
+    /// editions are proto2 or proto3 here, whichever says the same.
     #[must_use]
     pub fn descriptor_pool(&self) -> DescriptorPool {
         self.pool.clone()
@@ -66,7 +74,23 @@ impl Schemas {
             }
         }
         let files = self.pool.files().filter(|file| names.contains(file.name()));
-        encode_set(files, self.source_info)
+        self.encode_set(files)
+    }
+
+    /// Encodes a set from the compiler's own bytes of each file: decoding them into plain descriptor
+    /// types would lose custom options.
+    fn encode_set(&self, files: impl Iterator<Item = FileDescriptor>) -> Vec<u8> {
+        let mut set = Vec::new();
+        for file in files {
+            let mut bytes = self.originals.get(file.name()).cloned().unwrap_or_else(|| file.encode_to_vec());
+            if !self.source_info {
+                bytes = without_field(&bytes, SOURCE_CODE_INFO_FIELD);
+            }
+            encode_key(FILE_FIELD, WireType::LengthDelimited, &mut set);
+            encode_varint(bytes.len() as u64, &mut set);
+            set.extend_from_slice(&bytes);
+        }
+        set
     }
 
     pub(crate) fn pool(&self) -> &DescriptorPool {
@@ -120,22 +144,6 @@ impl SchemaFile {
 const FILE_FIELD: u32 = 1;
 /// `FileDescriptorProto.source_code_info`
 const SOURCE_CODE_INFO_FIELD: u32 = 9;
-
-/// Encodes a set from the compiler's own bytes of each file: decoding them into plain descriptor
-/// types would lose custom options.
-fn encode_set(files: impl Iterator<Item = FileDescriptor>, source_info: bool) -> Vec<u8> {
-    let mut set = Vec::new();
-    for file in files {
-        let mut bytes = file.encode_to_vec();
-        if !source_info {
-            bytes = without_field(&bytes, SOURCE_CODE_INFO_FIELD);
-        }
-        encode_key(FILE_FIELD, WireType::LengthDelimited, &mut set);
-        encode_varint(bytes.len() as u64, &mut set);
-        set.extend_from_slice(&bytes);
-    }
-    set
-}
 
 /// A message without one of its fields.
 fn without_field(message: &[u8], field: u32) -> Vec<u8> {

@@ -19,7 +19,7 @@ use crate::names;
 use crate::schemas::Schemas;
 use crate::settings::Settings;
 
-pub(crate) use scope::{Item, Place, Scope};
+pub(crate) use scope::{Item, Place, Scope, range_in};
 
 /// Checks every name that generated code will contain.
 pub(crate) fn check(schemas: &Schemas, settings: &Settings) -> Result<(), Error> {

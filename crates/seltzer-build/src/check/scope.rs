@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use prost_types::FileDescriptorProto;
+use prost_types::{FileDescriptorProto, SourceCodeInfo};
 
 use crate::error::Error;
 use crate::schemas::Schemas;
@@ -85,19 +85,23 @@ impl Place<'_> {
 
     /// The bytes of the text that this place covers.
     fn range(&self, text: &str) -> Option<Range<usize>> {
-        let info = self.file.source_code_info.as_ref()?;
-        let location = info.location.iter().find(|location| location.path == self.path)?;
-        let offset = |line: i32, column: i32| {
-            let line = usize::try_from(line).ok()?;
-            let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
-            let offset = { starts }.nth(line)? + usize::try_from(column).ok()?;
-            text.is_char_boundary(offset).then_some(offset)
-        };
-        match location.span[..] {
-            [line, start, end] => Some(offset(line, start)?..offset(line, end)?),
-            [line, start, end_line, end] => Some(offset(line, start)?..offset(end_line, end)?),
-            _ => None,
-        }
+        range_in(self.file.source_code_info.as_ref()?, &self.path, text)
+    }
+}
+
+/// The bytes of a text that the location with this path covers.
+pub(crate) fn range_in(info: &SourceCodeInfo, path: &[i32], text: &str) -> Option<Range<usize>> {
+    let location = info.location.iter().find(|location| location.path == path)?;
+    let offset = |line: i32, column: i32| {
+        let line = usize::try_from(line).ok()?;
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
+        let offset = { starts }.nth(line)? + usize::try_from(column).ok()?;
+        text.is_char_boundary(offset).then_some(offset)
+    };
+    match location.span[..] {
+        [line, start, end] => Some(offset(line, start)?..offset(line, end)?),
+        [line, start, end_line, end] => Some(offset(line, start)?..offset(end_line, end)?),
+        _ => None,
     }
 }
 

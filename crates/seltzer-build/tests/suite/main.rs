@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod broken;
+mod editions;
 mod generated;
 mod inputs;
 mod mutations;

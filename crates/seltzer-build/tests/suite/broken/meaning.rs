@@ -175,7 +175,7 @@ message M {
 }
 "#,
         says: "a.proto:4:31: invalid default value 'B' for type 'E'",
-        hint: "",
+        hint: "the default must be a value of the field's type",
     },
     Broken {
         name: "unknown_option",
@@ -201,7 +201,7 @@ message A {
 option java_multiple_files = 1;
 "#,
         says: "a.proto:2:1: expected a value of type 'bool' for option 'java_multiple_files', but found '1'",
-        hint: "",
+        hint: "look at what the option's definition allows",
     },
     Broken {
         name: "option_twice",
@@ -210,7 +210,7 @@ option java_package = "a";
 option java_package = "b";
 "#,
         says: "a.proto:3:1: option field 'java_package' has already been set",
-        hint: "",
+        hint: "keep one of the two",
     },
     Broken {
         name: "import_not_found",
@@ -281,9 +281,10 @@ message B {
 import "b.proto";
 === b.proto
 edition = "2023";
+message A { optional int32 a = 1; }
 "#,
-        says: r#"b.proto:1:1: editions are not supported yet: `edition = "2023";`"#,
-        hint: r#"write `syntax = "proto3";` here instead, drop `features.*` options, and put `optional` before fields whose absence matters"#,
+        says: "b.proto:2:13: editions have no `optional`",
+        hint: "drop it: a field has presence unless `features.field_presence` says otherwise",
     },
     Broken {
         name: "import_next_to_the_importer",

@@ -91,22 +91,21 @@ fn enum_values_may_keep_their_prefix() {
 /// What a build script prints, to the letter.
 #[test]
 fn the_report_shows_the_schema() {
-    let workspace = Workspace::new("// First.\nedition = \"2023\";\n");
+    let workspace = Workspace::new("// First.\nedition = \"2022\";\n");
     let error = workspace.generate(&seltzer_build::configure()).unwrap_err();
     let expected = r#"
-  × editions are not supported yet: `edition = "2023";`
-   ╭─[a.proto:2:1]
+  × edition `2022` is not known
+   ╭─[a.proto:2:11]
  1 │ // First.
- 2 │ edition = "2023";
-   · ────────┬───────
-   ·         ╰── an edition instead of a syntax
+ 2 │ edition = "2022";
+   ·           ───┬──
+   ·              ╰── here
    ╰────
-  help: write `syntax = "proto3";` here instead, drop `features.*` options, and put `optional`
-        before fields whose absence matters
+  help: editions are "2023" and "2024"
 "#;
     assert_eq!(workspace.without_directory(&format!("{error:?}")), expected);
     assert_eq!(error.line(), Some(2));
-    assert_eq!(error.column(), Some(1));
+    assert_eq!(error.column(), Some(11));
     assert!(error.file().unwrap().ends_with("a.proto"));
     assert!(error.report(true).contains("\u{1b}["), "colors on request");
 }

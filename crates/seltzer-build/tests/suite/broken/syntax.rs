@@ -4,22 +4,22 @@ use crate::broken::Broken;
 
 pub(super) const SYNTAX: &[Broken] = &[
     Broken {
-        name: "edition_2023",
-        schema: r#"edition = "2023";
+        name: "unknown_edition",
+        schema: r#"edition = "2022";
 message A {}
 "#,
-        says: r#"a.proto:1:1: editions are not supported yet: `edition = "2023";`"#,
-        hint: r#"write `syntax = "proto3";` here instead, drop `features.*` options, and put `optional` before fields whose absence matters"#,
+        says: "a.proto:1:11: edition `2022` is not known",
+        hint: r#"editions are "2023" and "2024""#,
     },
     Broken {
         name: "edition_after_a_comment",
         schema: r#"// Copyright
 /* edition = "x" */
 
-  edition = "2024";
+  edition = "2026";
 "#,
-        says: r#"a.proto:4:3: editions are not supported yet: `edition = "2024";`"#,
-        hint: r#"write `syntax = "proto3";` here instead, drop `features.*` options, and put `optional` before fields whose absence matters"#,
+        says: "a.proto:4:13: edition `2026` is not known",
+        hint: r#"editions are "2023" and "2024""#,
     },
     Broken {
         name: "unknown_syntax",
