@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &HealthArguments) -> Result<u8, Failure> {
 
 async fn ask(arguments: &HealthArguments) -> Result<Answered, Failure> {
     let mut signals = Signals::listen()?;
-    let connection = Connection::open(&arguments.address, &arguments.connection, false).await?;
+    let connection = Connection::open(&arguments.address, &arguments.connection, &[], false).await?;
     let lines = Lines::to_stdout();
     let mut last = None;
     let answered = tokio::select! {

@@ -27,7 +27,10 @@ pub(crate) fn run(arguments: &ListArguments) -> Result<u8, Failure> {
 
 async fn list(arguments: &ListArguments, address: Option<&str>, service: Option<&str>) -> Result<Vec<String>, Unknown> {
     let connection = match address {
-        Some(address) => Some((Connection::open(address, &arguments.connection, false).await?, address)),
+        Some(address) => Some((
+            Connection::open(address, &arguments.connection, &[&arguments.schemas.reflection_header], false).await?,
+            address,
+        )),
         None => None,
     };
     let asked = connection.as_ref().map(|(connection, address)| (connection, *address));

@@ -88,7 +88,8 @@ fn plan(arguments: &BenchArguments) -> Result<Plan, Failure> {
 }
 
 async fn find(arguments: &BenchArguments) -> Result<MethodDescriptor, Unknown> {
-    let connection = Connection::open(&arguments.address, &arguments.connection, false).await?;
+    let headers = [arguments.schemas.reflection_header.as_slice()];
+    let connection = Connection::open(&arguments.address, &arguments.connection, &headers, false).await?;
     let asked = Some((&connection, arguments.address.as_str()));
     Known::open(&arguments.schemas, asked, arguments.timeout)?.method(&arguments.method).await
 }
@@ -169,7 +170,7 @@ async fn callers(
     let own = (connections / plan.workers + u64::from(index < connections % plan.workers)).max(1);
     let mut callers = Vec::new();
     for _ in 0..own {
-        let connection = Connection::open(&arguments.address, &arguments.connection, false).await?;
+        let connection = Connection::open(&arguments.address, &arguments.connection, &[], false).await?;
         callers.push(Caller::new(connection.one().await?, Arc::clone(shared)));
     }
     Ok(callers)

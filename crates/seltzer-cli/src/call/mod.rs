@@ -4,7 +4,7 @@ mod details;
 mod fields;
 mod metadata;
 pub(crate) mod outcome;
-mod preparation;
+pub(crate) mod preparation;
 mod replies;
 mod requests;
 mod utf8;

@@ -38,9 +38,18 @@ pub(super) async fn prepare(arguments: &CallArguments) -> Result<Prepared<'_>, F
         let method = find(arguments, name, None).await;
         return with_method(arguments, method, None, started).await;
     }
-    let connection = Connection::open(&arguments.address, &arguments.connection, arguments.verbose > 0).await?;
+    let connection = connect(arguments).await?;
     let method = find(arguments, name, Some(&connection)).await;
     with_method(arguments, method, Some(connection), started).await
+}
+
+/// Finds the way to the server.
+///
+/// # Errors
+/// As [`Connection::open`].
+pub(crate) async fn connect(arguments: &CallArguments) -> Result<Connection<'_>, Failure> {
+    let others = [arguments.call_header.as_slice(), &arguments.schemas.reflection_header];
+    Connection::open(&arguments.address, &arguments.connection, &others, arguments.verbose > 0).await
 }
 
 async fn find(
@@ -76,7 +85,7 @@ async fn with_method<'a>(
     let requests = Requests::read(&arguments.data, &method, arguments.allow_unknown_fields)?;
     let connection = match connection {
         Some(connection) => connection,
-        None => Connection::open(&arguments.address, &arguments.connection, arguments.verbose > 0).await?,
+        None => connect(arguments).await?,
     };
     Ok(Prepared::Call(method, requests, Box::new(connection)))
 }

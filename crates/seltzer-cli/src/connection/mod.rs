@@ -33,13 +33,15 @@ pub(crate) struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    /// Finds the way to an address. A HOST:PORT with nothing said about TLS is asked what it speaks.
+    /// Finds the way to an address. A HOST:PORT with nothing said about TLS is asked what it speaks. `others` are headers
+    /// that some calls will have.
     ///
     /// # Errors
     /// The address cannot be read, a file cannot be, or the server has no TLS and would be told a secret.
     pub(crate) async fn open(
         address: &str,
         arguments: &'a ConnectionArguments,
+        others: &[&[Header]],
         is_verbose: bool,
     ) -> Result<Self, Failure> {
         let mut endpoint = target::endpoint(address, arguments)?;
@@ -51,7 +53,7 @@ impl<'a> Connection<'a> {
                     }
                     endpoint = target::encrypted(asked, arguments)?;
                 }
-                Some(false) => check_secrets(asked, &arguments.header)?,
+                Some(false) => check_secrets(asked, arguments.header.iter().chain(others.iter().copied().flatten()))?,
                 // What is wrong shows when a connection for calls is opened.
                 None => {}
             }
@@ -116,8 +118,9 @@ pub(crate) fn run<T, E: From<Failure>>(task: impl Future<Output = Result<T, E>>)
 }
 
 /// A server that was found to speak without TLS is told no secret, unless it is on this machine.
-fn check_secrets(address: &str, headers: &[Header]) -> Result<(), Failure> {
-    let secret = headers.iter().map(Header::name).find(|name| SECRET_HEADERS.contains(name));
+fn check_secrets<'a>(address: &str, headers: impl Iterator<Item = &'a Header>) -> Result<(), Failure> {
+    let mut names = headers.map(Header::name);
+    let secret = names.find(|name| SECRET_HEADERS.contains(name));
     match secret {
         Some(name) if !target::is_on_this_machine(address) => {
             Err(Failure::usage(format!("{address} has no TLS, and everybody on the way could read the header {name}"))
@@ -139,5 +142,36 @@ pub(crate) fn address_and_names(words: &[String], has_files: bool) -> Result<(Op
         [address, names @ ..] => Ok((Some(address), names)),
         [] => Err(Failure::usage("whom to ask? There is no address, and no schema either")
             .with_hint("write HOST:PORT, or name a schema with `--proto FILE`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Words {
+        #[command(flatten)]
+        connection: ConnectionArguments,
+    }
+
+    #[test]
+    fn secrets_stay_on_this_machine_where_there_is_no_tls() {
+        // (address, header, refused)
+        let table = [
+            ("127.0.0.1:50051", "authorization: Bearer x", false),
+            ("localhost:50051", "cookie: a=b", false),
+            ("10.0.0.7:50051", "authorization: Bearer x", true),
+            ("shop.example:50051", "cookie: a=b", true),
+            ("shop.example:50051", "x-request-id: 7", false),
+        ];
+        for (address, header, is_refused) in table {
+            let words = Words::try_parse_from(["x", "-H", header]).map(|words| words.connection.header);
+            let headers = words.unwrap_or_else(|error| panic!("{header}: {error}"));
+            let checked = check_secrets(address, headers.iter());
+            assert_eq!(checked.is_err(), is_refused, "{address} {header}");
+        }
     }
 }

@@ -21,6 +21,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// The address cannot be read, or a certificate cannot be.
 pub(crate) fn endpoint(address: &str, arguments: &ConnectionArguments) -> Result<Endpoint, Failure> {
     let endpoint = settings(Endpoint::from_shared(address).map_err(usage)?, arguments)?;
+    if arguments.plaintext && address.starts_with("https://") {
+        return Err(Failure::usage(format!("{address} is with TLS, and --plaintext is without"))
+            .with_hint("leave one of the two out"));
+    }
     let Some(config) = tls::client(&arguments.tls)? else { return Ok(endpoint) };
     if address.starts_with("http://") {
         return Err(Failure::usage(format!("{address} is without TLS, and there are options for TLS"))

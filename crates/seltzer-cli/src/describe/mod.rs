@@ -48,7 +48,10 @@ async fn describe(
     names: &[String],
 ) -> Result<Described, Unknown> {
     let connection = match address {
-        Some(address) => Some((Connection::open(address, &arguments.connection, false).await?, address)),
+        Some(address) => Some((
+            Connection::open(address, &arguments.connection, &[&arguments.schemas.reflection_header], false).await?,
+            address,
+        )),
         None => None,
     };
     let asked = connection.as_ref().map(|(connection, address)| (connection, *address));

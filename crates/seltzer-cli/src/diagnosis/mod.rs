@@ -13,8 +13,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::arguments::CallArguments;
+use crate::call::preparation;
 use crate::catalogue::{Known, Unknown};
-use crate::connection::{self, Connection};
+use crate::connection;
 use crate::error::Failure;
 use crate::output::tell;
 use crate::text::{one_line, printable};
@@ -60,7 +61,7 @@ pub(crate) async fn walk(arguments: &CallArguments) -> Result<(), Failed> {
 /// What the library does with all of the user's settings: this is where certificates are checked.
 async fn trust_and_ask(arguments: &CallArguments, timeout: Duration) -> Result<(), Failed> {
     let open = async {
-        let connection = Connection::open(&arguments.address, &arguments.connection, false).await?;
+        let connection = preparation::connect(arguments).await?;
         connection.ready().await?;
         Ok(("as the call will: certificates and all".to_owned(), connection))
     };

@@ -29,6 +29,7 @@ fn mistakes_in_the_command_line_are_64() {
             &["call", "gopher://host", "Calculator/Add"],
             "the scheme \"gopher\" is not known, unless to a resolver of your own\n  hint: write http://",
         ),
+        (&["call", "https://127.0.0.1:1", "Calculator/Add", "--plaintext"], "hint: leave one of the two out"),
         (&["call", "50051", "Calculator/Add"], "hint: write 127.0.0.1:50051"),
         (&["call", "localhost", "Calculator/Add"], "it names no port\n  hint: write localhost:50051"),
         (
