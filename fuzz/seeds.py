@@ -92,6 +92,14 @@ def protobuf_decode(_data):
             yield bytes([kind]) + field(number, 3, field(9, 2, b"\1a")) + field(number, 4, b"") + of_length(number, b"")
 
 
+def schema(_data):
+    """The schemas that the tests of seltzer-build compile and refuse."""
+    folder = Path(__file__).resolve().parent.parent / "crates/seltzer-build/tests/suite/editions"
+    for name in ("accepted.txt", "rejected.txt"):
+        for case in (folder / name).read_bytes().split(b"\n== ")[1:]:
+            yield case.partition(b"\n")[2]
+
+
 def rest_template(_data):
     """A template and a path, a line each."""
     templates = ("/", "/v1/{name}", "/v1/{name=shelves/*/books/*}:move", "/{a.b=**}", "/v1/*/x/**:v", "/a%20b/{c}")
@@ -119,7 +127,7 @@ def rest_json(_data):
 
 
 target, data, corpus = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-makers = (hpack_decode, connection_server, connection_client, frames, grpc_deframe_inflate, protobuf_decode)
+makers = (hpack_decode, connection_server, connection_client, frames, grpc_deframe_inflate, protobuf_decode, schema)
 makers += (rest_template, rest_query, rest_json)
 makers = {maker.__name__: maker for maker in makers}
 count = 0

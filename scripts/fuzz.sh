@@ -2,7 +2,7 @@
 # Runs a fuzz target for so many executions and says how many there were.
 #
 #   scripts/fuzz.sh TARGET EXECUTIONS     hpack_decode, frames, connection_server, connection_client,
-#                                         grpc_deframe_inflate, protobuf_decode,
+#                                         grpc_deframe_inflate, protobuf_decode, schema,
 #                                         rest_template, rest_query, rest_json
 #
 # Seeds of the first four come from recorded data, if SELTZER_FUZZ_DATA names a folder with hpack-test-case.tar.xz and
@@ -27,7 +27,7 @@ program=${CARGO_TARGET_DIR:-target}/$triple/release/$target
 corpus=corpus/$target
 mkdir -p "$corpus" "artifacts/$target"
 case $target in
-grpc_deframe_inflate | protobuf_decode | rest_*) data=. ;;
+grpc_deframe_inflate | protobuf_decode | schema | rest_*) data=. ;;
 *) data=${SELTZER_FUZZ_DATA:-} ;;
 esac
 if [ -n "$data" ] && [ ! -e "$corpus/.seeded" ]; then

@@ -4,6 +4,8 @@ use std::fmt;
 
 use prost_reflect::{DescriptorPool, MethodDescriptor, ServiceDescriptor};
 
+use crate::json::pool::{self, PoolError};
+
 /// A collection of descriptor sets.
 ///
 /// Sets stay apart, so that two of them may both declare a message `Result`; look up by service first, then within
@@ -15,7 +17,7 @@ pub struct Schemas {
 
 /// Bytes that are no usable descriptor set.
 #[derive(Debug)]
-pub struct SchemasError(prost_reflect::DescriptorError);
+pub struct SchemasError(PoolError);
 
 impl fmt::Display for SchemasError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,7 +37,7 @@ impl Schemas {
     /// # Errors
     /// The bytes are no such set, or its files are inconsistent.
     pub fn add(&mut self, file_descriptor_set: &[u8]) -> Result<(), SchemasError> {
-        self.pools.push(DescriptorPool::decode(file_descriptor_set).map_err(SchemasError)?);
+        self.pools.push(pool::decode(file_descriptor_set).map_err(SchemasError)?);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, ServiceDescriptor};
 
-use crate::json::{JsonError, JsonOptions, read_message, write_message};
+use crate::json::{JsonError, JsonOptions, pool, read_message, write_message};
 
 /// The schemas of several services.
 ///
@@ -49,7 +49,7 @@ impl Messages {
         let pool = match known {
             Some((_, pool)) => pool.clone(),
             None => {
-                let pool = DescriptorPool::decode(set).map_err(|error| fail(&error))?;
+                let pool = pool::decode(set).map_err(|error| fail(&error))?;
                 self.pools.push((set, pool.clone()));
                 pool
             }

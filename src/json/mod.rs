@@ -11,6 +11,7 @@ mod error;
 mod messages;
 mod number;
 mod options;
+pub(crate) mod pool;
 mod read;
 mod scalar;
 mod structure;

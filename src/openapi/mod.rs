@@ -218,7 +218,7 @@ fn descriptors(served: &Served<'_>) -> Result<Vec<ServiceDescriptor>, OpenApiErr
         let index = match pools.iter().position(|(known, _)| std::ptr::eq(*known, set)) {
             Some(index) => index,
             None => {
-                let pool = DescriptorPool::decode(set).map_err(|error| {
+                let pool = crate::json::pool::decode(set).map_err(|error| {
                     let name = service.name;
                     OpenApiError::new(format!("the descriptor set of {name} cannot be read: {error}"))
                 })?;

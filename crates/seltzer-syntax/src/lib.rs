@@ -32,6 +32,6 @@ pub use crate::compile::{DESCRIPTOR_FILE, disguise, undisguise};
 pub use crate::edition::Edition;
 pub use crate::error::SyntaxError;
 pub use crate::features::{Features, FieldPresence};
-pub use crate::lower::{lower, lower_encoded, lower_file};
+pub use crate::lower::{lower, lower_encoded};
 pub use crate::parser::parse;
 pub use crate::rules::{RuleError, check};

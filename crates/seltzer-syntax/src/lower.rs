@@ -5,6 +5,7 @@
 //! - proto2 otherwise.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use prost::Message;
 
@@ -27,8 +28,15 @@ use crate::rules::RuleError;
 /// A file needs both: implicit presence, which only proto3 has, and an enum that does not start at zero, which proto3
 /// has not.
 pub fn lower(set: &FileDescriptorSet) -> Result<FileDescriptorSet, RuleError> {
-    let file = set.file.iter().map(|file| lower_file(file.clone())).collect::<Result<_, _>>()?;
-    Ok(FileDescriptorSet { file })
+    let known: HashSet<&str> = set.file.iter().map(FileDescriptorProto::name).collect();
+    let file = set.file.iter().map(|file| {
+        let mut lowered = lower_file(file.clone())?;
+        // What is imported for options alone may be left out of a set: nothing but options needs it.
+        let only_for_options = std::mem::take(&mut lowered.option_dependency);
+        lowered.dependency.extend(only_for_options.into_iter().filter(|import| known.contains(import.as_str())));
+        Ok(lowered)
+    });
+    Ok(FileDescriptorSet { file: file.collect::<Result<_, _>>()? })
 }
 
 /// As [`lower`], with an encoded `google.protobuf.FileDescriptorSet`. Where there is nothing to lower, it is not copied.
@@ -59,12 +67,7 @@ pub fn lower_encoded(set: &[u8]) -> Result<Cow<'_, [u8]>, RuleError> {
 /// The field `syntax` of a file of an edition, encoded: its tag, its length, and the word.
 const EDITIONS: &[u8] = b"\x62\x08editions";
 
-/// Makes one file proto2 or proto3, if it is of an edition.
-///
-/// # Errors
-///
-/// As for [`lower`].
-pub fn lower_file(mut file: FileDescriptorProto) -> Result<FileDescriptorProto, RuleError> {
+fn lower_file(mut file: FileDescriptorProto) -> Result<FileDescriptorProto, RuleError> {
     let Some(edition) = Edition::of(file.syntax(), file.edition()) else {
         let what = format!("edition {} of `{}` is not known", file.edition(), file.name());
         return Err(RuleError::new(&file, &[&[path::file::SYNTAX]], what, "editions are \"2023\" and \"2024\""));
@@ -89,8 +92,6 @@ pub fn lower_file(mut file: FileDescriptorProto) -> Result<FileDescriptorProto, 
     }
     file.syntax = lowering.to_proto3.then(|| "proto3".to_owned());
     file.edition = None;
-    let only_for_options = std::mem::take(&mut file.option_dependency);
-    file.dependency.extend(only_for_options);
     Ok(file)
 }
 

@@ -181,6 +181,7 @@ impl Checker<'_> {
         let features = inherited.within(options, tag::FIELD);
         let written = FeatureSet::written(options, tag::FIELD).unwrap_or_default();
         self.field_options(field, at)?;
+        self.custom_option(field, &features, at)?;
         let shape = Shape::of(field, message);
         for (number, is_written, is_broken, message, hint) in
             field_rules(field, &features, &written, &shape, self.names)
@@ -194,6 +195,22 @@ impl Checker<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Options are interpreted before features are known, so their own encoding cannot be one of them.
+    fn custom_option(&self, field: &FieldDescriptorProto, features: &Features, at: &[i32]) -> Result<(), RuleError> {
+        let is_option = field.extendee().starts_with(".google.protobuf.") && field.extendee().ends_with("Options");
+        let is_message = matches!(field.r#type(), Type::Message | Type::Group);
+        if !is_option || !is_message || !features.delimited {
+            return Ok(());
+        }
+        let option = [at, &[path::field::OPTIONS, 21, 5]].concat();
+        let name = [at, &[path::NAME]].concat();
+        Err(self.error(
+            &[&option, &name],
+            format!("the option `{}` is delimited, which options cannot be here", field.name()),
+            "add `[features.message_encoding = LENGTH_PREFIXED]`",
+        ))
     }
 
     fn field_options(&self, field: &FieldDescriptorProto, at: &[i32]) -> Result<(), RuleError> {
@@ -272,7 +289,7 @@ impl Shape {
     }
 }
 
-/// The number of the feature, whether the place to show is that of the feature, whether the rule is broken, and words.
+/// The number of the feature, whether its own place is to be shown, whether the rule is broken, and words.
 type FieldRule = (i32, bool, bool, &'static str, &'static str);
 
 fn field_rules(
@@ -281,24 +298,23 @@ fn field_rules(
     written: &FeatureSet,
     shape: &Shape,
     names: &Names<'_>,
-) -> [FieldRule; 11] {
+) -> Vec<FieldRule> {
     let is_extension = field.extendee.is_some();
     let in_oneof = field.oneof_index.is_some();
-    let writes_presence = written.field_presence.is_some();
-    let is_implicit = features.field_presence == FieldPresence::Implicit
-        && !shape.is_repeated
-        && !shape.is_message
-        && !in_oneof
-        && !is_extension;
-    let is_closed = names.get(field.type_name()).is_some_and(|named| named.is_closed_enum);
     let encoding = written.repeated_field_encoding;
-    [
+    let presence = features.field_presence;
+    let stands_alone = !shape.is_repeated && !shape.is_message && !in_oneof && !is_extension;
+    let is_implicit = presence == FieldPresence::Implicit && stands_alone;
+    let is_closed = names.get(field.type_name()).is_some_and(|named| named.is_closed_enum);
+    let drop_presence = "drop `features.field_presence`";
+    let drop_encoding = "drop `features.repeated_field_encoding`";
+    let mut rules = vec![
         (
             1,
             false,
             is_implicit && field.default_value.is_some(),
             "with implicit presence there is no default",
-            "drop the default, or the implicit presence",
+            "drop one of the two",
         ),
         (
             1,
@@ -310,55 +326,47 @@ fn field_rules(
         (
             1,
             true,
-            is_extension && features.field_presence == FieldPresence::LegacyRequired,
+            is_extension && presence == FieldPresence::LegacyRequired,
             "extensions cannot be required",
-            "drop the feature",
+            drop_presence,
         ),
-        (
-            1,
-            true,
-            in_oneof && writes_presence,
-            "fields of a oneof always have presence",
-            "drop `features.field_presence`",
-        ),
-        (1, true, shape.is_repeated && writes_presence, "lists have no presence", "drop `features.field_presence`"),
-        (1, true, is_extension && writes_presence, "extensions always have presence", "drop `features.field_presence`"),
         (
             1,
             true,
             shape.is_message && written.field_presence == Some(2),
             "messages always have presence",
-            "drop `features.field_presence`",
+            drop_presence,
         ),
-        (
-            3,
-            true,
-            !shape.is_repeated && encoding.is_some(),
-            "only lists are packed or expanded",
-            "drop `features.repeated_field_encoding`",
-        ),
-        (
-            4,
-            true,
-            !shape.is_string && written.utf8_validation.is_some(),
-            "only strings are checked to be UTF-8",
-            "drop `features.utf8_validation`",
-        ),
+        (3, true, !shape.is_repeated && encoding.is_some(), "only lists are packed or expanded", drop_encoding),
         (
             3,
             true,
             !shape.is_packable && encoding == Some(1),
-            "only lists of numbers, enums and `bool` can be packed",
-            "drop `features.repeated_field_encoding`",
+            "only lists of numbers, enums and `bool` are packed",
+            drop_encoding,
         ),
-        (
-            5,
+    ];
+    if written.field_presence.is_some() {
+        rules.extend([
+            (1, true, in_oneof, "fields of a oneof always have presence", drop_presence),
+            (1, true, shape.is_repeated, "lists have no presence", drop_presence),
+            (1, true, is_extension, "extensions always have presence", drop_presence),
+        ]);
+    }
+    if written.utf8_validation.is_some() {
+        rules.push((
+            4,
             true,
-            (!shape.is_message || shape.is_map) && written.message_encoding.is_some(),
-            "only messages have `features.message_encoding`",
-            "drop it",
-        ),
-    ]
+            !shape.is_string,
+            "only strings are checked to be UTF-8",
+            "drop `features.utf8_validation`",
+        ));
+    }
+    if written.message_encoding.is_some() {
+        let has_encoding = shape.is_message && !shape.is_map;
+        rules.push((5, true, !has_encoding, "only messages have an encoding", "drop `features.message_encoding`"));
+    }
+    rules
 }
 
 /// The words for a kind of thing.

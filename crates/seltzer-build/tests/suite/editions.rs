@@ -102,9 +102,14 @@ fn refusals_have_place_mark_and_hint() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The only thing that cannot be lowered, at the field that is in the way.
+/// What protoc takes and we do not, at the field that is in the way.
 #[test]
 fn what_cannot_be_lowered_is_told_at_the_field() {
+    let option = "edition = \"2023\";\nimport \"google/protobuf/descriptor.proto\";\nmessage A {}\n\
+                  extend google.protobuf.FileOptions {\n  A a = 50001 [features.message_encoding = DELIMITED];\n}\n";
+    let error = load(&Workspace::new(option)).unwrap_err();
+    assert_eq!((error.line(), error.column()), (Some(5), Some(16)), "{error}");
+    assert_eq!(error.hint(), Some("add `[features.message_encoding = LENGTH_PREFIXED]`"));
     let schema = "edition = \"2023\";\nenum E {\n  option features.enum_type = CLOSED;\n  ONE = 1;\n}\nmessage A {\n  \
                   int32 a = 1 [features.field_presence = IMPLICIT];\n}\n";
     let error = load(&Workspace::new(schema)).unwrap_err();

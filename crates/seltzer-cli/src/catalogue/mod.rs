@@ -99,10 +99,12 @@ fn load(source: &SchemaSource) -> Result<Vec<DescriptorPool>, Failure> {
         let shown = path.display();
         let set =
             fs::read(path).map_err(|error| Failure::new(format!("cannot read the descriptor set {shown}: {error}")))?;
-        pools.push(DescriptorPool::decode(&*set).map_err(|error| {
+        let unusable = |error: &dyn std::fmt::Display| {
             Failure::new(format!("{shown} is not a usable FileDescriptorSet: {error}"))
                 .with_hint("write it with `seltzer compile ... --descriptor-set-out FILE --include-imports`")
-        })?);
+        };
+        let set = seltzer_syntax::lower_encoded(&set).map_err(|error| unusable(&error))?;
+        pools.push(DescriptorPool::decode(&*set).map_err(|error| unusable(&error))?);
     }
     Ok(pools)
 }

@@ -229,6 +229,8 @@ impl Files {
             // FileDescriptorSet has one field: `repeated FileDescriptorProto file = 1`.
             prost_reflect::prost::encoding::bytes::encode(1, file, &mut set);
         }
-        DescriptorPool::decode(&*set).map_err(|error| broken(&format!("that of {symbol} makes no sense: {error}")))
+        let senseless = |error: &dyn std::fmt::Display| broken(&format!("that of {symbol} makes no sense: {error}"));
+        let set = seltzer_syntax::lower_encoded(&set).map_err(|error| senseless(&error))?;
+        DescriptorPool::decode(&*set).map_err(|error| senseless(&error))
     }
 }

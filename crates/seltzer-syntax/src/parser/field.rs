@@ -271,6 +271,7 @@ impl Parser<'_> {
 fn map_entry(field: &mut FieldDescriptorProto, map: MapTypes, propagated: &[u8]) -> DescriptorProto {
     let name = entry_name(field.name());
     field.type_name = Some(name.clone());
+    field.set_type(Type::Message);
     let options = (!propagated.is_empty()).then(|| propagated.to_vec());
     let side = |name: &str, number: i32, written: Written| FieldDescriptorProto {
         name: Some(name.to_owned()),
