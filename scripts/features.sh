@@ -24,6 +24,12 @@ sets=(
     health,reflection,orca,channelz,telemetry,client,tls
     web
     connect
+    web-client
+    connect-client
+    web-client,connect-client,http1-client,tls
+    web,connect-client
+    web-client,connect,client,dynamic
+    http1-client
     gateway
     web,connect,gateway,client,tls,telemetry
     tonic-compat

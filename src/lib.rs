@@ -56,6 +56,7 @@
 //! - `openapi`: OpenAPI documents of a server's services; `swagger-ui`: Swagger UI with them.
 //! - `telemetry`: OpenTelemetry's metrics and traces of servers and channels, for Prometheus and by OTLP.
 //! - `web`: servers speak gRPC-Web, for browsers. `connect`: servers speak Connect, in protobuf and JSON.
+//! - `web-client`, `connect-client`: channels speak them, too. `http1-client`: they do so over HTTP/1.1 as well.
 //! - `tonic-compat`: fills in what tonic's own `server` feature reads from a request, such as `remote_addr()`.
 //! - `services`: the demo services of this project.
 
@@ -89,10 +90,10 @@ mod task;
 mod trace;
 
 pub mod client;
-#[cfg(feature = "connect")]
+#[cfg(any(feature = "connect", feature = "connect-client"))]
 pub mod connect;
 pub mod server;
-#[cfg(feature = "web")]
+#[cfg(any(feature = "web", feature = "web-client"))]
 pub mod web;
 
 #[cfg(feature = "channelz")]

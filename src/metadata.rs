@@ -52,6 +52,15 @@ pub(crate) fn is_of_pages(name: &HeaderName) -> bool {
     name.as_str().starts_with("access-control-")
 }
 
+/// Headers that say how a message travelled over HTTP, and nothing to a caller or a handler.
+#[cfg(any(feature = "web", feature = "connect", feature = "connect-client"))]
+pub(crate) fn is_of_transfer(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "host" | "content-encoding" | "content-length" | "accept-encoding" | "expect" | "trailer" | "http2-settings"
+    ) || is_reserved(name)
+}
+
 /// Up to so many headers are looked through in less time than a name takes to be hashed.
 const FEW_HEADERS: usize = 8;
 
@@ -119,6 +128,14 @@ pub(crate) fn append_user_metadata(headers: &mut HeaderMap, metadata: MetadataMa
             headers.append(name.clone(), value);
         }
         last = name;
+    }
+}
+
+/// Adds headers to others; names that both have keep all values.
+#[cfg(feature = "_client-protocols")]
+pub(crate) fn append(headers: &mut HeaderMap, more: &HeaderMap) {
+    for (name, value) in more {
+        headers.append(name, value.clone());
     }
 }
 

@@ -9,6 +9,7 @@
 //! | `calls` | the four kinds of call, metadata, trailers, errors with details |
 //! | `client_engine` | what a channel on our own engine says and understands, frame by frame |
 //! | `client_frames` | a channel against servers that use HTTP/2 in rare ways |
+//! | `client_protocols` | channels that speak gRPC-Web and Connect |
 //! | `compression` | encodings and message limits on the wire |
 //! | `connecting` | opening connections, losing them, and opening them again |
 //! | `connection_errors` | what a caller is told who cannot connect |
@@ -60,6 +61,7 @@ mod channels;
 mod channelz;
 mod client_engine;
 mod client_frames;
+mod client_protocols;
 mod compression;
 mod connect;
 mod connecting;

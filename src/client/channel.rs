@@ -265,7 +265,7 @@ impl Inner {
             let placed = self.core.connection(call, wait_for_ready).await;
             let Placed { reserved, observation, .. } = placed.map_err(|unplaced| unplaced.status)?;
             stages.set(Stage::Answer);
-            match (reserved.send(request, self.origin()).await, observation) {
+            match (self.endpoint.send_on(reserved, request, self.origin()).await, observation) {
                 (Ok(response), None) => return Ok(response),
                 (Ok(response), Some(observation)) => return Ok(observation.watch(response)),
                 (Err(Unanswered { status, progress, request: again }), observation) => {
@@ -312,7 +312,7 @@ impl Inner {
                     };
                 attempt.placed(was_delayed);
                 stages.set(Stage::Answer);
-                let sent = reserved.send(attempt.scan(request), self.origin()).await;
+                let sent = self.endpoint.send_on(reserved, attempt.scan(request), self.origin()).await;
                 match (attempt.watch(sent), observation) {
                     (Ok(response), None) => return Ok(response),
                     (Ok(response), Some(observation)) => return Ok(observation.watch(response)),
@@ -463,7 +463,9 @@ impl Channel {
             return Box::pin(async move { inner.send_guarded(request, guard, Transparent::default(), counted).await });
         }
         // Most calls find an open connection and need not wait: no future is needed for what is done by now.
-        if let Some(Connection::Engine(connection)) = inner.core.only_connection() {
+        if inner.endpoint.speaks_grpc()
+            && let Some(Connection::Engine(connection)) = inner.core.only_connection()
+        {
             let stage = Sending::Sent(Sent::unsent(request));
             return Box::new(Calling { inner, guard: Some(guard), counted, stage }).begin(&connection);
         }

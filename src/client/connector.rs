@@ -42,7 +42,11 @@ impl Connector {
         Connector {
             #[cfg(feature = "_tls")]
             tls: ClientTls::new(
-                endpoint.tls.clone().unwrap_or_else(|| ClientTlsConfig::new().with_enabled_roots()),
+                endpoint
+                    .tls
+                    .clone()
+                    .unwrap_or_else(|| ClientTlsConfig::new().with_enabled_roots())
+                    .http1_only(endpoint.is_http1()),
                 endpoint.target.as_ref().map_or("", Target::host),
             ),
             endpoint,
@@ -56,6 +60,10 @@ impl Connector {
     /// The step that failed, or that was not over in time.
     pub(super) async fn open(&self, address: &Address, timeout: Duration) -> Result<Connection, Error> {
         let target = self.endpoint.target.as_ref().map_err(Clone::clone)?;
+        if self.endpoint.is_http1() && self.endpoint.speaks_grpc() {
+            return Err(Error::new(Step::Connect, "gRPC needs HTTP/2, and the channel has HTTP/1.1 only")
+                .with_hint("speak Connect or gRPC-Web with `Endpoint::speak`, or leave out `Endpoint::http1_only`"));
+        }
         let remote = Remote::new(target, address);
         let limit = Limit { until: Deadline::after(timeout).tokio_instant(), timeout };
         let open = async {

@@ -193,7 +193,7 @@ impl Core {
                 // Others may be quicker; then there may be a place elsewhere.
                 Offer::Free(connection) => at_once(connection.reserve()).await,
                 Offer::Full(connections) => {
-                    let may_grow = connections.len() < self.endpoint.connections_max;
+                    let may_grow = connections.len() < self.endpoint.connections_permitted();
                     if may_grow {
                         backend.wish(Wish::Grow);
                     }

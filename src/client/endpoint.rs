@@ -3,6 +3,7 @@
 mod balancing;
 mod resolving;
 mod retries;
+mod speaking;
 
 use std::fmt;
 use std::sync::Arc;
@@ -44,9 +45,6 @@ const KEEPALIVE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(20);
 /// A channel without calls for so long closes its connections, as in gRPC's other stacks.
 const IDLE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30 * 60);
 
-/// With 100 calls a connection, the least that servers usually permit, enough for 400 at the same time.
-const CONNECTIONS_MAX_DEFAULT: usize = 4;
-
 const USER_AGENT: &str = concat!("grpc-rust-seltzer/", env!("CARGO_PKG_VERSION"));
 
 /// A server's address and how to connect to it.
@@ -78,7 +76,7 @@ pub struct Endpoint {
     pub(crate) user_agent: HeaderValue,
     pub(crate) connection: ConnectionSettings,
     pub(crate) tcp: TcpSettings,
-    pub(super) connections_max: usize,
+    connections_max: Option<usize>,
     pub(super) idle_timeout: Option<Duration>,
     pub(super) backoff: BackoffBounds,
     pub(super) balance: Balance,
@@ -93,6 +91,9 @@ pub struct Endpoint {
     pub(crate) tracer: Option<Arc<dyn crate::observe::Tracer>>,
     pub(super) health_check: Option<String>,
     pub(super) call_credentials: Option<Arc<dyn AnyCallCredentials>>,
+    /// What is spoken instead of gRPC.
+    #[cfg(feature = "_client-protocols")]
+    protocol: Option<crate::client::ClientProtocol>,
     #[cfg(feature = "_tls")]
     pub(crate) tls: Option<crate::transport::tls::ClientTlsConfig>,
 }
@@ -173,9 +174,11 @@ impl Endpoint {
                 keepalive_timeout: KEEPALIVE_TIMEOUT_DEFAULT,
                 keepalive_while_idle: false,
                 keepalive_pace: KeepalivePace::default(),
+                #[cfg(feature = "http1-client")]
+                http1_only: false,
             },
             tcp: TcpSettings { nodelay: true, keepalive: None, user_timeout: None },
-            connections_max: CONNECTIONS_MAX_DEFAULT,
+            connections_max: None,
             idle_timeout: Some(IDLE_TIMEOUT_DEFAULT),
             backoff: BackoffBounds::default(),
             balance: Balance::default(),
@@ -188,6 +191,8 @@ impl Endpoint {
             tracer: None,
             health_check: None,
             call_credentials: None,
+            #[cfg(feature = "_client-protocols")]
+            protocol: None,
             #[cfg(feature = "_tls")]
             tls: None,
         }
@@ -239,10 +244,11 @@ impl Endpoint {
     }
 
     /// How many connections to one server the channel may open. One is used as long as the server permits more calls
-    /// on it; another opens when calls would have to wait for their turn. 4 unless set, at least 1.
+    /// on it; another opens when calls would have to wait for their turn. 4 unless set, at least 1; over HTTP/1.1, where a
+    /// connection carries one call at a time, 32.
     #[must_use]
     pub fn connections_max(mut self, connections: usize) -> Self {
-        self.connections_max = connections.max(1);
+        self.connections_max = Some(connections.max(1));
         self
     }
 

@@ -149,7 +149,7 @@ impl Over {
         let scheme = if target.encrypted { "https" } else { "http" };
         let origin = Origin { scheme, authority: target.authority.as_str(), user_agent, replay: None };
         let turn = self.connection.reserve().await?;
-        turn.send(request, origin).await.map_err(|unanswered| unanswered.status)
+        self.endpoint.send_on(turn, request, origin).await.map_err(|unanswered| unanswered.status)
     }
 }
 

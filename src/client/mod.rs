@@ -42,6 +42,8 @@ mod opener;
 mod options;
 #[cfg(feature = "client")]
 mod plan;
+#[cfg(feature = "_client-protocols")]
+pub(crate) mod protocol;
 #[cfg(feature = "client")]
 mod race;
 mod request;
@@ -56,6 +58,8 @@ mod service_config;
 mod stage;
 #[cfg(feature = "telemetry")]
 mod trace;
+#[cfg(feature = "_client-protocols")]
+pub(crate) mod translated;
 #[cfg(feature = "client")]
 mod unary;
 #[cfg(feature = "client")]
@@ -79,8 +83,12 @@ pub use self::interceptor::{
     Logging, Message, MethodCounts, Metrics, Next,
 };
 pub use self::options::{CallOptions, CallOptionsExt};
+#[cfg(feature = "_client-protocols")]
+pub use self::protocol::ClientProtocol;
 #[cfg(feature = "dynamic")]
 pub(crate) use self::request::CallTarget;
+#[cfg(any(feature = "dynamic", feature = "connect-client"))]
+pub(crate) use self::request::MethodTraits;
 #[cfg(feature = "client")]
 pub use self::service_config::{
     HedgingPolicy, IntoServiceConfig, MethodConfig, RetryPolicy, ServiceConfig, ServiceConfigError,

@@ -94,7 +94,7 @@ impl Opener {
     /// Keeps it connected until all its connections are gone, and adds one where one is wanted.
     async fn serve(&mut self) {
         self.backend.take_wish(Wish::Grow);
-        let max = self.endpoint.connections_max;
+        let max = self.endpoint.connections_permitted();
         let mut not_before = Instant::now();
         loop {
             let wants_more = self.backend.find(|backend| match backend.retain_open() {
@@ -136,7 +136,7 @@ impl Opener {
             closed.await;
             closing.send_replace(());
         }));
-        let Some(service) = &self.watched else {
+        let Some(service) = self.watched.as_ref().filter(|_| !self.endpoint.is_http1()) else {
             self.backend.add_connection(address, connection, false);
             return;
         };

@@ -9,16 +9,20 @@ use futures_core::Stream;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, TE};
 use http::{Method, Uri, Version};
 use http_body::Frame;
+#[cfg(any(feature = "dynamic", feature = "connect-client"))]
+use prost_types::method_options::IdempotencyLevel;
 use tokio::sync::oneshot;
 use tonic::body::Body;
 
 use crate::client::options::CallOptions;
+#[cfg(feature = "_client-protocols")]
+use crate::client::protocol::CallTraits;
 use crate::codec::{
     ByteSource, Codec, Compression, CompressionEncoding, CompressionSwitch, EncodedStream, MessageEncoder,
     MessageLimits, Part,
 };
 use crate::metadata;
-use crate::service::MethodDescriptor;
+use crate::service::{Idempotency, MethodDescriptor, MethodKind};
 use crate::status::Status;
 
 /// Which method a call goes to.
@@ -28,6 +32,36 @@ pub(crate) struct CallTarget {
     /// What tonic's interceptors look for; methods that are known by name only have none.
     named: Option<tonic::GrpcMethod<'static>>,
     descriptor: Option<&'static MethodDescriptor>,
+    #[cfg_attr(not(feature = "_client-protocols"), allow(dead_code, reason = "gRPC needs none of it"))]
+    traits: MethodTraits,
+}
+
+/// What other protocols than gRPC must know of a method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "connect-client"), allow(dead_code, reason = "gRPC needs none of it"))]
+pub(crate) struct MethodTraits {
+    pub(crate) kind: MethodKind,
+    pub(crate) idempotency: Idempotency,
+}
+
+#[cfg(any(feature = "dynamic", feature = "connect-client"))]
+impl MethodTraits {
+    /// Those of a method that is known by its schema.
+    pub(crate) fn of_schema(method: &prost_reflect::MethodDescriptor) -> Self {
+        let kind = match (method.is_client_streaming(), method.is_server_streaming()) {
+            (false, false) => MethodKind::Unary,
+            (true, false) => MethodKind::ClientStreaming,
+            (false, true) => MethodKind::ServerStreaming,
+            (true, true) => MethodKind::BidiStreaming,
+        };
+        let options = method.method_descriptor_proto().options.as_ref();
+        let idempotency = match options.map(prost_types::MethodOptions::idempotency_level) {
+            Some(IdempotencyLevel::NoSideEffects) => Idempotency::NoSideEffects,
+            Some(IdempotencyLevel::Idempotent) => Idempotency::Idempotent,
+            Some(IdempotencyLevel::IdempotencyUnknown) | None => Idempotency::Unknown,
+        };
+        MethodTraits { kind, idempotency }
+    }
 }
 
 impl CallTarget {
@@ -38,16 +72,17 @@ impl CallTarget {
             path: Uri::from_static(method.path),
             named: names.map(|(service, method)| tonic::GrpcMethod::new(service, method)),
             descriptor: Some(method),
+            traits: MethodTraits { kind: method.kind, idempotency: method.idempotency },
         }
     }
 
     /// A method by its path, `/package.Service/Method`.
     #[cfg(feature = "dynamic")]
-    pub(crate) fn by_path(path: &str) -> Result<Self, Status> {
+    pub(crate) fn by_path(path: &str, traits: MethodTraits) -> Result<Self, Status> {
         let path = path
             .parse()
             .map_err(|error| Status::invalid_argument(format!("{path:?} is not a method's path: {error}")))?;
-        Ok(CallTarget { path, named: None, descriptor: None })
+        Ok(CallTarget { path, named: None, descriptor: None, traits })
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -100,6 +135,9 @@ impl CallRequest<'_> {
         if let Some(named) = &self.target.named {
             extensions.insert(named.clone());
         }
+        #[cfg(feature = "_client-protocols")]
+        extensions
+            .insert(CallTraits { method: self.target.traits, decoding_bytes_max: self.limits.decoding_bytes_max });
         let mut request = http::Request::new(Body::new(body));
         *request.method_mut() = Method::POST;
         *request.version_mut() = Version::HTTP_2;

@@ -101,7 +101,8 @@ impl Channel {
     /// Whether unary calls can go the short way.
     #[inline]
     pub(super) fn has_short_way(&self) -> bool {
-        self.inner.endpoint.connection.carrier == Carrier::Engine
+        let endpoint = &self.inner.endpoint;
+        endpoint.connection.carrier == Carrier::Engine && endpoint.speaks_grpc()
     }
 
     /// Makes a unary call; with a plan, if the service config says anything about it.
@@ -237,8 +238,8 @@ impl Channel {
     ) -> Option<Result<Call, Refusal>> {
         match self.inner.core.only_connection()? {
             Connection::Engine(connection) => Some(connection.begin_unary(request, message, caller)),
-            #[cfg(feature = "carrier-hyper")]
-            Connection::Hyper(_) => None,
+            #[cfg(any(feature = "carrier-hyper", feature = "http1-client"))]
+            _ => None,
         }
     }
 
@@ -266,8 +267,8 @@ impl Channel {
                     Err(Refusal::Closed(status)) => Err(Failed::Lost { status, progress: Progress::Unsent }),
                     Err(Refusal::NoPlace) => Err(lost(Status::unavailable("the server permits no more calls"))),
                 },
-                #[cfg(feature = "carrier-hyper")]
-                Reserved::Hyper(_) => Err(lost(Status::internal("this connection has no short way"))),
+                #[cfg(any(feature = "carrier-hyper", feature = "http1-client"))]
+                _ => Err(lost(Status::internal("this connection has no short way"))),
             }
         };
         let late = || self.inner.core.late(stages.stage());

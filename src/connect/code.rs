@@ -1,8 +1,11 @@
 //! Codes as Connect writes them.
 
+#[cfg(feature = "connect")]
 use http::StatusCode;
 
-use crate::status::{Code, http_status_for_code};
+use crate::status::Code;
+#[cfg(feature = "connect")]
+use crate::status::http_status_for_code;
 
 /// Codes and their names.
 const CODES: [(Code, &str); 16] = [
@@ -25,11 +28,19 @@ const CODES: [(Code, &str); 16] = [
 ];
 
 /// The name of a code. There is none for success, which is no error.
+#[cfg(feature = "connect")]
 pub(crate) fn name(code: Code) -> &'static str {
     CODES.iter().find(|(known, _)| *known == code).map_or("unknown", |(_, name)| name)
 }
 
+/// The code of a name, in the small letters that it has; `None` for what is no name of an error.
+#[cfg(feature = "connect-client")]
+pub(crate) fn from_name(name: &str) -> Option<Code> {
+    CODES.iter().find(|(_, known)| *known == name).map(|(code, _)| *code)
+}
+
 /// The HTTP status of a unary answer that failed.
+#[cfg(feature = "connect")]
 pub(crate) fn http_status(code: Code) -> StatusCode {
     match code {
         // A handler that fails with success has no word for it.
@@ -38,7 +49,7 @@ pub(crate) fn http_status(code: Code) -> StatusCode {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "connect"))]
 mod tests {
     use super::*;
 

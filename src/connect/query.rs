@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::Uri;
 use percent_encoding::percent_decode;
 
-use crate::connect::request::Form;
+use crate::connect::form::Form;
 use crate::json::base64;
 use crate::status::Status;
 

@@ -3,33 +3,18 @@
 use std::time::Duration;
 
 use http::Method;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use crate::codec::{Compression, CompressionEncoding};
+use crate::connect::form::Form;
 use crate::connect::query::Query;
-use crate::server::translated::is_of_transfer;
+use crate::connect::{PROTOCOL_VERSION, QUERY_VERSION, TIMEOUT_MS, VERSION};
+use crate::metadata::is_of_transfer;
 use crate::service::{Idempotency, MethodDescriptor, MethodKind};
 use crate::status::Status;
 
-pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
-const TIMEOUT_MS: HeaderName = HeaderName::from_static("connect-timeout-ms");
-pub(crate) const STREAM_ENCODING: HeaderName = HeaderName::from_static("connect-content-encoding");
-pub(crate) const STREAM_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("connect-accept-encoding");
-
-/// The only version there is.
-const VERSION: &str = "1";
-/// The same in a query.
-const QUERY_VERSION: &str = "v1";
-
 /// A timeout has at most so many digits, about four months.
 const TIMEOUT_DIGITS_MAX: usize = 10;
-
-/// What messages are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    Protobuf,
-    Json,
-}
 
 /// What a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +155,7 @@ pub(crate) fn encoding(name: Option<&[u8]>, accepted: &Compression) -> Result<Op
 #[cfg(test)]
 mod tests {
     use http::Uri;
+    use http::header::HeaderName;
 
     use super::*;
 

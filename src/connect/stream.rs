@@ -10,20 +10,20 @@ use http_body_util::Full;
 use tonic::body::Body;
 
 use crate::codec::CompressionEncoding;
-use crate::connect::request::{self, Form, STREAM_ACCEPT_ENCODING, STREAM_ENCODING};
-use crate::connect::{Method, error};
+use crate::connect::form::Form;
+use crate::connect::protocol::Method;
+use crate::connect::{END_FLAG, STREAM_ACCEPT_ENCODING, STREAM_ENCODING, error, request};
 use crate::deadline::format_timeout;
-use crate::metadata::{self, GRPC_ACCEPT_ENCODING, GRPC_ENCODING, GRPC_STATUS, GRPC_TIMEOUT, MetadataMap};
+use crate::metadata::{
+    self, GRPC_ACCEPT_ENCODING, GRPC_ENCODING, GRPC_STATUS, GRPC_TIMEOUT, MetadataMap, is_of_transfer,
+};
 use crate::server::translated::{
-    Recode, RecodedReply, RecodedRequests, TrailersWithin, WriteTrailers, frame, is_of_transfer, trailers,
+    Recode, RecodedReply, RecodedRequests, TrailersWithin, WriteTrailers, frame, trailers,
 };
 use crate::server::{Calls, ProtocolCall};
 use crate::service::CallSettings;
 use crate::status::{self, Status};
 use crate::transport::retained::{RetainedBody, Retainer};
-
-/// The flag of the frame that ends a stream.
-const END_FLAG: u8 = 0x02;
 
 /// A call with streams, as its head says it.
 struct StreamCall {

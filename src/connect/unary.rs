@@ -13,19 +13,16 @@ use http_body_util::Full;
 use tonic::body::Body;
 
 use crate::codec::CompressionEncoding;
+use crate::connect::form::Form;
+use crate::connect::protocol::Method;
 use crate::connect::query::Query;
-use crate::connect::request::{self, Form};
-use crate::connect::{Method, code, error};
-use crate::metadata::{MetadataMap, is_of_pages};
+use crate::connect::{TRAILER_PREFIX, code, error, request};
+use crate::metadata::{MetadataMap, is_of_pages, is_of_transfer};
 use crate::server::accepted::takes_coding;
-use crate::server::translated::is_of_transfer;
 use crate::server::{Calls, ProtocolCall, ReplyMessages};
 use crate::service::CallSettings;
 use crate::status::Status;
 use crate::transport::retained::{RetainedBody, Retainer};
-
-/// Trailing metadata travels among the headers, its names behind this.
-const TRAILER_PREFIX: &str = "trailer-";
 
 /// Answers a POST.
 pub(crate) async fn post(

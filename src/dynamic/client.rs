@@ -4,10 +4,9 @@ use futures_core::Stream;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use tonic::{Request, Response};
 
-use crate::client::{CallTarget, Client, GrpcService};
+use crate::client::{CallTarget, Client, GrpcService, MethodTraits};
 use crate::codec::{CompressionEncoding, Streaming};
 use crate::dynamic::DynamicCodec;
-use crate::service::MethodKind;
 use crate::status::Status;
 
 /// Calls any method over a channel.
@@ -50,13 +49,8 @@ impl<C: GrpcService> DynamicClient<C> {
         S: Stream<Item = DynamicMessage> + Send + 'static,
     {
         let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
-        let kind = match (method.is_client_streaming(), method.is_server_streaming()) {
-            (false, false) => MethodKind::Unary,
-            (true, false) => MethodKind::ClientStreaming,
-            (false, true) => MethodKind::ServerStreaming,
-            (true, true) => MethodKind::BidiStreaming,
-        };
-        let target = CallTarget::by_path(&path)?;
-        self.inner.streaming(target, kind, DynamicCodec::new(method.output()), request).await
+        let traits = MethodTraits::of_schema(method);
+        let target = CallTarget::by_path(&path, traits)?;
+        self.inner.streaming(target, traits.kind, DynamicCodec::new(method.output()), request).await
     }
 }

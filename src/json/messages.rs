@@ -142,6 +142,26 @@ impl JsonMethod {
         Ok(json)
     }
 
+    /// The JSON of a request.
+    ///
+    /// # Errors
+    /// The bytes are not the message, or it has no form in JSON.
+    pub(crate) fn encode_request(&self, bytes: &[u8]) -> Result<Vec<u8>, JsonError> {
+        let message = DynamicMessage::decode(self.input.clone(), bytes)
+            .map_err(|error| JsonError::unplaced(format!("the request is no {}: {error}", self.input.full_name())))?;
+        let mut json = Vec::with_capacity(2 * bytes.len() + 16);
+        write_message(&message, &self.options, &mut json)?;
+        Ok(json)
+    }
+
+    /// The bytes of a reply that is written in JSON.
+    ///
+    /// # Errors
+    /// The text is not JSON of this message.
+    pub(crate) fn read_reply(&self, json: &[u8]) -> Result<Bytes, JsonError> {
+        read_message(&self.output, json, &self.options).map(|message| message.encode_to_vec().into())
+    }
+
     /// A reply, to be looked at.
     ///
     /// # Errors

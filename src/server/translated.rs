@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_core::Stream;
-use http::header::{HeaderMap, HeaderName};
+use http::header::HeaderMap;
 use http_body::Frame;
 use tonic::body::Body;
 
@@ -190,14 +190,6 @@ impl http_body::Body for TrailersWithin {
     fn is_end_stream(&self) -> bool {
         self.write.is_none()
     }
-}
-
-/// Headers that say how a request travelled over HTTP, and nothing to a handler.
-pub(crate) fn is_of_transfer(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "host" | "content-encoding" | "content-length" | "accept-encoding" | "expect" | "trailer" | "http2-settings"
-    ) || metadata::is_reserved(name)
 }
 
 /// One frame of gRPC's: a flag, a length, and what has that length.

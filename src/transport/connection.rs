@@ -14,6 +14,8 @@ use crate::transport::error::Error;
 use crate::transport::h2::client as engine;
 #[cfg(feature = "carrier-hyper")]
 use crate::transport::hyper::client as hyper;
+#[cfg(feature = "http1-client")]
+use crate::transport::hyper::http1_client as http1;
 use crate::transport::io::Io;
 use crate::transport::keepalive::KeepalivePace;
 use crate::transport::progress::Unanswered;
@@ -31,6 +33,9 @@ pub(crate) struct ConnectionSettings {
     pub(crate) keepalive_timeout: Duration,
     pub(crate) keepalive_while_idle: bool,
     pub(crate) keepalive_pace: KeepalivePace,
+    /// HTTP/1.1 instead of HTTP/2, whatever carries that.
+    #[cfg(feature = "http1-client")]
+    pub(crate) http1_only: bool,
 }
 
 /// Whom a request goes to, and who asks, where it does not say so itself.
@@ -44,7 +49,7 @@ pub(crate) struct Origin<'a> {
     pub(crate) replay: Option<&'a Arc<ReplayMemory>>,
 }
 
-/// An open HTTP/2 connection. Clones share it.
+/// An open connection. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) enum Connection {
     /// Under our own engine.
@@ -52,6 +57,9 @@ pub(crate) enum Connection {
     /// Under hyper.
     #[cfg(feature = "carrier-hyper")]
     Hyper(hyper::Connection),
+    /// HTTP/1.1.
+    #[cfg(feature = "http1-client")]
+    Http1(http1::Connection),
 }
 
 impl Connection {
@@ -59,8 +67,15 @@ impl Connection {
     ///
     /// # Errors
     /// The connection broke at once.
-    #[cfg_attr(not(feature = "carrier-hyper"), allow(clippy::unused_async, reason = "hyper's handshake waits"))]
+    #[cfg_attr(
+        not(any(feature = "carrier-hyper", feature = "http1-client")),
+        allow(clippy::unused_async, reason = "hyper's handshake waits")
+    )]
     pub(crate) async fn begin(io: Io, settings: &ConnectionSettings, remote: Remote) -> Result<Self, Error> {
+        #[cfg(feature = "http1-client")]
+        if settings.http1_only {
+            return http1::Connection::begin(io, settings, remote).await.map(Connection::Http1);
+        }
         match settings.carrier {
             Carrier::Engine => Ok(Connection::Engine(engine::Connection::begin(io, settings, remote))),
             #[cfg(feature = "carrier-hyper")]
@@ -74,6 +89,8 @@ impl Connection {
             Connection::Engine(connection) => connection.is_closed(),
             #[cfg(feature = "carrier-hyper")]
             Connection::Hyper(connection) => connection.is_closed(),
+            #[cfg(feature = "http1-client")]
+            Connection::Http1(connection) => connection.is_closed(),
         }
     }
 
@@ -87,6 +104,9 @@ impl Connection {
             // Its handshake does not tell.
             #[cfg(feature = "carrier-hyper")]
             Connection::Hyper(_) => Ok(()),
+            // There is none.
+            #[cfg(feature = "http1-client")]
+            Connection::Http1(_) => Ok(()),
         }
     }
 
@@ -96,6 +116,8 @@ impl Connection {
             Connection::Engine(connection) => Box::pin(connection.closed()),
             #[cfg(feature = "carrier-hyper")]
             Connection::Hyper(connection) => Box::pin(connection.closed()),
+            #[cfg(feature = "http1-client")]
+            Connection::Http1(connection) => Box::pin(connection.closed()),
         };
         closed
     }
@@ -106,6 +128,8 @@ impl Connection {
             Connection::Engine(connection) => connection.has_place(),
             #[cfg(feature = "carrier-hyper")]
             Connection::Hyper(connection) => !connection.is_closed(),
+            #[cfg(feature = "http1-client")]
+            Connection::Http1(connection) => connection.has_place(),
         }
     }
 
@@ -119,6 +143,8 @@ impl Connection {
             // It keeps a queue of its own.
             #[cfg(feature = "carrier-hyper")]
             Connection::Hyper(connection) => Ok(Reserved::Hyper(connection.clone())),
+            #[cfg(feature = "http1-client")]
+            Connection::Http1(connection) => connection.reserve().await.map(Reserved::Http1),
         }
     }
 
@@ -128,6 +154,8 @@ impl Connection {
             Connection::Engine(connection) => connection.calls_begun(),
             #[cfg(feature = "carrier-hyper")]
             Connection::Hyper(_) => 0,
+            #[cfg(feature = "http1-client")]
+            Connection::Http1(connection) => connection.calls_begun(),
         }
     }
 
@@ -138,6 +166,8 @@ impl Connection {
             // It does not tell.
             #[cfg(feature = "carrier-hyper")]
             Connection::Hyper(_) => true,
+            #[cfg(feature = "http1-client")]
+            Connection::Http1(connection) => connection.is_busy(),
         }
     }
 }
@@ -150,6 +180,9 @@ pub(crate) enum Reserved {
     /// Under hyper.
     #[cfg(feature = "carrier-hyper")]
     Hyper(hyper::Connection),
+    /// HTTP/1.1.
+    #[cfg(feature = "http1-client")]
+    Http1(http1::Turn),
 }
 
 impl Reserved {
@@ -167,6 +200,8 @@ impl Reserved {
             Reserved::Engine(reservation) => reservation.send(request, origin).await,
             #[cfg(feature = "carrier-hyper")]
             Reserved::Hyper(mut connection) => connection.send(complete(request, origin)).await,
+            #[cfg(feature = "http1-client")]
+            Reserved::Http1(turn) => turn.send(request, origin).await,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The content types of gRPC-Web.
 
 use http::HeaderValue;
+#[cfg(feature = "web")]
 use http::header::HeaderMap;
 
+#[cfg(feature = "web")]
 use crate::server::accepted::media_ranges;
 
 /// What a content type of gRPC-Web says.
@@ -44,6 +46,7 @@ fn form_of(name: &str) -> Option<Form> {
     Some(Form { is_text, form })
 }
 
+#[cfg(feature = "web")]
 impl Form {
     /// The form of the answer to a request in this one: text or binary as its `accept` says; like the request, if that
     /// says neither or both.
@@ -71,6 +74,7 @@ impl Form {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(feature = "web")]
     use http::header::ACCEPT;
 
     use super::*;
@@ -104,6 +108,8 @@ mod tests {
         assert_eq!(form(&HeaderValue::from_bytes(b"application/grpc-web\xff").expect("allowed")), None);
     }
 
+    #[cfg(feature = "web")]
+    #[cfg(feature = "web")]
     #[test]
     fn an_answer_is_in_the_form_that_is_accepted() {
         // (whether the request is text, what it accepts, whether the answer is text)

@@ -74,7 +74,10 @@ impl Attempts {
         wait_for_ready: bool,
         stages: &Arc<StageCell>,
     ) -> Self {
-        let (head, body) = request.into_parts();
+        #[cfg_attr(not(feature = "_client-protocols"), allow(unused_mut, reason = "gRPC says it at once"))]
+        let (mut head, body) = request.into_parts();
+        #[cfg(feature = "_client-protocols")]
+        head.extensions.insert(crate::client::protocol::AwaitsFirstWord);
         Attempts {
             inner: Arc::clone(inner),
             head,
@@ -210,7 +213,7 @@ impl Attempts {
         let Placed { reserved, observation, .. } = placed;
         let origin = Origin { replay: None, ..self.inner.origin() };
         self.stages.set(Stage::Answer);
-        let sent = reserved.send(request, origin).await;
+        let sent = self.inner.endpoint.send_on(reserved, request, origin).await;
         let Some(observation) = observation else { return sent };
         match &sent {
             Ok(response) => match code_of_head(response.status(), response.headers()) {

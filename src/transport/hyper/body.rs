@@ -98,7 +98,7 @@ impl ReceivedBody {
     }
 
     /// Responses end with trailers, whose absence is an error by itself.
-    #[cfg(all(feature = "client", feature = "carrier-hyper"))]
+    #[cfg(any(all(feature = "client", feature = "carrier-hyper"), feature = "http1-client"))]
     pub(crate) fn of_response(body: Incoming) -> Self {
         ReceivedBody {
             body: Some(body),

@@ -6,6 +6,8 @@ mod cancel;
 #[cfg(all(feature = "client", feature = "carrier-hyper"))]
 pub(crate) mod client;
 mod head;
+#[cfg(feature = "http1-client")]
+pub(crate) mod http1_client;
 mod kept;
 pub(crate) mod server;
 mod watch;

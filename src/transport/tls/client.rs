@@ -19,7 +19,7 @@ use crate::transport::tls::identity::{Certificate, Identity};
 use crate::transport::tls::pinned::{AcceptAnything, ServerVerifier};
 use crate::transport::tls::provider::provider;
 use crate::transport::tls::stream::TlsStream;
-use crate::transport::tls::{ALPN_HTTP2, HANDSHAKE_TIMEOUT, native, roots};
+use crate::transport::tls::{ALPN_HTTP1, ALPN_HTTP2, HANDSHAKE_TIMEOUT, native, roots};
 
 /// TLS settings of a client.
 ///
@@ -46,6 +46,7 @@ pub struct ClientTlsConfig {
     native_roots: bool,
     identity: Option<Identity>,
     assume_http2: bool,
+    http1_only: bool,
     accept_invalid_certificates: bool,
     use_key_log: bool,
     timeout: Option<Duration>,
@@ -161,6 +162,13 @@ impl ClientTlsConfig {
         self
     }
 
+    /// Speaks HTTP/1.1 instead.
+    #[cfg(feature = "client")]
+    pub(crate) fn http1_only(mut self, http1_only: bool) -> Self {
+        self.http1_only = http1_only;
+        self
+    }
+
     /// Takes **any** certificate of the server: expired, for another name, from anybody.
     ///
     /// For tools and for looking at a server whose certificate is broken. Such a connection is encrypted, but with
@@ -213,7 +221,8 @@ impl ClientTlsConfig {
             }
             None => builder.with_no_client_auth(),
         };
-        config.alpn_protocols = vec![ALPN_HTTP2.to_vec()];
+        let spoken = if self.http1_only { ALPN_HTTP1 } else { ALPN_HTTP2 };
+        config.alpn_protocols = vec![spoken.to_vec()];
         if self.use_key_log {
             config.key_log = Arc::new(rustls::KeyLogFile::new());
         }
@@ -221,6 +230,7 @@ impl ClientTlsConfig {
             inner: tokio_rustls::TlsConnector::from(Arc::new(config)),
             name,
             assume_http2: self.assume_http2,
+            http1_only: self.http1_only,
             timeout: self.timeout.unwrap_or(HANDSHAKE_TIMEOUT),
         })
     }
@@ -320,6 +330,7 @@ pub(crate) struct TlsConnector {
     inner: tokio_rustls::TlsConnector,
     name: ServerName<'static>,
     assume_http2: bool,
+    http1_only: bool,
     timeout: Duration,
 }
 
@@ -340,7 +351,7 @@ impl TlsConnector {
             Ok(Err(error)) => return Err(failure::handshake(error, Peer::Server)),
             Err(_) => return Err(failure::timed_out(self.timeout, Peer::Server)),
         };
-        if stream.is_http2() || self.assume_http2 {
+        if stream.is_http2() || self.assume_http2 || self.http1_only {
             return Ok(stream);
         }
         Err(Error::new(Step::Tls, "the server did not agree to HTTP/2 in the handshake (ALPN)").with_hint(

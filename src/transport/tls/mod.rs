@@ -53,5 +53,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// HTTP/2 in the handshake's protocol negotiation (ALPN, RFC 7301; the name is from RFC 9113, section 3.1).
 const ALPN_HTTP2: &[u8] = b"h2";
 
+/// HTTP/1.1 in the same.
+const ALPN_HTTP1: &[u8] = b"http/1.1";
+
 /// What a server speaks, in the handshake's protocol negotiation.
-const ALPN_OF_SERVERS: &[&[u8]] = if cfg!(feature = "http1") { &[ALPN_HTTP2, b"http/1.1"] } else { &[ALPN_HTTP2] };
+const ALPN_OF_SERVERS: &[&[u8]] = if cfg!(feature = "http1") { &[ALPN_HTTP2, ALPN_HTTP1] } else { &[ALPN_HTTP2] };

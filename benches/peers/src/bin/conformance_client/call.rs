@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use prost::Message;
 use seltzer::codec::{CompressionEncoding, ProstCodec};
-use seltzer::codegen::{Client, MethodDescriptor, MethodKind};
+use seltzer::codegen::{Client, Idempotency, MethodDescriptor, MethodKind};
 use seltzer::{Channel, Request, Response, Status, Streaming};
 use seltzer_peers::conformance::metadata;
 use seltzer_peers::conformance::schemas::client_compat_request::cancel::CancelTiming;
 use seltzer_peers::conformance::schemas::{
     BidiStreamRequest, BidiStreamResponse, ClientCompatRequest, ClientResponseResult, ClientStreamRequest,
-    ClientStreamResponse, Compression, ServerStreamRequest, ServerStreamResponse, StreamType, UnaryRequest,
-    UnaryResponse, UnimplementedRequest, UnimplementedResponse,
+    ClientStreamResponse, Compression, IdempotentUnaryRequest, IdempotentUnaryResponse, ServerStreamRequest,
+    ServerStreamResponse, StreamType, UnaryRequest, UnaryResponse, UnimplementedRequest, UnimplementedResponse,
 };
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
@@ -28,6 +28,9 @@ const fn method(path: &'static str, kind: MethodKind) -> MethodDescriptor {
 static UNARY: MethodDescriptor = method("/connectrpc.conformance.v1.ConformanceService/Unary", MethodKind::Unary);
 static UNIMPLEMENTED: MethodDescriptor =
     method("/connectrpc.conformance.v1.ConformanceService/Unimplemented", MethodKind::Unary);
+static IDEMPOTENT_UNARY: MethodDescriptor =
+    method("/connectrpc.conformance.v1.ConformanceService/IdempotentUnary", MethodKind::Unary)
+        .with_idempotency(Idempotency::NoSideEffects);
 static CLIENT_STREAM: MethodDescriptor =
     method("/connectrpc.conformance.v1.ConformanceService/ClientStream", MethodKind::ClientStreaming);
 static SERVER_STREAM: MethodDescriptor =
@@ -50,6 +53,7 @@ pub(crate) async fn make(channels: &Channels, request: ClientCompatRequest) -> R
     let call = Call { client, request };
     match call.request.method() {
         "Unary" => call.unary::<UnaryRequest, UnaryResponse>(&UNARY).await,
+        "IdempotentUnary" => call.unary::<IdempotentUnaryRequest, IdempotentUnaryResponse>(&IDEMPOTENT_UNARY).await,
         "Unimplemented" => call.unary::<UnimplementedRequest, UnimplementedResponse>(&UNIMPLEMENTED).await,
         "ClientStream" => call.up().await,
         "ServerStream" => call.down().await,

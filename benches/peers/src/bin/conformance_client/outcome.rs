@@ -4,8 +4,8 @@ use prost::Message as _;
 use seltzer::metadata::MetadataMap;
 use seltzer::{Code, Status};
 use seltzer_peers::conformance::schemas::{
-    BidiStreamResponse, ClientResponseResult, ClientStreamResponse, ConformancePayload, Error, ServerStreamResponse,
-    UnaryResponse, UnimplementedResponse,
+    BidiStreamResponse, ClientResponseResult, ClientStreamResponse, ConformancePayload, Error, IdempotentUnaryResponse,
+    ServerStreamResponse, UnaryResponse, UnimplementedResponse,
 };
 use seltzer_peers::conformance::{RpcStatus, headers};
 
@@ -26,7 +26,7 @@ macro_rules! has_payload {
     )*};
 }
 
-has_payload!(UnaryResponse, ServerStreamResponse, ClientStreamResponse, BidiStreamResponse);
+has_payload!(UnaryResponse, IdempotentUnaryResponse, ServerStreamResponse, ClientStreamResponse, BidiStreamResponse);
 
 impl HasPayload for UnimplementedResponse {
     fn into_payload(self) -> Option<ConformancePayload> {
