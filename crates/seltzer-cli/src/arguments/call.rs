@@ -79,6 +79,7 @@ Examples:
   seltzer call 127.0.0.1:50051 Calculator/SumNumbers -d '{\"value\": 1} {\"value\": 2}'
   seltzer call 127.0.0.1:50051 Contact/sendStatus -d @ < messages.json
   seltzer call unix:/tmp/shop.sock shop.v1.Shop/Buy --proto shop.proto -I proto -d '{\"id\": 7}'
+  seltzer call http://localhost:8080 hello.Greeter/SayHello --protocol connect --http1
   seltzer call https://example.com hello.Greeter/SayHello --timeout 2.5 \\
       -H 'authorization: Bearer ${TOKEN}' -d '{\"name\": \"world\"}'
 

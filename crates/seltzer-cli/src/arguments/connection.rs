@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::arguments::Header;
 use crate::arguments::values::{header, seconds_not_zero};
@@ -15,6 +15,14 @@ pub(crate) struct ConnectionArguments {
     /// Speak without TLS, and do not ask the server first [default: HOST:PORT by itself is asked]
     #[arg(long, conflicts_with_all = ["ca", "cert", "key", "domain", "insecure"])]
     pub(crate) plaintext: bool,
+
+    /// What to speak
+    #[arg(long, value_enum, value_name = "NAME", default_value_t)]
+    pub(crate) protocol: SpokenProtocol,
+
+    /// Speak it over HTTP/1.1; gRPC needs HTTP/2
+    #[arg(long)]
+    pub(crate) http1: bool,
 
     /// The authority that calls name, in place of the host of ADDR
     #[arg(long, value_name = "NAME")]
@@ -38,6 +46,18 @@ pub(crate) struct ConnectionArguments {
 
     #[command(flatten)]
     pub(crate) tls: ClientTls,
+}
+
+/// What calls are made in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum SpokenProtocol {
+    /// gRPC
+    #[default]
+    Grpc,
+    /// gRPC-Web, the protocol of pages in browsers
+    GrpcWeb,
+    /// Connect; methods without side effects are called by GET
+    Connect,
 }
 
 /// Whom to trust, and what to show of oneself. Each of these turns TLS on, as `https://` does.

@@ -27,7 +27,7 @@ pub(crate) use crate::bench::RateSchedule;
 pub(crate) use self::bench::{BenchArguments, ReportFormat};
 pub(crate) use self::call::CallArguments;
 pub(crate) use self::compile::CompileArguments;
-pub(crate) use self::connection::{ClientTls, ConnectionArguments};
+pub(crate) use self::connection::{ClientTls, ConnectionArguments, SpokenProtocol};
 pub(crate) use self::describe::DescribeArguments;
 pub(crate) use self::health::HealthArguments;
 pub(crate) use self::include::{Include, builder};

@@ -4,8 +4,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use seltzer::Endpoint;
+use seltzer::connect::ConnectClient;
+use seltzer::web::GrpcWebClient;
 
-use crate::arguments::ConnectionArguments;
+use crate::arguments::{ConnectionArguments, SpokenProtocol};
 use crate::error::Failure;
 use crate::tls;
 
@@ -64,7 +66,7 @@ fn settings(endpoint: Endpoint, arguments: &ConnectionArguments) -> Result<Endpo
         Some(name) => format!("{name} {USER_AGENT}"),
         None => USER_AGENT.to_owned(),
     };
-    let mut endpoint = endpoint.user_agent(named).map_err(usage)?;
+    let mut endpoint = speaking(endpoint.user_agent(named).map_err(usage)?, arguments)?;
     if let Some(authority) = &arguments.authority {
         endpoint = endpoint.origin(authority).map_err(usage)?;
     }
@@ -75,6 +77,20 @@ fn settings(endpoint: Endpoint, arguments: &ConnectionArguments) -> Result<Endpo
         endpoint = endpoint.http2_keep_alive_interval(interval);
     }
     Ok(endpoint)
+}
+
+/// The same in the protocol that is asked for.
+fn speaking(endpoint: Endpoint, arguments: &ConnectionArguments) -> Result<Endpoint, Failure> {
+    let endpoint = match arguments.protocol {
+        SpokenProtocol::Grpc if arguments.http1 => {
+            return Err(Failure::usage("gRPC needs HTTP/2, and --http1 asks for HTTP/1.1")
+                .with_hint("add --protocol connect or --protocol grpc-web, or leave --http1 out"));
+        }
+        SpokenProtocol::Grpc => endpoint,
+        SpokenProtocol::GrpcWeb => endpoint.speak(GrpcWebClient::new()),
+        SpokenProtocol::Connect => endpoint.speak(ConnectClient::new().use_get(true)),
+    };
+    Ok(if arguments.http1 { endpoint.http1_only() } else { endpoint })
 }
 
 fn usage(error: seltzer::transport::Error) -> Failure {

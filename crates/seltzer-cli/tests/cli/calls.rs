@@ -37,6 +37,25 @@ const SUM: &str = "{\"value\":3.0,\"message\":\"the sum of 2 numbers\"}\n";
 const ECHO: &str = "{\"ret\":\"received: a\"}\n{\"ret\":\"received: b\"}\n";
 
 #[test]
+fn calls_are_made_in_other_protocols() {
+    let server = Server::start(&[]);
+    for way in [
+        &["--protocol", "grpc"][..],
+        &["--protocol", "grpc-web"],
+        &["--protocol", "connect"],
+        &["--protocol", "grpc-web", "--http1"],
+        &["--protocol", "connect", "--http1", "--compression", "gzip"],
+    ] {
+        let call = |arguments: &[&str]| server.call(&[arguments, way].concat());
+        check(&call(&["Calculator/SumNumbers", "-d", r#"{"value":1} {"value":2}"#]), 0, SUM, "");
+        check(&call(&["Contact/sendStatus", "-d", r#"{"msg":"a"}{"msg":"b"}"#]), 0, ECHO, "");
+        check(&call(&["Calculator/Add"]), 0, "{\"message\":\"0 + 0 = 0\"}\n", "");
+        check(&call(&["user.User/GetUser", "-d", r#"{"id":99}"#]), 5, "", "NOT_FOUND: ");
+    }
+    check(&server.call(&["Calculator/Add", "--http1"]), 64, "", "gRPC needs HTTP/2");
+}
+
+#[test]
 fn the_timeout_is_for_the_whole_call() {
     let server = Server::start(&["--task-interval", "3600"]);
     let ended = server.call(&["Contact/getTask", "--timeout", "1.5"]);
