@@ -16,7 +16,7 @@ use crate::gateway::headers::{announce, append_metadata, append_trailers};
 use crate::gateway::request::{is_http_body, is_http_body_field};
 use crate::gateway::rule::Binding;
 use crate::gateway::stream::{Replies, ReplyWriter, StreamFormat};
-use crate::json::{JsonError, write_field};
+use crate::json::JsonError;
 use crate::server::ProtocolReply;
 use crate::service::MethodKind;
 use crate::status::Status;
@@ -70,10 +70,7 @@ pub(crate) fn reply_json(binding: &Binding, message: &Bytes) -> Result<Vec<u8>, 
     let Some(field) = &binding.response_body else {
         return binding.call.encode_reply(message).map_err(no_json);
     };
-    let mut json = Vec::new();
-    let reply = binding.call.decode_reply(message).map_err(no_json)?;
-    write_field(&reply, field, binding.call.options(), &mut json).map_err(no_json)?;
-    Ok(json)
+    binding.call.encode_reply_field(field, message).map_err(no_json)
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it maps errors")]

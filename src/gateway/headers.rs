@@ -33,25 +33,35 @@ pub(crate) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Failure> 
 /// The metadata of a call: the request's headers, but for those that are about HTTP itself, and what is written as
 /// `Grpc-Metadata-NAME`.
 pub(crate) fn metadata(head: &Parts, peer: Option<SocketAddr>) -> MetadataMap {
-    let mut metadata = HeaderMap::new();
+    // Those that say for whom the call is made come to what there is.
+    let mut metadata = HeaderMap::with_capacity(head.headers.keys_len() + 2);
+    let mut is_any_prefixed = false;
     for (name, value) in &head.headers {
         let is_agent = name == http::header::USER_AGENT;
         let is_prefixed = name.as_str().starts_with(METADATA_PREFIX);
+        is_any_prefixed |= is_prefixed;
         if is_agent || !(is_prefixed || is_reserved(name) || is_of_http(name)) {
             metadata.append(name, value.clone());
         }
     }
+    if is_any_prefixed {
+        append_prefixed(&mut metadata, &head.headers);
+    }
+    forward(&mut metadata, head, peer);
+    MetadataMap::from_headers(metadata)
+}
+
+/// Adds what is written as `Grpc-Metadata-NAME`.
+fn append_prefixed(metadata: &mut HeaderMap, headers: &HeaderMap) {
     // What is a header of the request cannot be put beside it: proxies have seen only that one.
     let own = metadata.clone();
-    for (name, value) in &head.headers {
+    for (name, value) in headers {
         let prefixed = name.as_str().strip_prefix(METADATA_PREFIX);
         let Some(Ok(name)) = prefixed.map(|name| HeaderName::from_bytes(name.as_bytes())) else { continue };
         if !own.contains_key(&name) && !is_reserved(&name) {
             metadata.append(name, value.clone());
         }
     }
-    forward(&mut metadata, head, peer);
-    MetadataMap::from_headers(metadata)
 }
 
 /// Says for whom the call is made.

@@ -16,7 +16,7 @@ use crate::gateway::mask;
 use crate::gateway::query::Parameters;
 use crate::gateway::rule::{Binding, BoundBody};
 use crate::gateway::text::{holder, value_from_text};
-use crate::json::{read_field, read_message};
+use crate::json::{JsonError, read_field, read_message};
 use crate::status::{Code, Status};
 use crate::transport::retained::RetainedBody;
 
@@ -60,23 +60,33 @@ impl Bound {
     /// # Errors
     /// What is wrong with the request.
     pub(crate) fn message(&self, body: &[u8]) -> Result<Bytes, Failure> {
+        if self.is_body_alone() && !body.is_empty() {
+            return self.binding.call.decode_request(body).map_err(|error| wrong_body(&error));
+        }
         self.fill(body).map(|message| message.encode_to_vec().into())
+    }
+
+    /// Whether the body is the message: nothing else says anything of it.
+    fn is_body_alone(&self) -> bool {
+        self.binding.body == BoundBody::Whole
+            && self.variables.is_empty()
+            && self.query.is_none()
+            && self.raw_body().is_none()
     }
 
     fn fill(&self, body: &[u8]) -> Result<DynamicMessage, Failure> {
         let binding = &*self.binding;
         let (input, options) = (binding.call.input(), binding.call.options());
-        let wrong = |error: &dyn std::fmt::Display| Failure::bad_request(format!("the body: {error}"));
         let mut message = match (self.raw_body(), &binding.body) {
             (Some(field), _) => self.raw(field, self.content_type.as_deref(), body)?,
             (None, BoundBody::Whole) if !body.is_empty() => {
-                read_message(input, body, options).map_err(|error| wrong(&error))?
+                read_message(input, body, options).map_err(|error| wrong_body(&error))?
             }
             _ => DynamicMessage::new(input.clone()),
         };
         match &binding.body {
             BoundBody::Field(field) if !body.is_empty() && !is_http_body_field(field) => {
-                read_field(&mut message, field, body, options).map_err(|error| wrong(&error))?;
+                read_field(&mut message, field, body, options).map_err(|error| wrong_body(&error))?;
             }
             BoundBody::None if !is_blank(body) => {
                 return Err(Failure::bad_request("this method takes no body: what it takes stands in path and query"));
@@ -134,6 +144,10 @@ impl Bound {
         let field = self.raw_body().flatten();
         self.raw(field, None, body).map(|message| message.encode_to_vec().into())
     }
+}
+
+fn wrong_body(error: &JsonError) -> Failure {
+    Failure::bad_request(format!("the body: {error}"))
 }
 
 /// Whether a message is `google.api.HttpBody`.

@@ -29,6 +29,14 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
+/// The same behind what was written before.
+pub(crate) fn encode_into(bytes: &[u8], out: &mut Vec<u8>) {
+    let begin = out.len();
+    out.resize(begin + bytes.len().div_ceil(3) * 4, 0);
+    let written = base64::engine::general_purpose::STANDARD.encode_slice(bytes, &mut out[begin..]);
+    debug_assert_eq!(written, Ok(out.len() - begin), "three bytes are four letters");
+}
+
 fn decode_in(alphabet: &Alphabet, text: impl AsRef<[u8]>) -> Result<Vec<u8>, DecodeError> {
     GeneralPurpose::new(alphabet, LENIENT).decode(text)
 }

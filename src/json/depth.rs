@@ -5,7 +5,7 @@ use prost_reflect::{DynamicMessage, Value};
 use crate::json::JsonError;
 
 /// How deep messages may lie within each other, in `Any`s or not: what the stack bears.
-const WRITTEN_DEPTH_MAX: usize = 120;
+pub(crate) const WRITTEN_DEPTH_MAX: usize = 120;
 
 /// Whether a message can be written.
 ///
@@ -15,8 +15,12 @@ pub(crate) fn check(message: &DynamicMessage) -> Result<(), JsonError> {
     if is_within(message, WRITTEN_DEPTH_MAX) {
         return Ok(());
     }
-    let what = format!("messages lie more than {WRITTEN_DEPTH_MAX} deep within each other");
-    Err(JsonError::unplaced(what))
+    Err(too_deep())
+}
+
+/// The error that a message cannot be written.
+pub(crate) fn too_deep() -> JsonError {
+    JsonError::unplaced(format!("messages lie more than {WRITTEN_DEPTH_MAX} deep within each other"))
 }
 
 fn is_within(message: &DynamicMessage, left: usize) -> bool {

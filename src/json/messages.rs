@@ -5,10 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, ServiceDescriptor};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, MessageDescriptor, MethodDescriptor, ServiceDescriptor,
+};
 
-use crate::json::{JsonError, JsonOptions, pool, read_message, write_message};
+use crate::json::transcode::{self, Tables};
+use crate::json::{JsonError, JsonOptions, pool};
 
 /// The schemas of several services.
 ///
@@ -18,6 +20,8 @@ use crate::json::{JsonError, JsonOptions, pool, read_message, write_message};
 pub(crate) struct Messages {
     options: Arc<JsonOptions>,
     pools: Vec<(&'static [u8], DescriptorPool)>,
+    /// One for each pool.
+    tables: Vec<(DescriptorPool, Arc<Tables>)>,
     services: HashMap<String, ServiceDescriptor>,
     methods: HashMap<String, JsonMethod>,
 }
@@ -69,11 +73,21 @@ impl Messages {
     }
 
     fn insert(&mut self, name: &str, service: ServiceDescriptor) {
+        let tables = self.tables(service.parent_pool());
         for method in service.methods() {
             let path = format!("/{name}/{}", method.name());
-            self.methods.insert(path, JsonMethod::new(method, Arc::clone(&self.options)));
+            self.methods.insert(path, JsonMethod::new(method, &self.options, &tables));
         }
         self.services.insert(name.to_owned(), service);
+    }
+
+    fn tables(&mut self, pool: &DescriptorPool) -> Arc<Tables> {
+        if let Some((_, tables)) = self.tables.iter().find(|(known, _)| known == pool) {
+            return Arc::clone(tables);
+        }
+        let tables = Arc::new(Tables::of(pool));
+        self.tables.push((pool.clone(), Arc::clone(&tables)));
+        tables
     }
 
     /// A service by its full name.
@@ -96,12 +110,19 @@ pub(crate) struct JsonMethod {
     input: MessageDescriptor,
     output: MessageDescriptor,
     options: Arc<JsonOptions>,
+    tables: Arc<Tables>,
+    /// Where they stand in the tables.
+    input_place: usize,
+    output_place: usize,
 }
 
 #[allow(dead_code, reason = "not every protocol asks for all of it")]
 impl JsonMethod {
-    fn new(method: MethodDescriptor, options: Arc<JsonOptions>) -> Self {
-        JsonMethod { input: method.input(), output: method.output(), method, options }
+    fn new(method: MethodDescriptor, options: &Arc<JsonOptions>, tables: &Arc<Tables>) -> Self {
+        let (input, output) = (method.input(), method.output());
+        let (input_place, output_place) = (tables.place(&input), tables.place(&output));
+        let (options, tables) = (Arc::clone(options), Arc::clone(tables));
+        JsonMethod { method, input, output, options, tables, input_place, output_place }
     }
 
     /// The method.
@@ -129,7 +150,7 @@ impl JsonMethod {
     /// # Errors
     /// The text is not JSON of this message.
     pub(crate) fn decode_request(&self, json: &[u8]) -> Result<Bytes, JsonError> {
-        read_message(&self.input, json, &self.options).map(|message| message.encode_to_vec().into())
+        transcode::read(&self.tables, self.tables.message(self.input_place), json, &self.options).map(Bytes::from)
     }
 
     /// The JSON of a reply.
@@ -138,7 +159,18 @@ impl JsonMethod {
     /// The bytes are not the message, or it has no form in JSON.
     pub(crate) fn encode_reply(&self, bytes: &[u8]) -> Result<Vec<u8>, JsonError> {
         let mut json = Vec::with_capacity(2 * bytes.len() + 16);
-        write_message(&self.decode_reply(bytes)?, &self.options, &mut json)?;
+        transcode::write(&self.tables, self.tables.message(self.output_place), bytes, &self.options, &mut json)?;
+        Ok(json)
+    }
+
+    /// The JSON of one field of a reply.
+    ///
+    /// # Errors
+    /// As [`encode_reply`](Self::encode_reply).
+    pub(crate) fn encode_reply_field(&self, field: &FieldDescriptor, bytes: &[u8]) -> Result<Vec<u8>, JsonError> {
+        let mut json = Vec::with_capacity(2 * bytes.len() + 16);
+        let output = self.tables.message(self.output_place);
+        transcode::write_field(&self.tables, output, field.number(), bytes, &self.options, &mut json)?;
         Ok(json)
     }
 
@@ -147,10 +179,8 @@ impl JsonMethod {
     /// # Errors
     /// The bytes are not the message, or it has no form in JSON.
     pub(crate) fn encode_request(&self, bytes: &[u8]) -> Result<Vec<u8>, JsonError> {
-        let message = DynamicMessage::decode(self.input.clone(), bytes)
-            .map_err(|error| JsonError::unplaced(format!("the request is no {}: {error}", self.input.full_name())))?;
         let mut json = Vec::with_capacity(2 * bytes.len() + 16);
-        write_message(&message, &self.options, &mut json)?;
+        transcode::write(&self.tables, self.tables.message(self.input_place), bytes, &self.options, &mut json)?;
         Ok(json)
     }
 
@@ -159,7 +189,7 @@ impl JsonMethod {
     /// # Errors
     /// The text is not JSON of this message.
     pub(crate) fn read_reply(&self, json: &[u8]) -> Result<Bytes, JsonError> {
-        read_message(&self.output, json, &self.options).map(|message| message.encode_to_vec().into())
+        transcode::read(&self.tables, self.tables.message(self.output_place), json, &self.options).map(Bytes::from)
     }
 
     /// A reply, to be looked at.

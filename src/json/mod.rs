@@ -13,8 +13,10 @@ mod number;
 mod options;
 pub(crate) mod pool;
 mod read;
+mod reader;
 mod scalar;
 mod structure;
+mod transcode;
 mod write;
 
 pub use self::error::JsonError;

@@ -1,17 +1,17 @@
 //! From JSON to messages, along their descriptors.
 
-use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 
 use prost::Message;
 use prost_reflect::{
-    DeserializeOptions, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage, Value,
+    DeserializeOptions, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, OneofDescriptor,
+    ReflectMessage, Value,
 };
 use serde_core::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::json::scalar::ScalarSeed;
+use crate::json::reader::{MESSAGE_BYTES, Name, Reader, VALUE_BYTES, read_text};
+use crate::json::scalar::{ScalarSeed, shortened};
 use crate::json::structure::{AnyJson, AnyList, AnyObject};
 use crate::json::{JsonError, JsonOptions};
 
@@ -24,7 +24,7 @@ pub(crate) fn read_message(
     text: &[u8],
     options: &JsonOptions,
 ) -> Result<DynamicMessage, JsonError> {
-    read(text, options, |reader, deserializer| {
+    read_text(text, options, |reader, deserializer| {
         let depth = 1;
         MessageSeed { message, reader, depth }.deserialize(deserializer)
     })
@@ -40,7 +40,7 @@ pub(crate) fn read_field(
     text: &[u8],
     options: &JsonOptions,
 ) -> Result<(), JsonError> {
-    let value = read(text, options, |reader, deserializer| {
+    let value = read_text(text, options, |reader, deserializer| {
         let depth = 1;
         FieldSeed { field, reader, depth }.deserialize(deserializer)
     })?;
@@ -50,101 +50,12 @@ pub(crate) fn read_field(
     }
 }
 
-fn read<T>(
-    text: &[u8],
-    options: &JsonOptions,
-    read: impl FnOnce(&Reader<'_>, &mut serde_json::Deserializer<serde_json::de::StrRead<'_>>) -> serde_json::Result<T>,
-) -> Result<T, JsonError> {
-    let text = std::str::from_utf8(text).map_err(|error| not_utf8(text, error.valid_up_to()))?;
-    let reader = Reader::new(options, text.len());
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = read(&reader, &mut deserializer).map_err(|error| JsonError::from_serde(&error, text, reader.path()))?;
-    match deserializer.end() {
-        Ok(()) => Ok(value),
-        Err(error) => {
-            let what = "something follows the JSON: one value was expected";
-            Err(JsonError::placed(error.line(), error.column(), String::new(), what))
-        }
-    }
-}
-
-fn not_utf8(text: &[u8], valid: usize) -> JsonError {
-    let before = &text[..valid];
-    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-    let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
-    JsonError::placed(line, column, String::new(), "the text is not UTF-8")
-}
-
-/// What a text may become in memory, where it is short: a few bytes of it may stand for a message of some hundred.
-const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
-
-/// The same of a long text: so many times its own size.
-const MEMORY_FACTOR_MAX: usize = 16;
-
-/// What a value takes, about, beside its own bytes: its place in a list, a map or a message.
-const VALUE_BYTES: usize = 64;
-
-/// What a message takes, about, with one field.
-const MESSAGE_BYTES: usize = 640;
-
-/// The same of JSON within JSON: it is read into one form, and kept in another.
-const ANY_VALUE_BYTES: usize = MESSAGE_BYTES + 2 * VALUE_BYTES;
-
-pub(crate) struct Reader<'a> {
-    options: &'a JsonOptions,
-    /// Where it went wrong, from the inside out.
-    path: RefCell<Vec<String>>,
-    memory_max: usize,
-    memory_left: Cell<usize>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(options: &'a JsonOptions, text_bytes: usize) -> Self {
-        let memory_max = text_bytes.saturating_mul(MEMORY_FACTOR_MAX).max(MEMORY_BYTES_MAX);
-        Reader { options, path: RefCell::default(), memory_max, memory_left: Cell::new(memory_max) }
-    }
-
-    /// Counts what is about to be kept.
-    fn spend<E: Error>(&self, bytes: usize) -> Result<(), E> {
-        let left = self.memory_left.get().checked_sub(bytes);
-        let left = left.ok_or_else(|| {
-            let mebibytes = self.memory_max >> 20;
-            E::custom(format_args!("in memory this would be larger than {mebibytes} MiB: send fewer values at a time"))
-        })?;
-        self.memory_left.set(left);
-        Ok(())
-    }
-
-    /// The same for a value of JSON within JSON.
-    pub(crate) fn spend_any<E: Error>(&self) -> Result<(), E> {
-        self.spend(ANY_VALUE_BYTES)
-    }
-
-    /// Notes where an error passed through on its way out.
-    fn passing<E>(&self, step: impl FnOnce() -> String) -> impl FnOnce(E) -> E {
-        move |error| {
-            self.path.borrow_mut().push(step());
-            error
-        }
-    }
-
-    fn path(&self) -> String {
-        let mut path = String::new();
-        for step in self.path.borrow().iter().rev() {
-            if !path.is_empty() && !step.starts_with('[') {
-                path.push('.');
-            }
-            path.push_str(step);
-        }
-        path
-    }
-}
-
+/// Reads one message.
 #[derive(Clone, Copy)]
-struct MessageSeed<'a> {
-    message: &'a MessageDescriptor,
-    reader: &'a Reader<'a>,
-    depth: usize,
+pub(crate) struct MessageSeed<'a> {
+    pub(crate) message: &'a MessageDescriptor,
+    pub(crate) reader: &'a Reader<'a>,
+    pub(crate) depth: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
@@ -186,18 +97,6 @@ impl MessageSeed<'_> {
         Ok(message)
     }
 
-    fn unknown<E: Error>(self, name: &str) -> E {
-        let mut names: Vec<_> = self.message.fields().map(|field| field.json_name().to_owned()).collect();
-        const NAMES_SHOWN: usize = 12;
-        if names.len() > NAMES_SHOWN {
-            names.truncate(NAMES_SHOWN);
-            names.push("...".to_owned());
-        }
-        let name = crate::json::scalar::shortened(name);
-        let has = if names.is_empty() { "no fields".to_owned() } else { names.join(", ") };
-        E::custom(format_args!("the message {} has no field {name:?}: it has {has}", self.message.full_name()))
-    }
-
     /// Sets a field, unless it or another of its oneof is set.
     fn set<E: Error>(
         self,
@@ -209,11 +108,28 @@ impl MessageSeed<'_> {
         if let Some(oneof) = field.containing_oneof()
             && let Some(other) = oneof.fields().find(|other| message.has_field(other))
         {
-            let what = format!("only one of {} may be set, and {} is", oneof.name(), other.json_name());
-            return Err(E::custom(what));
+            return Err(only_one(&oneof, other.json_name()));
         }
         message.try_set_field(field, value).map_err(E::custom)
     }
+}
+
+/// The error that another field of a oneof is set.
+pub(crate) fn only_one<E: Error>(oneof: &OneofDescriptor, other: &str) -> E {
+    E::custom(format_args!("only one of {} may be set, and {other} is", oneof.name()))
+}
+
+/// The error that a message has no such field.
+pub(crate) fn unknown_field<E: Error>(message: &MessageDescriptor, name: &str) -> E {
+    const NAMES_SHOWN: usize = 12;
+    let mut names: Vec<_> = message.fields().map(|field| field.json_name().to_owned()).collect();
+    if names.len() > NAMES_SHOWN {
+        names.truncate(NAMES_SHOWN);
+        names.push("...".to_owned());
+    }
+    let name = shortened(name);
+    let has = if names.is_empty() { "no fields".to_owned() } else { names.join(", ") };
+    E::custom(format_args!("the message {} has no field {name:?}: it has {has}", message.full_name()))
 }
 
 impl<'de> Visitor<'de> for MessageSeed<'_> {
@@ -236,7 +152,7 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
                 } else if self.reader.options.ignore_unknown {
                     entries.next_value::<IgnoredAny>()?;
                 } else {
-                    return Err(self.unknown(&name));
+                    return Err(unknown_field(self.message, &name));
                 }
                 continue;
             };
@@ -250,33 +166,6 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
             self.set(&mut message, &field, value).map_err(passing())?;
         }
         Ok(message)
-    }
-}
-
-/// Reads the name of a field without a copy, if nothing in it is escaped.
-struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Borrowed(name))
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Owned(name.to_owned()))
     }
 }
 
@@ -372,7 +261,7 @@ impl<'de> DeserializeSeed<'de> for ElementSeed<'_> {
                 seed.deserialize(deserializer).map(|message| Some(Value::Message(message)))
             }
             Kind::Enum(values) if values.full_name() == "google.protobuf.NullValue" => {
-                deserializer.deserialize_any(NullSeed { values, options: self.reader.options })
+                deserializer.deserialize_any(NullSeed { kind: self.kind, options: self.reader.options })
             }
             kind => ScalarSeed { kind, ignore_unknown: self.reader.options.ignore_unknown }.deserialize(deserializer),
         }
@@ -402,9 +291,9 @@ impl<'de> Visitor<'de> for ElementSeed<'_> {
 }
 
 /// Reads `google.protobuf.NullValue`, of which there is one, in an array.
-struct NullSeed<'a> {
-    values: &'a prost_reflect::EnumDescriptor,
-    options: &'a JsonOptions,
+pub(crate) struct NullSeed<'a> {
+    pub(crate) kind: &'a Kind,
+    pub(crate) options: &'a JsonOptions,
 }
 
 impl Visitor<'_> for NullSeed<'_> {
@@ -419,8 +308,7 @@ impl Visitor<'_> for NullSeed<'_> {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Option<Value>, E> {
-        let kind = Kind::Enum(self.values.clone());
-        ScalarSeed { kind: &kind, ignore_unknown: self.options.ignore_unknown }.visit_str(name)
+        ScalarSeed { kind: self.kind, ignore_unknown: self.options.ignore_unknown }.visit_str(name)
     }
 }
 
@@ -442,7 +330,7 @@ impl<'de> Visitor<'de> for MapSeed<'_> {
         let element = ElementSeed { kind: &kind, ..self.element };
         let mut map = HashMap::new();
         while let Some(name) = entries.next_key_seed(Name)? {
-            let passing = || self.element.reader.passing(|| format!("[{:?}]", crate::json::scalar::shortened(&name)));
+            let passing = || self.element.reader.passing(|| format!("[{:?}]", shortened(&name)));
             let key = map_key(&key_kind, &name).map_err(|what| passing()(A::Error::custom(what)))?;
             if map.contains_key(&key) {
                 return Err(passing()(A::Error::custom("the key is there twice")));

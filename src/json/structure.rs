@@ -6,7 +6,7 @@ use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value};
 use serde_core::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::json::read::Reader;
+use crate::json::reader::Reader;
 use crate::json::scalar::shortened;
 
 /// Reads any JSON; an object that has a name twice is refused.

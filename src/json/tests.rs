@@ -4,7 +4,10 @@ use prost::Message;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use seltzer_fixtures::nested::rest;
 
-use crate::json::{JsonOptions, Messages, read_field, read_message, scalar_from_text, write_field, write_message};
+use crate::json::transcode::{self, Tables};
+use crate::json::{
+    JsonError, JsonOptions, Messages, read_field, read_message, scalar_from_text, write_field, write_message,
+};
 
 fn everything() -> MessageDescriptor {
     let mut messages = Messages::new(JsonOptions::new());
@@ -12,10 +15,44 @@ fn everything() -> MessageDescriptor {
     messages.method("/rest.Library/Echo").unwrap().input().clone()
 }
 
-fn written(message: &DynamicMessage, options: &JsonOptions) -> String {
-    let mut out = Vec::new();
-    write_message(message, options, &mut out).unwrap();
-    String::from_utf8(out).unwrap()
+/// A way between JSON and bytes. What is said of one holds for the other.
+struct Way {
+    name: &'static str,
+    read: Turn,
+    write: Turn,
+}
+
+/// Makes bytes of JSON, or JSON of bytes.
+type Turn = fn(&MessageDescriptor, &[u8], &JsonOptions) -> Result<Vec<u8>, JsonError>;
+
+const WAYS: [Way; 2] = [
+    Way {
+        name: "by DynamicMessage",
+        read: |message, json, options| read_message(message, json, options).map(|message| message.encode_to_vec()),
+        write: |message, bytes, options| {
+            let mut out = Vec::new();
+            let message = DynamicMessage::decode(message.clone(), bytes).unwrap();
+            write_message(&message, options, &mut out).map(|()| out)
+        },
+    },
+    Way {
+        name: "direct",
+        read: |message, json, options| {
+            let tables = Tables::of(message.parent_pool());
+            transcode::read(&tables, tables.message(tables.place(message)), json, options)
+        },
+        write: |message, bytes, options| {
+            let tables = Tables::of(message.parent_pool());
+            let mut out = Vec::new();
+            transcode::write(&tables, tables.message(tables.place(message)), bytes, options, &mut out).map(|()| out)
+        },
+    },
+];
+
+impl Way {
+    fn written(&self, message: &MessageDescriptor, bytes: &[u8], options: &JsonOptions) -> String {
+        String::from_utf8((self.write)(message, bytes, options).unwrap()).unwrap()
+    }
 }
 
 #[test]
@@ -69,11 +106,11 @@ fn what_is_read_comes_out_in_canonical_form() {
         ),
         (r#"{"bytesValue":"aGk=","uint32Value":"7"}"#, r#"{"uint32Value":7,"bytesValue":"aGk="}"#),
     ] {
-        let read = read_message(&message, json.as_bytes(), &JsonOptions::new());
-        let read = read.unwrap_or_else(|error| panic!("{json}: {error}"));
-        assert_eq!(written(&read, &JsonOptions::new()), expected, "{json}");
-        let decoded = DynamicMessage::decode(message.clone(), read.encode_to_vec().as_slice()).unwrap();
-        assert_eq!(written(&decoded, &JsonOptions::new()), expected, "{json} through bytes");
+        for way in WAYS {
+            let read = (way.read)(&message, json.as_bytes(), &JsonOptions::new());
+            let read = read.unwrap_or_else(|error| panic!("{json} {}: {error}", way.name));
+            assert_eq!(way.written(&message, &read, &JsonOptions::new()), expected, "{json} {}", way.name);
+        }
     }
 }
 
@@ -149,9 +186,10 @@ fn what_is_wrong_is_said_with_line_column_and_field() {
     let very_deep = r#"{"value":"#.to_owned() + &"[".repeat(500);
     let deep_ones: [Wrong<'_>; 2] =
         [(deep.as_bytes(), "", (1, 900), "100 deep"), (very_deep.as_bytes(), "value", (1, 136), "recursion limit")];
-    for (json, field, (line, column), said) in WRONG.iter().chain(&deep_ones).copied() {
-        let shown = String::from_utf8_lossy(json);
-        let Err(error) = read_message(&message, json, &JsonOptions::new()) else {
+    let cases = WAYS.iter().flat_map(|way| WRONG.iter().chain(&deep_ones).copied().map(move |case| (way, case)));
+    for (way, (json, field, (line, column), said)) in cases {
+        let shown = format!("{} {}", way.name, String::from_utf8_lossy(json));
+        let Err(error) = (way.read)(&message, json, &JsonOptions::new()) else {
             wrong.push(format!("{shown}: it was read"));
             continue;
         };
@@ -166,15 +204,21 @@ fn what_is_wrong_is_said_with_line_column_and_field() {
 
 #[test]
 fn options_change_what_is_written_and_what_is_accepted() {
+    for way in WAYS {
+        options_change(&way);
+    }
+}
+
+fn options_change(way: &Way) {
     let message = everything();
     let options = JsonOptions::new().ignore_unknown(true);
     for json in [r#"{"nothing":{"a":[1]}}"#, r#"{"genre":"PROSE"}"#, r#"{"genres":["PROSE"]}"#, r#"{"inner":{"x":1}}"#]
     {
-        let read = read_message(&message, json.as_bytes(), &options);
-        read.unwrap_or_else(|error| panic!("{json}: {error}"));
+        let read = (way.read)(&message, json.as_bytes(), &options);
+        read.unwrap_or_else(|error| panic!("{json} {}: {error}", way.name));
     }
-    let read = read_message(&message, br#"{"anInt32":1,"genre":"POEM"}"#, &JsonOptions::new()).unwrap();
-    let shown = |options: JsonOptions| written(&read, &options);
+    let read = (way.read)(&message, br#"{"anInt32":1,"genre":"POEM"}"#, &JsonOptions::new()).unwrap();
+    let shown = |options: JsonOptions| way.written(&message, &read, &options);
     assert_eq!(shown(JsonOptions::new().proto_names(true)), r#"{"an_int32":1,"genre":"POEM"}"#);
     assert_eq!(shown(JsonOptions::new().enum_numbers(true)), r#"{"anInt32":1,"genre":2}"#);
     let all = shown(JsonOptions::new().default_values(true));
@@ -183,8 +227,8 @@ fn options_change_what_is_written_and_what_is_accepted() {
     }
     assert!(!all.contains("maybe") && !all.contains("chosenText"), "absent fields stay absent: {all}");
     let shallow = JsonOptions::new().depth_max(2);
-    assert!(read_message(&message, br#"{"inner":{}}"#, &shallow).is_ok());
-    assert!(read_message(&message, br#"{"inner":{"inner":{}}}"#, &shallow).is_err());
+    assert!((way.read)(&message, br#"{"inner":{}}"#, &shallow).is_ok());
+    assert!((way.read)(&message, br#"{"inner":{"inner":{}}}"#, &shallow).is_err());
 }
 
 #[test]
@@ -213,6 +257,11 @@ fn one_field_is_read_and_written_by_itself() {
         let mut out = Vec::new();
         write_field(&message, &field, &JsonOptions::new(), &mut out).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), expected, "{name} {json}");
+        let (tables, bytes) = (Tables::of(descriptor.parent_pool()), message.encode_to_vec());
+        let (table, number) = (tables.message(tables.place(&descriptor)), field.number());
+        let mut out = Vec::new();
+        transcode::write_field(&tables, table, number, &bytes, &JsonOptions::new(), &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), expected, "{name} {json}, direct");
     }
     let field = descriptor.get_field_by_name("text").unwrap();
     let mut message = DynamicMessage::new(descriptor);
@@ -263,18 +312,21 @@ fn what_would_be_large_in_memory_is_refused() {
         (format!(r#"{{"value":[{}0]}}"#, "0,".repeat(20_000)), false),
         (format!(r#"{{"value":[{}{{}}]}}"#, "{\"a\":1},".repeat(200_000)), true),
     ];
-    for (json, is_refused) in table {
-        let read = read_message(&message, json.as_bytes(), &JsonOptions::new());
+    for (way, (json, is_refused)) in WAYS.iter().flat_map(|way| table.iter().map(move |case| (way, case))) {
+        let read = (way.read)(&message, json.as_bytes(), &JsonOptions::new());
         let said = read.err().map(|error| error.to_string()).unwrap_or_default();
-        assert_eq!(said.contains("send fewer values at a time"), is_refused, "{} bytes: {said}", json.len());
+        let (name, bytes) = (way.name, json.len());
+        assert_eq!(said.contains("send fewer values at a time"), *is_refused, "{name}, {bytes} bytes: {said}");
     }
 }
 
 #[test]
 fn what_is_wrong_is_said_without_repeating_all_of_it() {
     let json = format!(r#"{{"inner":"{}"}}"#, "x".repeat(100_000));
-    let error = read_message(&everything(), json.as_bytes(), &JsonOptions::new()).unwrap_err();
-    assert!(error.to_string().len() < 500, "{} bytes", error.to_string().len());
+    for way in WAYS {
+        let error = (way.read)(&everything(), json.as_bytes(), &JsonOptions::new()).unwrap_err();
+        assert!(error.to_string().len() < 500, "{}: {} bytes", way.name, error.to_string().len());
+    }
 }
 
 /// Parsers of bytes see an `Any` as bytes, however deep what they stand for is.
@@ -289,9 +341,10 @@ fn messages_in_messages_are_not_written_deeper_than_the_stack_bears() {
     let pool = everything().parent_pool().clone();
     let descriptor = pool.get_message_by_name("google.protobuf.Any").unwrap();
     for (depth, is_refused) in [(5_000, true), (120, true), (119, false), (2, false)] {
-        let message = DynamicMessage::decode(descriptor.clone(), nested(depth).encode_to_vec().as_slice()).unwrap();
-        let written = write_message(&message, &JsonOptions::new(), &mut Vec::new());
-        let said = written.err().map(|error| error.to_string()).unwrap_or_default();
-        assert_eq!(said.contains("deep within each other"), is_refused, "{depth}: {said}");
+        for way in WAYS {
+            let written = (way.write)(&descriptor, &nested(depth).encode_to_vec(), &JsonOptions::new());
+            let said = written.err().map(|error| error.to_string()).unwrap_or_default();
+            assert_eq!(said.contains("deep within each other"), is_refused, "{}, {depth}: {said}", way.name);
+        }
     }
 }
