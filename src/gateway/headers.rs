@@ -1,6 +1,6 @@
 //! HTTP headers as metadata, and back.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue, TRAILER};
@@ -71,12 +71,32 @@ fn forward(metadata: &mut HeaderMap, head: &Parts, peer: Option<SocketAddr>) {
     if let (Some(Ok(host)), false) = (host.map(HeaderValue::from_bytes), metadata.contains_key(FORWARDED_HOST)) {
         metadata.insert(FORWARDED_HOST, host);
     }
-    let Some(peer) = peer.map(|peer| peer.ip().to_string()) else { return };
-    let before = metadata.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b", "[..]);
-    let all = if before.is_empty() { peer.into_bytes() } else { [&before, &b", "[..], peer.as_bytes()].concat() };
-    if let Ok(all) = HeaderValue::from_bytes(&all) {
+    let Some(peer) = peer.map(|peer| written(peer.ip())) else { return };
+    let before = metadata.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
+    let mut all = before.filter(|before| !before.is_empty()).collect::<Vec<_>>();
+    all.push(&peer);
+    if let Ok(all) = HeaderValue::from_bytes(&all.join(&b", "[..])) {
         metadata.insert(FORWARDED_FOR, all);
     }
+}
+
+/// An address as text. Every call has one, and formatting takes its time.
+fn written(address: IpAddr) -> Vec<u8> {
+    let IpAddr::V4(address) = address else { return address.to_string().into_bytes() };
+    let mut text = Vec::with_capacity("255.255.255.255".len());
+    for octet in address.octets() {
+        if !text.is_empty() {
+            text.push(b'.');
+        }
+        if octet >= 100 {
+            text.push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            text.push(b'0' + octet / 10 % 10);
+        }
+        text.push(b'0' + octet % 10);
+    }
+    text
 }
 
 /// Whether a header is about the request's form, which a call has not.
@@ -124,4 +144,17 @@ fn shown(name: &HeaderName, prefix: &str, plain: &[HeaderName]) -> Option<Header
         return Some(name.clone());
     }
     HeaderName::from_bytes(format!("{prefix}{name}").as_bytes()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_everybody_writes_them() {
+        for address in ["127.0.0.1", "0.0.0.0", "255.100.99.10", "9.200.1.109", "::1", "2001:db8::ff"] {
+            let parsed: IpAddr = address.parse().expect("an address");
+            assert_eq!(written(parsed), address.as_bytes());
+        }
+    }
 }

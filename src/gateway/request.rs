@@ -23,6 +23,9 @@ use crate::transport::retained::RetainedBody;
 /// The message that is bytes of any kind.
 const HTTP_BODY: &str = "google.api.HttpBody";
 
+/// What most requests say that they are.
+const JSON: &str = "application/json";
+
 /// What of a request says which message it is, besides its body.
 #[derive(Debug)]
 pub(crate) struct Bound {
@@ -256,7 +259,7 @@ fn too_long(bytes_max: usize) -> Failure {
 /// # Errors
 /// It surely is not JSON, or not in UTF-8.
 pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let Some(value) = headers.get(CONTENT_TYPE).filter(|value| *value != JSON) else { return Ok(()) };
     let refuse =
         |what: String| Err(Failure::with_http(StatusCode::UNSUPPORTED_MEDIA_TYPE, Status::invalid_argument(what)));
     let Ok(value) = value.to_str().map(str::to_ascii_lowercase) else {
@@ -281,7 +284,8 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
 /// # Errors
 /// It is such a request.
 pub(crate) fn check_page(head: &http::request::Parts) -> Result<(), Failure> {
-    if matches!(head.method, http::Method::GET | http::Method::HEAD) {
+    let is_json = || head.headers.get(CONTENT_TYPE).is_some_and(|value| value == JSON);
+    if matches!(head.method, http::Method::GET | http::Method::HEAD) || is_json() {
         return Ok(());
     }
     let text = |name: &str| head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));

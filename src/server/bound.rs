@@ -116,7 +116,6 @@ impl BoundServer {
     /// # Errors
     /// The server's own threads cannot be started, the system knows no such congestion control, or a listener
     /// stopped by itself, which is our mistake.
-    #[cfg_attr(not(feature = "channelz"), allow(unused_mut, reason = "nobody asks to be told of connections"))]
     pub async fn serve_with_shutdown<F>(mut self, signal: F) -> Result<(), Error>
     where
         F: Future<Output = ()>,
@@ -128,8 +127,10 @@ impl BoundServer {
         #[cfg(feature = "channelz")]
         let connected = self.hooks.listening(&self.addresses());
         let (stop, stop_newcomers) = (CancellationToken::new(), CancellationToken::new());
+        let methods = Arc::new(UnaryMethods::of(&self.dispatcher.router));
+        self.dispatcher.unary = Arc::clone(&methods);
         let shared = Arc::new(Shared {
-            methods: Arc::new(UnaryMethods::of(&self.dispatcher.router)),
+            methods,
             dispatcher: self.dispatcher,
             budget: self.settings.budget(),
             settings: self.settings,

@@ -447,6 +447,7 @@ impl Server {
             fallback: self.fallback,
             timeout: self.timeout,
             meter: self.meter,
+            unary: Arc::default(),
         };
         let dispatcher = layers::around(dispatcher, self.layers, self.layer_errors);
         Ok(BoundServer {

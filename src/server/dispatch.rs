@@ -34,6 +34,9 @@ pub(crate) struct Dispatcher {
     pub(crate) timeout: Option<Duration>,
     /// Counts all calls, if anybody wants to know.
     pub(crate) meter: ServerMeter,
+    /// Methods that protocols can call the short way.
+    #[cfg(feature = "server")]
+    pub(crate) unary: Arc<crate::server::unary::UnaryMethods>,
 }
 
 /// What stands around all calls, whoever answers them, and beside them.

@@ -19,6 +19,7 @@ use crate::deadline::format_timeout;
 use crate::metadata::{self, GRPC_STATUS, GRPC_TIMEOUT, MetadataMap};
 use crate::server::builder::Server;
 use crate::server::dispatch::Dispatcher;
+use crate::server::unary::{Answerer, Called};
 use crate::service::interceptor::{AnswerSource, Framed, RawCodec};
 use crate::service::{Router, ServiceDescriptor};
 use crate::status::{self, Status};
@@ -166,8 +167,13 @@ pub struct ProtocolReply {
 }
 
 /// The messages of a reply, as protobuf encodes them. Dropping it cancels the call.
-pub struct ReplyMessages {
-    reader: MessageReader<RawCodec>,
+pub struct ReplyMessages(Messages);
+
+enum Messages {
+    /// The only one, of a call that is over and left no metadata.
+    One(Option<Bytes>),
+    /// Those that are read from an answer.
+    Read(Box<MessageReader<RawCodec>>),
 }
 
 impl<'a> Served<'a> {
@@ -214,7 +220,11 @@ impl Calls {
     ///
     /// What fails is in the reply: a status ends its messages.
     pub async fn call(&self, call: ProtocolCall) -> ProtocolReply {
-        ProtocolReply::of(self.answer(call.into_request()).await)
+        match Answerer::call(&self.dispatcher, &self.peer, call) {
+            Ok(Called::Message(message)) => ProtocolReply::of_message(message),
+            Ok(Called::Later(answer)) => ProtocolReply::of(answer.await),
+            Err(call) => ProtocolReply::of(self.answer(call.into_request()).await),
+        }
     }
 
     /// Makes a call of a request that is gRPC already but for what carried it: its messages are framed as gRPC frames
@@ -327,6 +337,10 @@ impl RequestMessages {
 }
 
 impl ProtocolReply {
+    fn of_message(message: Bytes) -> Self {
+        ProtocolReply { metadata: MetadataMap::new(), messages: ReplyMessages(Messages::One(Some(message))) }
+    }
+
     fn of(response: http::Response<ResponseBody>) -> Self {
         let (head, body) = response.into_parts();
         if head.headers.contains_key(GRPC_STATUS) {
@@ -350,7 +364,8 @@ impl ProtocolReply {
 impl ReplyMessages {
     fn new(source: AnswerSource) -> Self {
         // Replies are of our own making, as large as their service permits.
-        ReplyMessages { reader: MessageReader::new(Box::pin(source), RawCodec, None, usize::MAX) }
+        let reader = MessageReader::new(Box::pin(source), RawCodec, None, usize::MAX);
+        ReplyMessages(Messages::Read(Box::new(reader)))
     }
 
     /// The next message; `None` behind the last one, when the call has ended well.
@@ -358,17 +373,23 @@ impl ReplyMessages {
     /// # Errors
     /// The status with which the call failed, with its trailing metadata; once.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Status> {
-        self.reader.next_message().await.transpose()
+        std::future::poll_fn(|cx| self.poll_next(cx)).await.transpose()
     }
 
     /// The same for those who poll.
     pub fn poll_next(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<Result<Bytes, Status>>> {
-        self.reader.poll_next_message(cx)
+        match &mut self.0 {
+            Messages::One(message) => std::task::Poll::Ready(message.take().map(Ok)),
+            Messages::Read(reader) => reader.poll_next_message(cx),
+        }
     }
 
     /// The trailing metadata of a call that has ended well: behind the `None` of [`next`](Self::next).
     pub fn take_trailers(&mut self) -> MetadataMap {
-        self.reader.take_trailers().unwrap_or_default()
+        match &mut self.0 {
+            Messages::One(_) => MetadataMap::new(),
+            Messages::Read(reader) => reader.take_trailers().unwrap_or_default(),
+        }
     }
 }
 

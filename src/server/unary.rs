@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
 use http_body_util::Full;
@@ -25,12 +25,15 @@ use crate::server::dispatch::{Dispatcher, Handler, Understood, check_http, timeo
 use crate::server::guard::{self, Guard, Watch, log_call};
 use crate::server::measured;
 use crate::server::native;
+use crate::server::protocol::{ProtocolCall, RequestMessages};
 use crate::service::{
     Answered, CallSettings, FoundHandler, MethodDescriptor, MethodKind, Payload, Reply, ReplyBody, Router, Service,
     UnaryCall,
 };
 use crate::status::{Code, Status};
-use crate::transport::h2::{Answer, AtOnce, Later, Message, Payload as Arrived, Routed, Unary, request_head};
+use crate::transport::h2::{
+    Answer, AnswerFuture, AtOnce, Later, Message, Payload as Arrived, Routed, Unary, request_head,
+};
 use crate::transport::incoming_body::IncomingBody;
 use crate::transport::response_body::ResponseBody;
 
@@ -102,6 +105,26 @@ pub(crate) struct Answerer {
     spare: Context,
 }
 
+/// What became of a call that another protocol made.
+pub(crate) enum Called {
+    /// It is over: this is its answer, without metadata.
+    Message(Bytes),
+    /// The answer is something else, or it is not there yet.
+    Later(AnswerFuture),
+}
+
+/// All that was written, in one piece.
+fn whole(output: &mut Rope) -> Bytes {
+    let first = output.pop_front().unwrap_or_default();
+    let Some(second) = output.pop_front() else { return first };
+    let mut all = BytesMut::from(first);
+    all.extend_from_slice(&second);
+    while let Some(next) = output.pop_front() {
+        all.extend_from_slice(&next);
+    }
+    all.freeze()
+}
+
 /// What is known of a unary call from its headers.
 pub(crate) struct UnaryHead {
     method: Arc<UnaryMethod>,
@@ -155,6 +178,45 @@ impl Answerer {
             request_encoding,
             caller_accepts,
             metadata: metadata::user_metadata(request.into_parts().0.headers),
+        })
+    }
+
+    /// Makes a unary call that another protocol made of a request. It comes back if it has to go the general way.
+    pub(crate) fn call(dispatcher: &Dispatcher, peer: &Arc<Peer>, call: ProtocolCall) -> Result<Called, ProtocolCall> {
+        // What stands around the whole server belongs to the general way; layers have seen the request already.
+        if !dispatcher.around.interceptors.is_empty() || !call.extensions.is_empty() {
+            return Err(call);
+        }
+        let RequestMessages::One(message) = &call.messages else { return Err(call) };
+        let message = message.clone();
+        let Some(method) = dispatcher.unary.by_path.get(call.path.as_str()) else { return Err(call) };
+        if message.len() > method.settings.limits.decoding_bytes_max {
+            return Err(call);
+        }
+        let headers = call.metadata.into_headers();
+        let origin = Origin {
+            method: call.path,
+            peer: Arc::clone(peer),
+            user_agent: headers.get(http::header::USER_AGENT).cloned(),
+            meter: dispatcher.meter.registered(method.descriptor.path),
+            #[cfg(feature = "telemetry")]
+            trace: dispatcher.trace_of(&headers),
+        };
+        let head = Arc::new(UnaryHead {
+            method: Arc::clone(method),
+            origin: Arc::new(origin),
+            timeout: [call.timeout, dispatcher.timeout].into_iter().flatten().min(),
+            content_type: 0,
+            request_encoding: None,
+            caller_accepts: None,
+            metadata: metadata::user_metadata(headers),
+        });
+        let mut answerer = Answerer::new(dispatcher.clone(), Arc::clone(&dispatcher.unary), Arc::clone(peer));
+        let message = Message { is_compressed: false, payload: Arrived::Shared(message) };
+        let mut output = Rope::default();
+        Ok(match answerer.unary(&head, message, Instant::now(), &mut output) {
+            Unary::Written => Called::Message(whole(&mut output).split_off(PREFIX_BYTES)),
+            Unary::Later(later) => Called::Later(later.answer),
         })
     }
 

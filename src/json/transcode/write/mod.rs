@@ -10,6 +10,9 @@ use crate::json::transcode::table::{Count, FieldTable, Form, MessageTable, Table
 use crate::json::transcode::wire::{Content, DELIMITED, Damage, WireReader};
 use crate::json::{JsonError, JsonOptions, base64, depth};
 
+/// As many fields as most messages have, with those around them.
+const FIELDS_AT_FIRST: usize = 32;
+
 /// How deep messages may lie within each other in bytes, as for everybody who reads protobuf.
 const READ_DEPTH_MAX: usize = 100;
 
@@ -25,7 +28,7 @@ pub(crate) fn write(
     out: &mut Vec<u8>,
 ) -> Result<(), JsonError> {
     let start = out.len();
-    let mut writer = JsonWriter { tables, options, out, fields: Vec::new() };
+    let mut writer = JsonWriter { tables, options, out, fields: Vec::with_capacity(FIELDS_AT_FIRST) };
     writer.message(message, bytes, Depth::default()).map_err(|error| {
         out.truncate(start);
         error.of(message)
@@ -45,7 +48,7 @@ pub(crate) fn write_field(
     out: &mut Vec<u8>,
 ) -> Result<(), JsonError> {
     let start = out.len();
-    let mut writer = JsonWriter { tables, options, out, fields: Vec::new() };
+    let mut writer = JsonWriter { tables, options, out, fields: Vec::with_capacity(FIELDS_AT_FIRST) };
     let written = Depth::default().inner().and_then(|depth| {
         writer.scan(message, bytes, 0)?;
         let Some(place) = message.by_number(number, 0) else {
