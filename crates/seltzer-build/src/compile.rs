@@ -1,6 +1,7 @@
 //! Runs protox over schemas and turns what it says into our errors.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -12,7 +13,7 @@ use crate::editions;
 use crate::error::Error;
 use crate::input;
 use crate::panics;
-use crate::resolver::{Resolver, Root, Seen};
+use crate::resolver::{DescriptorSets, Resolver, Root, Seen};
 use crate::schemas::{SchemaFile, Schemas};
 use crate::settings::Settings;
 
@@ -24,16 +25,24 @@ pub(crate) fn compile(protos: &[impl AsRef<Path>], roots: &[Root], settings: &Se
         );
     }
     let names = protos.iter().map(|path| input::import_name(path.as_ref(), roots)).collect::<Result<Vec<_>, _>>()?;
+    let schemas = compile_names(&names, roots, DescriptorSets::default())?;
+    Ok(schemas.with_source_info(settings.source_info))
+}
+
+/// Compiles schemas by their import names, with everything they import.
+pub(crate) fn compile_names(names: &[String], roots: &[Root], sets: DescriptorSets) -> Result<Schemas, Error> {
     let seen = Rc::new(RefCell::new(Seen::default()));
-    let mut compiler = Compiler::with_file_resolver(Resolver::new(roots.to_vec(), seen.clone()));
+    let mut compiler = Compiler::with_file_resolver(Resolver::new(roots.to_vec(), sets, seen.clone()));
     compiler.include_imports(true).include_source_info(true);
-    for name in &names {
+    let mut errors = Vec::new();
+    for name in names {
         let opened = panics::caught(|| compiler.open_file(name).map(drop)).map_err(|panic| {
             Error::new(format!("the schema compiler failed on `{name}`: {panic}"))
                 .with_hint("this is a defect of the compiler, not of your schema: please report it")
         })?;
-        opened.map_err(|error| explain(&error, &compiler, &mut seen.borrow_mut(), roots))?;
+        errors.extend(opened.err().map(|error| explain(&error, &compiler, &mut seen.borrow_mut(), roots)));
     }
+    first_with_others(errors)?;
     let seen = seen.borrow();
     let listed = compiler.files().filter(|file| !file.is_import()).map(|file| file.name().to_owned()).collect();
     let lowered = editions::lower(compiler.descriptor_pool(), &listed, &seen)?;
@@ -44,8 +53,18 @@ pub(crate) fn compile(protos: &[impl AsRef<Path>], roots: &[Root], settings: &Se
     });
     let files = files.collect();
     let schemas = Schemas::new(lowered.pool, files).with_originals(lowered.originals);
-    rules::check(&schemas)?;
-    Ok(schemas.with_source_info(settings.source_info))
+    first_with_others(rules::check(&schemas))?;
+    Ok(schemas)
+}
+
+/// The first of several errors, the others behind it. A file that several others import is complained about once.
+fn first_with_others(errors: Vec<Error>) -> Result<(), Error> {
+    let mut said = HashSet::new();
+    let mut errors = errors.into_iter().filter(|error| said.insert(error.to_string()));
+    match errors.next() {
+        Some(first) => Err(first.with_related(errors)),
+        None => Ok(()),
+    }
 }
 
 /// An error of the compiler in our words. In a file of an edition it has not seen the text: it is asked once more.

@@ -28,32 +28,58 @@ pub(crate) fn translate(error: &protox::Error, seen: &mut Seen, roots: &[Root]) 
     let Some((shown, text)) = error.file().and_then(|name| shown(name, seen)) else {
         return Error::new(message);
     };
-    with_related(error, &shown, &text, main_offset(error.file(), error, &text))
+    let mended = seen.mended.take();
+    let original = |offset| mended.as_ref().map_or(offset, |mended| mended.original(offset));
+    let read = mended.as_ref().map_or(text.as_str(), |mended| &mended.text);
+    let main = main_offset(error.file(), error, read).map(original);
+    with_related(error, &shown, &text, main, &original)
 }
 
 /// Turns an error about a descriptor into one of ours.
 pub(crate) fn translate_complaint(error: &DescriptorError, seen: &Seen) -> Error {
     match error.file().and_then(|name| shown(name, seen)) {
-        Some((shown, text)) => with_related(error, &shown, &text, main_offset(error.file(), error, &text)),
+        Some((shown, text)) => {
+            with_related(error, &shown, &text, main_offset(error.file(), error, &text), &|offset| offset)
+        }
         None => Error::new(error.to_string()),
     }
 }
 
-fn with_related(error: &dyn Diagnostic, shown: &str, text: &str, main: Option<usize>) -> Error {
+fn with_related(
+    error: &dyn Diagnostic,
+    shown: &str,
+    text: &str,
+    main: Option<usize>,
+    original: &dyn Fn(usize) -> usize,
+) -> Error {
     let related = error.related().into_iter().flatten();
-    let related = related.map(|related| explain(related, shown, text, None));
-    explain(error, shown, text, main).with_related(related)
+    let related = related.map(|related| explain(related, shown, text, None, original));
+    explain(error, shown, text, main, original).with_related(related)
 }
 
 /// One complaint of the compiler about a file, with words, marks and hint.
-fn explain(complaint: &dyn Diagnostic, shown: &str, text: &str, main: Option<usize>) -> Error {
+fn explain(
+    complaint: &dyn Diagnostic,
+    shown: &str,
+    text: &str,
+    main: Option<usize>,
+    original: &dyn Fn(usize) -> usize,
+) -> Error {
     let help = complaint.help().map(|help| help.to_string());
     let said = match complaint.diagnostic_source() {
         Some(reason) => format!("{complaint}: {reason}"),
         None => complaint.to_string(),
     };
     let message = hints::reword(&said, help.as_deref()).unwrap_or(said);
-    let labels: Vec<LabeledSpan> = complaint.labels().into_iter().flatten().collect();
+    let labels: Vec<LabeledSpan> = complaint
+        .labels()
+        .into_iter()
+        .flatten()
+        .map(|label| {
+            let (start, end) = (original(label.offset()), original(label.offset() + label.len()));
+            LabeledSpan::new(label.label().map(str::to_owned), start, end - start)
+        })
+        .collect();
     let offset = main.or_else(|| labels.last().map(LabeledSpan::offset));
     let hint = hints::hint(&message, text, offset).or(help);
     let error = mark(Error::new(message).in_file(shown, text), text, labels, main);

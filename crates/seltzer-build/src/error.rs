@@ -51,6 +51,22 @@ impl Error {
         self.report.render(color)
     }
 
+    /// This error and those that were found with it, each by itself.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn split(mut self) -> Vec<Error> {
+        let related = std::mem::take(&mut self.report.related);
+        let related = related.into_iter().flat_map(|report| Error { report: Box::new(report) }.split());
+        std::iter::once(self).chain(related).collect()
+    }
+
+    /// The lines of the schema with their marks, and the hint: the report without its message.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn quote(&self, color: bool) -> String {
+        self.report.render_quote(color)
+    }
+
     /// An error that has no place in a schema.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Error { report: Box::new(Report { message: message.into(), ..Report::default() }) }

@@ -48,12 +48,68 @@ pub(crate) fn hint(message: &str, text: &str, offset: Option<usize>) -> Option<S
     if message.starts_with("fields must have a label") && !has_syntax(text) {
         return Some("is this proto3? A file without `syntax = \"proto3\";` on top is proto2".into());
     }
+    if message.ends_with("is not a message or enum type") {
+        return Some("a field's type is a scalar, a message or an enum: is it misspelt?".to_owned());
+    }
+    if message.ends_with("is not a message type") {
+        return Some("name a message here".to_owned());
+    }
     let (_, hint) = HINTS.iter().find(|(start, _)| message.starts_with(start))?;
     Some((*hint).to_owned())
 }
 
 /// Hints by how messages start. Order matters: the first that fits is taken.
 const HINTS: &[(&str, &str)] = &[
+    ("expected '}', but reached end", "close the block with `}`"),
+    ("expected 'to', ',' or ';'", "a range is written `2 to 5`, and ends with `;`"),
+    ("expected 'public', 'weak'", "an import is written `import \"path/file.proto\";`"),
+    ("expected a string literal, 'public'", "an import is written `import \"path/file.proto\";`"),
+    ("expected a positive integer or string", "reserve numbers and ranges, as in `2, 5 to 9`, or names in quotes"),
+    ("expected 'rpc'", "a service has methods: `rpc Name(Request) returns (Response);`"),
+    ("expected 'option', '}'", "only options stand here"),
+    ("expected 'stream' or a type", "name a message: `google.protobuf.Empty` if there is nothing to say"),
+    ("expected '.' or ')'", "a method takes one message: `rpc Name(Request) returns (Response);`"),
+    ("expected '('", "a method is written `rpc Name(Request) returns (Response);`"),
+    ("expected ',', but found '>'", "a map is written `map<Key, Value>`"),
+    ("expected '.' or '>'", "a map's value cannot be a map: put that in a message of its own"),
+    ("expected ',' or ']'", "options are separated by commas: `[a = 1, b = 2]`"),
+    ("expected an identifier or '('", "write an option, or drop the comma before this"),
+    ("expected an extension to type", "the option is for something else: see where it is defined"),
+    ("expected a constant", "write a value: a number, a string, `true` or `false`"),
+    ("expected '{' or '['", "a group is written `group Name = number { ... }`"),
+    ("expected '{'", "a block starts with `{`"),
+    ("expected an integer", "write a whole number"),
+    ("expected a string", "put it in quotes"),
+    ("expected string terminator", "a string ends with the quote that it starts with"),
+    ("expected an identifier", "a name is missing here"),
+    ("expected '.' or an identifier", "a name is missing here: names are written without quotes"),
+    ("expected a value of type 'bool'", "write `true` or `false`, without quotes"),
+    ("expected a value of type 'string'", "write a string, in quotes"),
+    ("expected a value of type", "see the definition of the option for the values that it takes"),
+    ("invalid value of type", "see the definition of the message for its fields"),
+    ("cannot set field for option", "the option has no fields: set it as a whole"),
+    ("option field '", "drop one of the two"),
+    ("option '", "see where the option is defined"),
+    ("invalid default value", "write a value of the field's type; that of an enum is one of its names"),
+    ("repeated fields may not", "drop the default: a list starts empty"),
+    ("message fields may not", "drop the default: a message that is absent has no value"),
+    ("map fields are not allowed in a oneof", "put the map in a message of its own, and that in the oneof"),
+    ("map fields are not allowed", "put the map in a message of its own"),
+    ("extension fields may not be required", "write `optional`"),
+    ("import '", "drop one of the two"),
+    ("invalid string escape", "write `\\\\` for a backslash"),
+    ("invalid string character", "write it as an escape, such as `\\n`"),
+    ("string is not valid", "use a field of type `bytes`, or a string in UTF-8"),
+    ("nested block comments", "end the comment before this, or use `//`"),
+    ("'#' comments", "start the comment with `//`"),
+    ("'f' suffix", "drop the `f`"),
+    ("whitespace is required", "put a space between the number and the word"),
+    ("integer is too large", "no number of the language has more than 64 bits"),
+    ("identifiers may not be negative", "drop the `-`"),
+    ("enum numbers must", "choose a number of 32 bits"),
+    ("reached maximum recursion", "define messages side by side instead of in each other"),
+    ("unknown syntax", "write `syntax = \"proto3\";`, or `syntax = \"proto2\";`"),
+    ("multiple syntax", "keep one `syntax` statement"),
     ("expected ';'", "is a `;` missing before this?"),
     ("expected comment terminator", "close the comment with `*/`"),
     ("expected 'returns'", "write `rpc Name(Request) returns (Response);`"),

@@ -44,7 +44,7 @@
 //!   whatever `features.utf8_validation` says, and that enums are open: so they are in Rust.
 //! - Extension fields of proto2 have no Rust of their own. They are in the descriptors, for
 //!   dynamic messages.
-//! - Plugins of `protoc`, and other languages.
+//! - Plugins of `protoc`, and other languages: the command line has them, as `seltzer protoc`.
 //!
 //! # Errors
 //!
@@ -74,10 +74,13 @@ mod hints;
 mod include_tree;
 mod input;
 pub mod manual;
+mod mend;
 mod messages;
 mod names;
 mod output;
 mod panics;
+#[doc(hidden)]
+pub mod protoc;
 mod report;
 mod resolver;
 mod scan;

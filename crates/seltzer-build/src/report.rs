@@ -56,11 +56,26 @@ impl Report {
         page
     }
 
+    /// The page without its message and without related errors.
+    pub(crate) fn render_quote(&self, color: bool) -> String {
+        let mut page = String::new();
+        self.append_body(&mut page, if color { &Paint::COLOR } else { &Paint::PLAIN });
+        page
+    }
+
     fn append(&self, page: &mut String, paint: &Paint) {
         for (index, line) in wrap(&self.headline(), WIDTH_COLUMNS - 4).enumerate() {
             let sign = if index == 0 { '×' } else { '│' };
             page.push_str(&format!("  {}{sign}{} {line}\n", paint.error, paint.end));
         }
+        self.append_body(page, paint);
+        for related in &self.related {
+            page.push('\n');
+            related.append(page, paint);
+        }
+    }
+
+    fn append_body(&self, page: &mut String, paint: &Paint) {
         if let Some(source) = &self.source {
             self.append_quote(page, source, paint);
         }
@@ -69,10 +84,6 @@ impl Report {
                 0 => page.push_str(&format!("  {}help:{} {line}\n", paint.help, paint.end)),
                 _ => page.push_str(&format!("        {line}\n")),
             }
-        }
-        for related in &self.related {
-            page.push('\n');
-            related.append(page, paint);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Finds a schema by its import name: include directories, then built-in schemas.
+//! Finds a schema by its import name: include directories, descriptor sets, then built-in schemas.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -6,11 +6,14 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
+use prost_types::FileDescriptorProto;
 use protox::file::{File, FileResolver, GoogleFileResolver};
 
 use crate::builtin;
+use crate::check::text;
 use crate::editions::{self, Parsed};
 use crate::error::Error;
+use crate::mend::{self, Mended};
 use crate::scan;
 
 /// Messages and option values may be nested this deep: a hundred levels are more than any schema
@@ -35,6 +38,10 @@ impl Root {
         if self.prefix.is_empty() {
             return Some(self.directory.join(name));
         }
+        // A single file can be mapped too.
+        if self.prefix == name {
+            return Some(self.directory.clone());
+        }
         let rest = name.strip_prefix(&self.prefix)?.strip_prefix('/')?;
         Some(self.directory.join(rest))
     }
@@ -42,6 +49,9 @@ impl Root {
     /// The import name of a file under this directory.
     pub(crate) fn name_of(&self, path: &Path) -> Option<String> {
         let relative = relative_to(path, &self.directory)?;
+        if !self.prefix.is_empty() && relative.as_os_str().is_empty() {
+            return Some(self.prefix.clone());
+        }
         let mut parts = Vec::new();
         if !self.prefix.is_empty() {
             parts.push(self.prefix.clone());
@@ -82,23 +92,43 @@ pub(crate) struct Seen {
     pub(crate) sources: BTreeMap<String, Source>,
     /// An error of ours that the compiler can only pass on as text.
     pub(crate) failure: Option<Error>,
+    /// What the parser read in place of the file that it complains about.
+    pub(crate) mended: Option<Mended>,
     /// The last name that was found nowhere.
     pub(crate) missing: Option<String>,
     /// Schemas of editions.
     pub(crate) parsed: BTreeMap<String, Parsed>,
 }
 
+/// Schemas that were compiled before: the encoded `FileDescriptorProto` of each by its import name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DescriptorSets {
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl DescriptorSets {
+    /// Adds a schema. The first of a name stays.
+    pub(crate) fn add(&mut self, name: String, file: Vec<u8>) {
+        self.files.entry(name).or_insert(file);
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+}
+
 /// The compiler's way to its files.
 #[derive(Debug)]
 pub(crate) struct Resolver {
     roots: Vec<Root>,
+    sets: DescriptorSets,
     seen: Rc<RefCell<Seen>>,
     well_known: GoogleFileResolver,
 }
 
 impl Resolver {
-    pub(crate) fn new(roots: Vec<Root>, seen: Rc<RefCell<Seen>>) -> Self {
-        Resolver { roots, seen, well_known: GoogleFileResolver::new() }
+    pub(crate) fn new(roots: Vec<Root>, sets: DescriptorSets, seen: Rc<RefCell<Seen>>) -> Self {
+        Resolver { roots, sets, seen, well_known: GoogleFileResolver::new() }
     }
 
     fn source(&self, name: &str) -> Result<Option<Source>, Error> {
@@ -107,14 +137,26 @@ impl Resolver {
                 return Ok(Some(Source { text: read(&path)?, path: Some(path) }));
             }
         }
-        let text = builtin::text(name).map(str::to_owned);
-        Ok(text.map(|text| Source { path: None, text }))
+        Ok(None)
+    }
+
+    /// A schema of a descriptor set.
+    fn compiled(&self, name: &str) -> Option<Result<File, Error>> {
+        let file = File::decode_file_descriptor_proto(self.sets.files.get(name)?.as_slice());
+        Some(file.map_err(|error| {
+            Error::new(format!("the descriptor of `{name}` is damaged: {error}"))
+                .with_hint("write the descriptor set again, from its .proto files")
+        }))
     }
 
     fn open(&self, name: &str) -> Result<Option<File>, protox::Error> {
         let source = match self.source(name) {
             Ok(Some(source)) => source,
-            Ok(None) => return Ok(None),
+            Ok(None) => match (self.compiled(name), builtin::text(name)) {
+                (Some(file), _) => return file.map(Some).map_err(|error| self.fail(error)),
+                (None, Some(text)) => Source { path: None, text: text.to_owned() },
+                (None, None) => return Ok(None),
+            },
             Err(error) => return Err(self.fail(error)),
         };
         if let Err(error) = check_text(&source.display_name(name), &source.text) {
@@ -128,7 +170,20 @@ impl Resolver {
             seen.parsed.insert(name.to_owned(), parsed);
             return Ok(Some(file));
         }
-        let parsed = File::from_source(name, &source.text);
+        let parsed = match mend::mend(&source.text) {
+            None => File::from_source(name, &source.text),
+            Some(mended) => match File::from_source(name, &mended.text) {
+                Ok(file) => {
+                    let mut descriptor = FileDescriptorProto::from(file);
+                    mended.set_positions(&mut descriptor, &source.text);
+                    Ok(File::from(descriptor))
+                }
+                Err(error) => {
+                    self.seen.borrow_mut().mended = Some(mended);
+                    Err(error)
+                }
+            },
+        };
         self.seen.borrow_mut().sources.insert(name.to_owned(), source);
         parsed.map(Some)
     }
@@ -172,9 +227,10 @@ fn check_text(name: &str, text: &str) -> Result<(), Error> {
     if let Some(range) = scan::nested_deeper_than(text, NESTING_DEPTH_MAX) {
         return Err(Error::new(format!("brackets are nested deeper than {NESTING_DEPTH_MAX} levels"))
             .in_file(name, text)
-            .mark(range, "one level too many"));
+            .mark(range, "one level too many")
+            .with_hint("put what is inside into messages, or options, of their own"));
     }
-    Ok(())
+    text::check(name, text)
 }
 
 /// `path` without `directory` in front: as written, or else after resolving links and dots.

@@ -141,12 +141,12 @@ impl SchemaFile {
 }
 
 /// `FileDescriptorSet.file`
-const FILE_FIELD: u32 = 1;
+pub(crate) const FILE_FIELD: u32 = 1;
 /// `FileDescriptorProto.source_code_info`
-const SOURCE_CODE_INFO_FIELD: u32 = 9;
+pub(crate) const SOURCE_CODE_INFO_FIELD: u32 = 9;
 
 /// A message without one of its fields.
-fn without_field(message: &[u8], field: u32) -> Vec<u8> {
+pub(crate) fn without_field(message: &[u8], field: u32) -> Vec<u8> {
     let mut kept = Vec::with_capacity(message.len());
     let mut rest = message;
     while !rest.is_empty() {

@@ -19,6 +19,7 @@ mod manual;
 mod openapi;
 mod output;
 mod pem;
+mod protoc;
 mod self_signed;
 mod serve;
 mod signals;
@@ -26,12 +27,17 @@ mod text;
 mod tls;
 mod token;
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::arguments::{Arguments, Command};
 use crate::error::{EXIT_USAGE, Failure};
 
 fn main() -> ExitCode {
+    if let Some((program, words)) = as_protoc() {
+        return protoc::main(program, words);
+    }
     let arguments = match Arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -50,6 +56,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// The command line of `seltzer protoc`, and of a link to this program that has protoc's name. It has protoc's own
+/// grammar, which clap could not read.
+fn as_protoc() -> Option<(&'static str, Vec<OsString>)> {
+    let mut words = std::env::args_os();
+    let own = words.next()?;
+    let name = Path::new(&own).file_stem()?.to_str()?;
+    if let Some(program) = ["protoc", "seltzer-protoc"].into_iter().find(|program| *program == name) {
+        return Some((program, words.collect()));
+    }
+    (words.next()? == "protoc").then(|| ("seltzer protoc", words.collect()))
+}
+
 /// Runs a command; gives the exit status of one that ended as a command may end.
 fn run(arguments: Arguments) -> Result<u8, Failure> {
     match arguments.command {
@@ -63,5 +81,6 @@ fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Completions(arguments) => manual::completions(&arguments),
         Command::Man(arguments) => manual::man(&arguments),
+        Command::Protoc(_) => unreachable!("it is taken before clap sees it"),
     }
 }

@@ -7,6 +7,7 @@ mod messages;
 pub(crate) mod rules;
 mod scope;
 mod services;
+pub(crate) mod text;
 
 use std::collections::BTreeMap;
 

@@ -68,15 +68,31 @@ impl Item<'_> {
 impl Place<'_> {
     fn mark(&self, error: Error, label: &str) -> Error {
         let (name, text) = self.source();
-        let range = self.range(text).unwrap_or(0..0);
+        // What came about by itself is at the thing that it came of.
+        let range = (0..=self.path.len()).rev().find_map(|length| {
+            let place = Place { path: self.path[..length].to_vec(), ..self.clone() };
+            place.range(text)
+        });
+        let range = range.unwrap_or(0..0);
         error.in_file(name, text).mark(range, label)
     }
 
-    fn source(&self) -> (String, &str) {
+    /// What errors call the file, and its text.
+    pub(crate) fn source(&self) -> (String, &str) {
         match self.schemas.file(self.file.name()) {
             Some(file) => file.shown(),
             None => (self.file.name().to_owned(), ""),
         }
+    }
+
+    /// Whether a part of this is written in the schema, and did not come about by itself.
+    pub(crate) fn is_written(&self, part: &[i32]) -> bool {
+        let info = self.file.source_code_info.as_ref();
+        info.is_some_and(|info| {
+            info.location
+                .iter()
+                .any(|location| location.path.strip_prefix(&self.path[..]).is_some_and(|rest| rest == part))
+        })
     }
 
     fn is_in_file_of(&self, other: &Place<'_>) -> bool {

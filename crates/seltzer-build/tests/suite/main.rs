@@ -10,3 +10,4 @@ mod mutations;
 mod outputs;
 mod standard;
 mod support;
+mod verdicts;

@@ -20,7 +20,7 @@ mod values;
 
 use std::ffi::OsString;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 pub(crate) use crate::bench::RateSchedule;
 
@@ -63,6 +63,17 @@ pub(crate) enum Command {
     Openapi(OpenApiArguments),
     Completions(CompletionsArguments),
     Man(ManArguments),
+    Protoc(ProtocArguments),
+}
+
+/// Take protoc's place: descriptor sets and plugins, with protoc's own flags
+///
+/// `seltzer protoc --help` lists them. Also as a program of its own, `seltzer-protoc`, for `PROTOC=seltzer-protoc`.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct ProtocArguments {
+    #[arg(value_name = "OPTION | PROTO", trailing_var_arg = true, allow_hyphen_values = true)]
+    _words: Vec<OsString>,
 }
 
 /// Longer lines are hard to read, however wide the terminal.
@@ -76,6 +87,7 @@ Examples:
   seltzer health 127.0.0.1:50051
   seltzer bench 127.0.0.1:50051 hello.Greeter/SayHello -d '{\"name\": \"world\"}'
   seltzer compile proto/hello.proto -I proto --descriptor-set-out hello.bin
+  seltzer protoc -Iproto --go_out=out proto/hello.proto
   seltzer openapi proto/hello.proto -I proto -o openapi.yaml
 
 `seltzer COMMAND --help` shows the options of a command, and examples.";

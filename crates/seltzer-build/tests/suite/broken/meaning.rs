@@ -92,7 +92,7 @@ service S {
 }
 "#,
         says: "a.proto:5:11: 'E' is not a message type",
-        hint: "",
+        hint: "name a message here",
     },
     Broken {
         name: "rpc_twice",
@@ -175,7 +175,7 @@ message M {
 }
 "#,
         says: "a.proto:4:31: invalid default value 'B' for type 'E'",
-        hint: "the default must be a value of the field's type",
+        hint: "write a value of the field's type; that of an enum is one of its names",
     },
     Broken {
         name: "unknown_option",
@@ -201,7 +201,7 @@ message A {
 option java_multiple_files = 1;
 "#,
         says: "a.proto:2:1: expected a value of type 'bool' for option 'java_multiple_files', but found '1'",
-        hint: "look at what the option's definition allows",
+        hint: "write `true` or `false`, without quotes",
     },
     Broken {
         name: "option_twice",
@@ -210,7 +210,7 @@ option java_package = "a";
 option java_package = "b";
 "#,
         says: "a.proto:3:1: option field 'java_package' has already been set",
-        hint: "keep one of the two",
+        hint: "drop one of the two",
     },
     Broken {
         name: "import_not_found",
@@ -227,7 +227,7 @@ import "google/protobuf/empty.proto";
 import "google/protobuf/empty.proto";
 "#,
         says: "a.proto:3:1: import 'google/protobuf/empty.proto' was listed twice",
-        hint: "",
+        hint: "drop one of the two",
     },
     Broken {
         name: "type_not_imported",

@@ -82,10 +82,10 @@ fn nesting_is_limited() {
 /// A name that clashes with and without the enum's prefix is checked against the settings at hand.
 #[test]
 fn enum_values_may_keep_their_prefix() {
-    let schema = "syntax = \"proto3\";\nenum Color {\n  COLOR_RED = 0;\n  RED = 1;\n}\n";
+    let schema = "syntax = \"proto3\";\nenum Color {\n  COLOR_RedHot = 0;\n  RED_HOT = 1;\n}\n";
     let workspace = Workspace::new(schema);
     let rust = workspace.generate(&seltzer_build::configure().retain_enum_prefix()).unwrap();
-    assert!(rust.text("_.rs").contains("ColorRed = 0"));
+    assert!(rust.text("_.rs").contains("ColorRedHot = 0"));
 }
 
 /// What a build script prints, to the letter.

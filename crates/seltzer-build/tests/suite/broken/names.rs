@@ -7,11 +7,11 @@ pub(super) const NAMES: &[Broken] = &[
         name: "enum_values_alike_without_prefix",
         schema: r#"syntax = "proto3";
 enum Color {
-  COLOR_RED = 0;
-  RED = 1;
+  COLOR_RedHot = 0;
+  RED_HOT = 1;
 }
 "#,
-        says: "a.proto:4:3: enum value `COLOR_RED` and enum value `RED` are both `Red` in Rust",
+        says: "a.proto:4:3: enum value `COLOR_RedHot` and enum value `RED_HOT` are both `RedHot` in Rust",
         hint: "rename one of them, or keep the enum's name in front of both with `.retain_enum_prefix()`",
     },
     Broken {

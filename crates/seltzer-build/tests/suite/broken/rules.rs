@@ -177,6 +177,6 @@ service S {
 }
 "#,
         says: "a.proto:6:5: invalid value of type 'google.api.HttpRule' for option '(google.api.http)': field 'gett' not found for message 'google.api.HttpRule'",
-        hint: "",
+        hint: "see the definition of the message for its fields",
     },
 ];

@@ -26,7 +26,7 @@ message A {}
         schema: r#"syntax = "proto4";
 "#,
         says: "a.proto:1:10: unknown syntax 'proto4'",
-        hint: "possible values are 'proto2' and 'proto3'",
+        hint: r#"write `syntax = "proto3";`, or `syntax = "proto2";`"#,
     },
     Broken {
         name: "garbage",
@@ -140,7 +140,7 @@ enum E {
 }
 "#,
         says: "a.proto:4:9: enum numbers must be between -2147483648 and 2147483647",
-        hint: "",
+        hint: "choose a number of 32 bits",
     },
     Broken {
         name: "map_with_a_message_key",
