@@ -36,7 +36,9 @@ impl Root {
     /// The path that an import name has under this directory.
     pub(crate) fn path_of(&self, name: &str) -> Option<PathBuf> {
         if self.prefix.is_empty() {
-            return Some(self.directory.join(name));
+            // What the working directory holds is called as the user calls it.
+            let is_working_directory = self.directory == Path::new(".");
+            return Some(if is_working_directory { name.into() } else { self.directory.join(name) });
         }
         // A single file can be mapped too.
         if self.prefix == name {
@@ -230,7 +232,8 @@ fn check_text(name: &str, text: &str) -> Result<(), Error> {
             .mark(range, "one level too many")
             .with_hint("put what is inside into messages, or options, of their own"));
     }
-    text::check(name, text)
+    // The parser of editions looks itself.
+    if scan::edition(text).is_some() { Ok(()) } else { text::check(name, text) }
 }
 
 /// `path` without `directory` in front: as written, or else after resolving links and dots.

@@ -2,6 +2,8 @@
 //!
 //! Not for build scripts, and hidden from the documentation: it changes with that command line.
 
+mod blank_lines;
+mod bodies;
 mod request;
 mod retention;
 mod unused;
@@ -66,7 +68,7 @@ impl Sources {
     /// A schema is missing or wrong.
     pub fn compile(&self, protos: &[impl AsRef<Path>]) -> Result<Compiled, Error> {
         let name = |path: &Path| match path.to_str() {
-            Some(name) if self.sets.has(name) && !path.is_file() => Ok(name.to_owned()),
+            Some(name) if self.sets.has(name) && (self.roots.is_empty() || !path.is_file()) => Ok(name.to_owned()),
             _ if self.roots.is_empty() => Err(Error::new(format!("`{}` is in no descriptor set", path.display()))
                 .with_hint("`--proto_path` names the directory of schemas that are not")),
             _ => input::import_name(path, &self.roots),
@@ -159,7 +161,13 @@ impl Compiled {
 
     fn encode(&self, file: &FileDescriptor, source_info: bool, source_retention: bool) -> Vec<u8> {
         let bytes = if source_retention { file.encode_to_vec() } else { self.retention.without_source_options(file) };
-        if source_info { bytes } else { schemas::without_field(&bytes, schemas::SOURCE_CODE_INFO_FIELD) }
+        let text = self.schemas.file(file.name()).map_or("", |file| file.shown().1);
+        let bytes = bodies::with_options(bytes, &bodies::empty(file.file_descriptor_proto(), text));
+        if source_info {
+            blank_lines::restored(bytes, text)
+        } else {
+            schemas::without_field(&bytes, schemas::SOURCE_CODE_INFO_FIELD)
+        }
     }
 }
 

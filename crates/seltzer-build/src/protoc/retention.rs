@@ -88,6 +88,7 @@ impl Retention {
                 // Options of which nothing is left go as well.
                 if stripped.len() > stripped_before && value.as_message().is_some_and(is_empty_options) {
                     message.clear_field(&field);
+                    stripped.push(path.clone());
                 }
             }
             path.pop();

@@ -49,6 +49,7 @@ Diagnostics:
   --direct_dependencies=FILES  Fail if a PROTO_FILE imports anything else
   --direct_dependencies_violation_msg=TEXT
                                What to say then; %s is the import
+  --option_dependencies=FILES  Has no effect: it is about `import option` of edition 2024
 
   --version                    Print the version of protoc that this program takes the place of
   --notices                    Print the licence

@@ -28,7 +28,10 @@ use self::problem::{Failure, Kind, Problem, tell, tell_about};
 
 /// Runs a command line without its first word; `program` is what that was.
 pub(crate) fn main(program: &str, words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let words: Vec<String> = words.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let mut words: Vec<String> = words.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    if words.is_empty() {
+        words.push("--help".to_owned());
+    }
     let options = argument_files::expand(words).and_then(Options::read);
     let options = match options {
         Ok(options) => options,
@@ -56,13 +59,15 @@ fn run(program: &str, options: &Options) -> Result<(), Failure> {
     }
     let sources = sources(options)?;
     let compiled = sources.compile(&options.inputs)?;
-    warn(options, &compiled)?;
+    let has_warned = warn(options, &compiled);
     check_direct_dependencies(options, &compiled)?;
     match &options.mode {
         Mode::Encode(type_name) => transcode::encode(&compiled.descriptor_pool(), type_name),
         Mode::Decode(type_name) => transcode::decode(&compiled.descriptor_pool(), type_name),
         _ => write_outputs(options, &sources, &compiled),
-    }
+    }?;
+    // What was asked for is written all the same, as protoc does it.
+    if options.fatal_warnings && has_warned { Err(Failure::Told) } else { Ok(()) }
 }
 
 /// Where schemas come from.
@@ -82,15 +87,13 @@ fn sources(options: &Options) -> Result<Sources, Failure> {
     Ok(sources)
 }
 
-fn warn(options: &Options, compiled: &Compiled) -> Result<(), Failure> {
+/// Prints the warnings; whether one of them counts for `--fatal_warnings`.
+fn warn(options: &Options, compiled: &Compiled) -> bool {
     let warnings = compiled.warnings();
     for warning in &warnings {
         tell_about(&warning.error, Kind::Warning, options.error_format);
     }
-    if options.fatal_warnings && warnings.iter().any(|warning| warning.can_be_fatal) {
-        return Err(Failure::Told);
-    }
-    Ok(())
+    warnings.iter().any(|warning| warning.can_be_fatal)
 }
 
 /// `--direct_dependencies`: the only files that those on the command line may import.

@@ -170,10 +170,8 @@ impl Options {
                 once(&mut self.direct_dependencies, list(&value).map(str::to_owned).collect(), flag)?;
             }
             "--direct_dependencies_violation_msg" => self.direct_dependencies_violation = Some(value),
-            "--option_dependencies" | "--option_dependencies_violation_msg" => {
-                return Err(Problem::new(format!("{flag} is about `import option`, which is not supported yet"))
-                    .with_hint("leave it out"));
-            }
+            // About `import option`, which no schema that compiles here has, so that none can violate it.
+            "--option_dependencies" | "--option_dependencies_violation_msg" => {}
             "--error_format" => {
                 self.error_format = Some(match value.as_str() {
                     "gcc" => ErrorFormat::Gcc,
@@ -232,7 +230,6 @@ impl Options {
     fn check(&mut self) -> Result<(), Problem> {
         let has_output = !self.outputs.is_empty() || self.descriptor_set_out.is_some();
         match self.mode {
-            Mode::Help | Mode::Version | Mode::Notices => return Ok(()),
             Mode::DecodeRaw if !self.inputs.is_empty() => {
                 return Err(Problem::new("When using --decode_raw, no input files should be given."));
             }
@@ -242,7 +239,7 @@ impl Options {
                 )
                 .with_hint("call twice, once for each"));
             }
-            Mode::DecodeRaw => return Ok(()),
+            Mode::Help | Mode::Version | Mode::Notices | Mode::DecodeRaw => return Ok(()),
             _ => {}
         }
         if self.proto_path.is_empty() && self.descriptor_set_in.is_empty() {

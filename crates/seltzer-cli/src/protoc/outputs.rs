@@ -181,7 +181,7 @@ mod tests {
         let table = [
             (file("", "", "x"), "did not specify a file name"),
             (file("y", "p", "x"), "insert into file that doesn't exist"),
-            (file("x", "p", "x"), "insertion point \"p\" not found"),
+            (file("x", "p", "x"), "not found."),
             (file("x", "", ""), "same file twice"),
             (file("../x", "", ""), "not inside of `out`"),
             (file("/x", "", ""), "not inside of `out`"),

@@ -13,6 +13,7 @@ mod mistakes;
 mod openapi;
 mod operations;
 mod program;
+mod protoc;
 mod schemas;
 mod serving;
 mod streams;
