@@ -90,10 +90,9 @@ class Compiler:
         self.command = command
         self.includes = includes
 
-    def run(self, root, schema, out, options):
-        name = str(schema.relative_to(root))
+    def run(self, root, name, mapped, out, options):
         # The root as protoc wants it: exactly what the names of files start with, and they are relative to it.
-        includes = [f"-I{folder}" for folder in [".", *self.includes]]
+        includes = [f"-I{folder}" for folder in [".", *mapped, *self.includes]]
         command = [*self.command, *includes, f"--descriptor_set_out={out}", "--include_imports", *options, name]
         result = subprocess.run(command, capture_output=True, text=True, cwd=root)
         return result.returncode == 0, result.stderr
@@ -121,14 +120,34 @@ def first_difference(ours, theirs):
     return f"files: ours {[file.name for file in ours.file]}, protoc's {[file.name for file in theirs.file]}"
 
 
-def compare(root, schema, ours, theirs, scratch):
+def mappings(folder):
+    """The folders of a package that schemas are imported from by another path, which their `package` names."""
+    paths = {}
+    for schema in sorted(folder.rglob("*.proto")):
+        virtual = package_of(schema).replace(".", "/")
+        if virtual and not schema.parent.as_posix().endswith(virtual):
+            paths[schema.parent] = virtual
+    return paths
+
+
+def compare(root, schema, mapped, ours, theirs, scratch):
     """What differs, in words; nothing if the two agree."""
+    difference = compare_as(root, str(schema.relative_to(root)), schema, [], ours, theirs, scratch)
+    if difference == REFUSED and schema.parent in mapped:
+        # Moved by whoever packed it: `-IVIRTUAL=DISK` puts it where its imports expect it.
+        name = f"{mapped[schema.parent]}/{schema.name}"
+        includes = [f"{virtual}={disk}" for disk, virtual in mapped.items()]
+        difference = compare_as(root, name, schema, includes, ours, theirs, scratch)
+    return difference
+
+
+def compare_as(root, name, schema, mapped, ours, theirs, scratch):
     for options in ([], ["--include_source_info"], ["--retain_options"]):
         if options == ["--retain_options"] and "retention" not in schema.read_text(errors="replace"):
             continue
         our_set, their_set = scratch / "ours", scratch / "theirs"
-        they_accept, their_words = theirs.run(root, schema, their_set, options)
-        we_accept, our_words = ours.run(root, schema, our_set, options)
+        they_accept, their_words = theirs.run(root, name, mapped, their_set, options)
+        we_accept, our_words = ours.run(root, name, mapped, our_set, options)
         if they_accept != we_accept:
             words = their_words if we_accept else our_words
             who = "only protoc refuses it" if we_accept else "only we refuse it"
@@ -158,7 +177,7 @@ def main():
     arguments.packages = arguments.packages.resolve()
     common = arguments.packages / "googleapis-common-protos"
     own = HERE.parents[1] / "crates/seltzer-build/proto"
-    includes = [well_known, common.resolve(), own]
+    includes = [well_known, common, own, arguments.packages / "grpc-google-iam-v1"]
     ours = Compiler([os.path.abspath(arguments.ours)], includes)
     # Without the wrapper of the package, which starts Python a second time.
     theirs = Compiler([sys.executable, "-c", PROTOC], includes)
@@ -172,11 +191,12 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         for package, folder in folders.items():
             total = 0
+            mapped = mappings(folder)
             for root, schemas in roots_of(folder).items():
                 for schema in schemas:
                     total += 1
                     name = f"{package}:{schema.relative_to(folder)}"
-                    difference = compare(root, schema, ours, theirs, pathlib.Path(scratch))
+                    difference = compare(root, schema, mapped, ours, theirs, pathlib.Path(scratch))
                     if difference is None:
                         passed += 1
                     elif difference == REFUSED:
