@@ -6,6 +6,7 @@ use prost_types::{DescriptorProto, FieldDescriptorProto};
 
 use crate::check::Place;
 use crate::check::rules::{Findings, NAME};
+use crate::scan;
 
 /// Field numbers of `FieldDescriptorProto`.
 const TYPE_NAME: i32 = 6;
@@ -78,7 +79,14 @@ fn check_enum(field: &FieldDescriptorProto, message: &DescriptorProto, place: &P
     }
     let name = field.type_name().trim_start_matches('.');
     let Some(the_enum) = place.schemas.pool().get_enum_by_name(name) else { return };
-    if findings.is_proto3 && the_enum.parent_file().syntax() == prost_reflect::Syntax::Proto2 {
+    // What was an edition and is proto2 or proto3 here has been judged by its features.
+    let is_edition = |file: &str| {
+        let file = place.schemas.file(file);
+        file.is_some_and(|file| scan::edition(file.shown().1).is_some())
+    };
+    let owner = the_enum.parent_file();
+    let is_proto2 = owner.syntax() == prost_reflect::Syntax::Proto2;
+    if findings.is_proto3 && is_proto2 && !is_edition(owner.name()) && !is_edition(place.file.name()) {
         let text = format!("enum `{name}` is of proto2, and proto3 cannot use it");
         let hint = "make the enum's file proto3, or use `int32`: proto2 drops numbers that it does not know";
         findings.report(place, &[TYPE_NAME], text, hint);
