@@ -12,7 +12,7 @@ use seltzer::health::HealthReporter;
 use seltzer::metadata::BinaryMetadataValue;
 use seltzer::services::schemas::grpc::testing::benchmark_service_descriptor::SERVICE;
 use seltzer::web::{GrpcWeb, GrpcWebClient};
-use seltzer::{CallOptionsExt as _, Channel, Code, Endpoint, Request, Server, Status, StatusOrigin as _};
+use seltzer::{Channel, Code, Endpoint, Request, Server, Status, StatusOrigin as _};
 use seltzer_fixtures::nested::options::Item;
 use seltzer_fixtures::nested::options::shop_client::ShopClient;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -51,7 +51,8 @@ mod tests {
     fn messages_are_written_into_queries() {
         let plain = "/a.B/C";
         let named = "https://host:1/a.B/C";
-        let table: [(&str, &str, &[u8], Option<&str>, &str); 6] = [
+        type Row<'a> = (&'a str, &'a str, &'a [u8], Option<&'a str>, &'a str);
+        let table: [Row<'_>; 6] = [
             (plain, "proto", b"", None, "/a.B/C?connect=v1&encoding=proto&base64=1&message="),
             (plain, "proto", &[0xfb, 0xff], None, "/a.B/C?connect=v1&encoding=proto&base64=1&message=-_8"),
             (plain, "json", b"{\"a\":1}", None, "/a.B/C?connect=v1&encoding=json&message=%7B%22a%22%3A1%7D"),

@@ -325,6 +325,8 @@ mod tests {
             keepalive_timeout: FAREWELL,
             keepalive_while_idle: false,
             keepalive_pace: KeepalivePace::default(),
+            #[cfg(feature = "http1-client")]
+            http1_only: false,
         };
         let remote = Remote::new(&Target::in_process(), &Address::InProcess);
         let connection = Connection::begin(Io::new(Dribbling(frames.concat().into())), &settings, remote);
