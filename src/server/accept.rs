@@ -12,7 +12,6 @@ use crate::either::{Either, either};
 use crate::server::connection::{Arrived, Connection};
 use crate::server::dispatch::Dispatcher;
 use crate::server::settings::Settings;
-use crate::server::unary::UnaryMethods;
 use crate::server::workers::Workers;
 use crate::transport::drain::Drain;
 use crate::transport::h2::Budget;
@@ -31,7 +30,6 @@ const LAST_ACCEPTS: Duration = Duration::from_millis(20);
 pub(crate) struct Shared {
     pub(crate) dispatcher: Dispatcher,
     pub(crate) settings: Settings,
-    pub(crate) methods: Arc<UnaryMethods>,
     pub(crate) budget: Option<Arc<Budget>>,
     #[cfg(feature = "_tls")]
     pub(crate) tls: Option<crate::transport::tls::TlsAcceptor>,

@@ -127,10 +127,8 @@ impl BoundServer {
         #[cfg(feature = "channelz")]
         let connected = self.hooks.listening(&self.addresses());
         let (stop, stop_newcomers) = (CancellationToken::new(), CancellationToken::new());
-        let methods = Arc::new(UnaryMethods::of(&self.dispatcher.router));
-        self.dispatcher.unary = Arc::clone(&methods);
+        self.dispatcher.unary = Arc::new(UnaryMethods::of(&self.dispatcher.router));
         let shared = Arc::new(Shared {
-            methods,
             dispatcher: self.dispatcher,
             budget: self.settings.budget(),
             settings: self.settings,

@@ -137,7 +137,7 @@ async fn begin(io: Io, peer: Peer, shared: &Shared) -> Next {
             None
         }
         Some(Ok(Spoken::Http2)) => {
-            let answerer = Answerer::new(shared.dispatcher.clone(), Arc::clone(&shared.methods), peer);
+            let answerer = Answerer::new(shared.dispatcher.clone(), peer);
             let drain = shared.drain();
             let pool = shared.workers.as_ref().and_then(Workers::pool).cloned();
             let ready = shared.settings.shared_by_calls(shared.budget.as_ref());

@@ -34,7 +34,7 @@ pub(crate) struct Dispatcher {
     pub(crate) timeout: Option<Duration>,
     /// Counts all calls, if anybody wants to know.
     pub(crate) meter: ServerMeter,
-    /// Methods that protocols can call the short way.
+    /// Methods that can be called the short way.
     #[cfg(feature = "server")]
     pub(crate) unary: Arc<crate::server::unary::UnaryMethods>,
 }

@@ -99,7 +99,6 @@ fn response_head(content_type: &str, accept_encoding: &HeaderValue) -> Prepared 
 /// Answers the requests of one connection.
 pub(crate) struct Answerer {
     dispatcher: Dispatcher,
-    methods: Arc<UnaryMethods>,
     peer: Arc<Peer>,
     /// The context of the last call, to be used again.
     spare: Context,
@@ -137,8 +136,8 @@ pub(crate) struct UnaryHead {
 }
 
 impl Answerer {
-    pub(crate) fn new(dispatcher: Dispatcher, methods: Arc<UnaryMethods>, peer: Arc<Peer>) -> Self {
-        Answerer { dispatcher, methods, peer, spare: Context::default() }
+    pub(crate) fn new(dispatcher: Dispatcher, peer: Arc<Peer>) -> Self {
+        Answerer { dispatcher, peer, spare: Context::default() }
     }
 
     /// The head of a unary call. `None`: something about it is out of the ordinary, or simply wrong; the general way
@@ -152,7 +151,7 @@ impl Answerer {
         if request.method() != Method::POST || request.uri().query().is_some() || check_http(&request).is_err() {
             return None;
         }
-        let method = self.methods.by_path.get(request.uri().path())?;
+        let method = self.dispatcher.unary.by_path.get(request.uri().path())?;
         let headers = request.headers();
         let content_type = headers.get(CONTENT_TYPE)?;
         let content_type = CONTENT_TYPES.iter().position(|known| content_type == known)?;
@@ -211,7 +210,7 @@ impl Answerer {
             caller_accepts: None,
             metadata: metadata::user_metadata(headers),
         });
-        let mut answerer = Answerer::new(dispatcher.clone(), Arc::clone(&dispatcher.unary), Arc::clone(peer));
+        let mut answerer = Answerer::new(dispatcher.clone(), Arc::clone(peer));
         let message = Message { is_compressed: false, payload: Arrived::Shared(message) };
         let mut output = Rope::default();
         Ok(match answerer.unary(&head, message, Instant::now(), &mut output) {
@@ -445,7 +444,7 @@ mod tests {
             ("a refused call", None, false),
         ];
         let dispatcher = Dispatcher { timeout: Some(Duration::from_secs(60)), ..Dispatcher::default() };
-        let mut answerer = Answerer::new(dispatcher, Arc::default(), Arc::default());
+        let mut answerer = Answerer::new(dispatcher, Arc::default());
         for (name, meaning, has_deadline) in table {
             let request = http::Request::new(IncomingBody::Http(Body::empty()));
             assert_eq!(answerer.answer(&meaning, request).deadline.is_some(), has_deadline, "{name}");
