@@ -82,7 +82,7 @@ impl Schemas {
     fn encode_set(&self, files: impl Iterator<Item = FileDescriptor>) -> Vec<u8> {
         let mut set = Vec::new();
         for file in files {
-            let mut bytes = self.originals.get(file.name()).cloned().unwrap_or_else(|| file.encode_to_vec());
+            let mut bytes = self.original(file.name()).map_or_else(|| file.encode_to_vec(), <[u8]>::to_vec);
             if !self.source_info {
                 bytes = without_field(&bytes, SOURCE_CODE_INFO_FIELD);
             }
@@ -91,6 +91,11 @@ impl Schemas {
             set.extend_from_slice(&bytes);
         }
         set
+    }
+
+    /// A file of an edition as it was before it was lowered, encoded.
+    pub(crate) fn original(&self, name: &str) -> Option<&[u8]> {
+        self.originals.get(name).map(Vec::as_slice)
     }
 
     pub(crate) fn pool(&self) -> &DescriptorPool {

@@ -3,7 +3,7 @@
 use crate::arguments::ListArguments;
 use crate::call::outcome;
 use crate::catalogue::{Known, Unknown};
-use crate::connection::{self, Connection};
+use crate::connection;
 use crate::error::Failure;
 use crate::output;
 
@@ -26,13 +26,8 @@ pub(crate) fn run(arguments: &ListArguments) -> Result<u8, Failure> {
 }
 
 async fn list(arguments: &ListArguments, address: Option<&str>, service: Option<&str>) -> Result<Vec<String>, Unknown> {
-    let connection = match address {
-        Some(address) => Some((
-            Connection::open(address, &arguments.connection, &[&arguments.schemas.reflection_header], false).await?,
-            address,
-        )),
-        None => None,
-    };
+    let headers = [arguments.schemas.reflection_header.as_slice()];
+    let connection = connection::open_if_named(address, &arguments.connection, &headers).await?;
     let asked = connection.as_ref().map(|(connection, address)| (connection, *address));
     let mut known = Known::open(&arguments.schemas, asked, arguments.timeout)?;
     let services = match service {

@@ -160,7 +160,12 @@ impl Compiled {
     }
 
     fn encode(&self, file: &FileDescriptor, source_info: bool, source_retention: bool) -> Vec<u8> {
-        let bytes = if source_retention { file.encode_to_vec() } else { self.retention.without_source_options(file) };
+        let original = self.schemas.original(file.name());
+        let is_original = original.is_some();
+        let mut bytes = original.map_or_else(|| file.encode_to_vec(), <[u8]>::to_vec);
+        if !source_retention {
+            bytes = self.retention.without_source_options(bytes, is_original);
+        }
         let text = self.schemas.file(file.name()).map_or("", |file| file.shown().1);
         let bytes = bodies::with_options(bytes, &bodies::empty(file.file_descriptor_proto(), text));
         if source_info {

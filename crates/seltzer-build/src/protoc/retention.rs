@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage, FileDescriptor, ReflectMessage, Value};
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, ReflectMessage, Value};
 use prost_types::FileDescriptorProto;
 
 use crate::panics;
@@ -13,7 +13,14 @@ use crate::panics;
 pub(crate) struct Retention {
     /// The full names of the fields and extensions with source retention.
     source_only: HashSet<String>,
+    /// What files are, with the options that schemas of this compilation add.
+    file: Option<MessageDescriptor>,
 }
+
+/// The schema of descriptors, features of editions included.
+const DESCRIPTOR_SCHEMA: &str = "google/protobuf/descriptor.proto";
+
+const FILE_MESSAGE: &str = "google.protobuf.FileDescriptorProto";
 
 /// `FieldOptions.OptionRetention.RETENTION_SOURCE`
 const RETENTION_SOURCE: i32 = 2;
@@ -22,36 +29,28 @@ const RETENTION_SOURCE: i32 = 2;
 const SOURCE_CODE_INFO: u32 = 9;
 
 impl Retention {
+    /// What schemas say of their options. Those of the language itself are known where some schema imports them.
     pub(crate) fn of(pool: &DescriptorPool) -> Self {
-        // Most schemas have none, and then nothing is decoded.
-        let mut source_only = HashSet::new();
-        for extension in pool.all_extensions() {
-            let has_options = extension.field_descriptor_proto().options.is_some();
-            if has_options && is_source_only(&extension.options()) {
-                source_only.insert(extension.full_name().to_owned());
-            }
-        }
-        for message in pool.all_messages() {
-            for field in message.fields() {
-                let has_options = field.field_descriptor_proto().options.is_some();
-                if has_options && is_source_only(&field.options()) {
-                    source_only.insert(field.full_name().to_owned());
-                }
-            }
-        }
-        Retention { source_only }
+        Retention { source_only: source_only(pool), file: pool.get_message_by_name(FILE_MESSAGE) }
     }
 
-    /// A file's descriptor without the options that are for the compiler's own use, and without their positions.
-    pub(crate) fn without_source_options(&self, file: &FileDescriptor) -> Vec<u8> {
-        let bytes = file.encode_to_vec();
+    /// A file's descriptor without the options that are for the compiler's own use, and without their positions. Files of
+    /// editions have features, some of which are.
+    pub(crate) fn without_source_options(&self, bytes: Vec<u8>, is_of_edition: bool) -> Vec<u8> {
+        if is_of_edition && self.file.is_none() {
+            // Nobody imports the schema of features, and the file has some all the same.
+            let mut own = features();
+            own.source_only.extend(self.source_only.iter().cloned());
+            return own.stripped(bytes);
+        }
+        self.stripped(bytes)
+    }
+
+    fn stripped(&self, bytes: Vec<u8>) -> Vec<u8> {
         if self.source_only.is_empty() {
             return bytes;
         }
-        let descriptor = file
-            .parent_pool()
-            .get_message_by_name("google.protobuf.FileDescriptorProto")
-            .unwrap_or_else(|| FileDescriptorProto::default().descriptor());
+        let descriptor = self.file.clone().unwrap_or_else(|| FileDescriptorProto::default().descriptor());
         let Ok(mut message) = DynamicMessage::decode(descriptor, bytes.as_slice()) else { return bytes };
         let mut stripped = Vec::new();
         self.strip(&mut message, &mut Vec::new(), &mut stripped);
@@ -133,6 +132,33 @@ fn is_empty_options(message: &DynamicMessage) -> bool {
     let descriptor = message.descriptor();
     let name = descriptor.full_name();
     name.starts_with("google.protobuf.") && name.ends_with("Options") && message.encoded_len() == 0
+}
+
+/// What the language itself says of its options.
+fn features() -> Retention {
+    const NO_INCLUDES: &[&str] = &[];
+    let loaded = crate::configure().emit_rerun_if_changed(false).load(&[DESCRIPTOR_SCHEMA], NO_INCLUDES);
+    loaded.map_or_else(|_| Retention::of(&DescriptorPool::new()), |schemas| Retention::of(schemas.pool()))
+}
+
+/// Most schemas have none, and then nothing is decoded.
+fn source_only(pool: &DescriptorPool) -> HashSet<String> {
+    let mut source_only = HashSet::new();
+    for extension in pool.all_extensions() {
+        let has_options = extension.field_descriptor_proto().options.is_some();
+        if has_options && is_source_only(&extension.options()) {
+            source_only.insert(extension.full_name().to_owned());
+        }
+    }
+    for message in pool.all_messages() {
+        for field in message.fields() {
+            let has_options = field.field_descriptor_proto().options.is_some();
+            if has_options && is_source_only(&field.options()) {
+                source_only.insert(field.full_name().to_owned());
+            }
+        }
+    }
+    source_only
 }
 
 fn is_source_only(options: &DynamicMessage) -> bool {

@@ -85,6 +85,21 @@ impl<'a> Connection<'a> {
     }
 }
 
+/// The way to a server, if a command names one.
+///
+/// # Errors
+/// As [`Connection::open`].
+pub(crate) async fn open_if_named<'a>(
+    address: Option<&'a str>,
+    arguments: &'a ConnectionArguments,
+    others: &[&[Header]],
+) -> Result<Option<(Connection<'a>, &'a str)>, Failure> {
+    match address {
+        Some(address) => Ok(Some((Connection::open(address, arguments, others, false).await?, address))),
+        None => Ok(None),
+    }
+}
+
 /// Whether the server at HOST:PORT speaks TLS, found out by asking it; `None` if it does not answer.
 pub(crate) async fn speaks_tls(address: &str, timeout: Duration) -> Option<bool> {
     match probe::ask(address, timeout).await {

@@ -12,7 +12,7 @@ use prost_reflect::DescriptorPool;
 use crate::arguments::DescribeArguments;
 use crate::call::outcome;
 use crate::catalogue::{Known, Symbol, Unknown};
-use crate::connection::{self, Connection};
+use crate::connection;
 use crate::describe::source::source_of;
 use crate::error::Failure;
 use crate::output;
@@ -47,13 +47,8 @@ async fn describe(
     address: Option<&str>,
     names: &[String],
 ) -> Result<Described, Unknown> {
-    let connection = match address {
-        Some(address) => Some((
-            Connection::open(address, &arguments.connection, &[&arguments.schemas.reflection_header], false).await?,
-            address,
-        )),
-        None => None,
-    };
+    let headers = [arguments.schemas.reflection_header.as_slice()];
+    let connection = connection::open_if_named(address, &arguments.connection, &headers).await?;
     let asked = connection.as_ref().map(|(connection, address)| (connection, *address));
     let mut known = Known::open(&arguments.schemas, asked, arguments.timeout)?;
     let names = match names {

@@ -166,3 +166,24 @@ fn other_names_mean_the_same() {
         "",
     );
 }
+
+#[test]
+fn files_of_editions_are_handed_on_as_they_are() {
+    let folder = folder();
+    let folder = folder.path();
+    let text = "edition = \"2024\";\npackage e;\noption features.enforce_naming_style = STYLE_LEGACY;\n\
+        message M {\n  int32 x = 1 [features.field_presence = IMPLICIT];\n}\n";
+    fs::write(folder.join("e.proto"), text).unwrap();
+    check(&run(folder, &["-I.", "-oset", "e.proto"], b""), true, b"", "");
+    check(&run(folder, &["-I.", "-oretained", "--retain_options", "e.proto"], b""), true, b"", "");
+    let [set, retained] = ["set", "retained"].map(|name| fs::read(folder.join(name)).unwrap());
+    let has = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+    // syntax = 12 is "editions", edition = 14 is 1001; `features` of the field, 21, has field_presence = 1 for 2.
+    for bytes in [&set, &retained] {
+        assert!(has(bytes, b"\x62\x08editions\x70\xe9\x07"), "{bytes:?}");
+        assert!(has(bytes, b"\xaa\x01\x02\x08\x02"), "{bytes:?}");
+    }
+    // Only the compiler needs to know of the naming style: features = 50 of the file's options, style = 7 is 2.
+    let style = b"\x92\x03\x02\x38\x02";
+    assert!(has(&retained, style) && !has(&set, style), "{set:?} {retained:?}");
+}
